@@ -1,0 +1,263 @@
+//! A fact as it travels: one shared run of bytes, decoded within limits, and where its parts are.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::header::{Domain, FactKind, Header, leaves_at};
+use super::{Signature, Why};
+use crate::id::{FactId, NodeId, TopicId};
+use crate::time::{Epoch, Hlc, Wall};
+
+/// A fact that was decoded and is consistent in itself; its signature may still be false.
+///
+/// Cloning shares the bytes. The author encodes them once; frames, retransmissions and stores
+/// all use the same run.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Envelope {
+    author: NodeId,
+    bytes: Bytes,
+    expires_at: Wall,
+    header: Range<u32>,
+    hlc: Hlc,
+    id: FactId,
+    key: Range<u32>,
+    kind: FactKind,
+    leaves_at: Epoch,
+    tombstone: bool,
+    topic: TopicId,
+    value: Option<Range<u32>>,
+}
+
+/// The wire form of a fact's record body.
+#[derive(Serialize, Deserialize)]
+struct Body<'a> {
+    kind: FactKind,
+    /// 0: the signature is the author's own, direct. Other proofs come later.
+    proof: u8,
+    signature: ([u8; 32], [u8; 32]),
+    #[serde(borrow)]
+    header: &'a [u8],
+    #[serde(borrow)]
+    value: Option<&'a [u8]>,
+}
+
+impl Envelope {
+    /// Bytes that a fact needs besides its encoded header and its value.
+    pub const OVERHEAD: usize = 1 + 1 + 64 + 2 + 1 + 3;
+
+    /// Decodes a record's body.
+    ///
+    /// # Errors
+    /// [`Why::BadFact`] unless every byte is consumed, all is canonical and within limits;
+    /// [`Why::BadValue`] unless the value is the one that the header states.
+    pub fn decode(bytes: Bytes, domain: &Domain) -> Result<Self, Why> {
+        let (body, rest) =
+            postcard::take_from_bytes::<Body<'_>>(&bytes).map_err(|_| Why::BadFact)?;
+        let (header, over) =
+            postcard::take_from_bytes::<Header<'_>>(body.header).map_err(|_| Why::BadFact)?;
+        let whole = rest.is_empty() && over.is_empty() && body.proof == 0;
+        // A relay's copy must be the author's bytes: lengths in their shortest form, as below.
+        if !whole || bytes.len() != encoded_len(body.header, body.value) {
+            return Err(Why::BadFact);
+        }
+        if !header.is_sound() || !is_canonical(&header, body.header) {
+            return Err(Why::BadFact);
+        }
+        check_value(&header, body.value)?;
+        let at = |part: &[u8]| range_in(&bytes, part);
+        Ok(Self {
+            author: header.author,
+            expires_at: header.expires_at,
+            header: at(body.header),
+            hlc: header.hlc,
+            id: domain.fact_id(body.kind, body.header),
+            key: at(header.key),
+            kind: body.kind,
+            leaves_at: leaves_at(header.flags, header.hlc, header.expires_at),
+            tombstone: header.flags.tombstone(),
+            topic: header.topic,
+            value: body.value.map(at),
+            bytes,
+        })
+    }
+
+    /// Encodes what an author just signed; the only place that encodes a fact.
+    pub(super) fn encode(
+        kind: FactKind,
+        header: &[u8],
+        signature: Signature,
+        value: Option<&[u8]>,
+        domain: &Domain,
+    ) -> Result<Self, Why> {
+        let (r, s) = signature.halves();
+        let body = Body { kind, proof: 0, signature: (r, s), header, value };
+        let encoded = postcard::to_stdvec(&body).map_err(|_| Why::BadFact)?;
+        Self::decode(Bytes::from(encoded), domain)
+    }
+
+    /// The same fact in a run of its own, so that keeping it keeps no datagram alive.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
+    }
+
+    /// The record body: what travels.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Who says this.
+    #[must_use]
+    pub const fn author(&self) -> NodeId {
+        self.author
+    }
+
+    /// The id: the hash of what is signed.
+    #[must_use]
+    pub const fn id(&self) -> FactId {
+        self.id
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub const fn kind(&self) -> FactKind {
+        self.kind
+    }
+
+    /// The topic within the channel.
+    #[must_use]
+    pub const fn topic(&self) -> TopicId {
+        self.topic
+    }
+
+    /// The version.
+    #[must_use]
+    pub const fn hlc(&self) -> Hlc {
+        self.hlc
+    }
+
+    /// Whether the key was deleted.
+    #[must_use]
+    pub const fn is_tombstone(&self) -> bool {
+        self.tombstone
+    }
+
+    /// When it turns into a tombstone in place; zero: never.
+    #[must_use]
+    pub const fn expires_at(&self) -> Wall {
+        self.expires_at
+    }
+
+    /// The first epoch whose compared set does not hold it.
+    #[must_use]
+    pub const fn leaves_at(&self) -> Epoch {
+        self.leaves_at
+    }
+
+    /// Whether a reader at this instant sees a value.
+    #[must_use]
+    pub fn is_live(&self, wall: Wall) -> bool {
+        !self.tombstone && (self.expires_at == Wall::ZERO || wall < self.expires_at)
+    }
+
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &[u8] {
+        self.part(&self.key)
+    }
+
+    /// The key, sharing the bytes.
+    #[must_use]
+    pub fn shared_key(&self) -> Bytes {
+        self.bytes.slice(self.key.start as usize..self.key.end as usize)
+    }
+
+    /// The encoded header: what is signed, without its domain.
+    #[must_use]
+    pub fn header_bytes(&self) -> &[u8] {
+        self.part(&self.header)
+    }
+
+    /// The decoded header.
+    #[must_use]
+    pub fn header(&self) -> Header<'_> {
+        #[expect(clippy::expect_used, reason = "decode() has decoded these very bytes")]
+        postcard::from_bytes(self.header_bytes()).expect("a decoded header decodes again")
+    }
+
+    /// The value; `None` for a tombstone.
+    #[must_use]
+    pub fn value(&self) -> Option<&[u8]> {
+        self.value.as_ref().map(|range| self.part(range))
+    }
+
+    /// The value, sharing the bytes.
+    #[must_use]
+    pub fn shared_value(&self) -> Option<Bytes> {
+        let range = self.value.as_ref()?;
+        Some(self.bytes.slice(range.start as usize..range.end as usize))
+    }
+
+    /// The signature.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let mut bytes = [0; 64];
+        bytes.copy_from_slice(self.part(&(2..66)));
+        Signature::from_bytes(bytes)
+    }
+
+    fn part(&self, range: &Range<u32>) -> &[u8] {
+        // Ranges come from decode() of these bytes, so the default is never taken.
+        self.bytes.get(range.start as usize..range.end as usize).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Envelope")
+            .field("kind", &self.kind.0)
+            .field("id", &self.id)
+            .field("author", &self.author)
+            .field("key", &String::from_utf8_lossy(self.key()))
+            .field("hlc", &self.hlc)
+            .field("tombstone", &self.tombstone)
+            .finish_non_exhaustive()
+    }
+}
+
+fn encoded_len(header: &[u8], value: Option<&[u8]>) -> usize {
+    let run = |len: usize| len + varint_len(len);
+    1 + 1 + 64 + run(header.len()) + 1 + value.map_or(0, |value| run(value.len()))
+}
+
+const fn varint_len(value: usize) -> usize {
+    let bits = usize::BITS - value.leading_zeros();
+    let sevens = bits.div_ceil(7) as usize;
+    if sevens == 0 { 1 } else { sevens }
+}
+
+fn is_canonical(header: &Header<'_>, encoded: &[u8]) -> bool {
+    // The largest sound header: a full key and a full context.
+    let mut buffer = [0; super::header::MAX_KEY_BYTES + super::header::MAX_CONTEXT * 40 + 128];
+    postcard::to_slice(header, &mut buffer).is_ok_and(|again| *again == *encoded)
+}
+
+fn check_value(header: &Header<'_>, value: Option<&[u8]>) -> Result<(), Why> {
+    let fits = match value {
+        None => header.flags.tombstone(),
+        Some(value) => {
+            !header.flags.tombstone()
+                && value.len() == header.value_bytes as usize
+                && *blake3::hash(value).as_bytes() == header.value_hash
+        }
+    };
+    if fits { Ok(()) } else { Err(Why::BadValue) }
+}
+
+fn range_in(whole: &[u8], part: &[u8]) -> Range<u32> {
+    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    start as u32..(start + part.len()) as u32
+}

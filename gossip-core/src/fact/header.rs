@@ -1,0 +1,195 @@
+//! What an author signs, and the domain that separates one channel's signatures from another's.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{ChannelId, ClusterId, FactId, NodeId, TopicId};
+use crate::time::{EPOCH, Epoch, Hlc, Wall};
+
+/// Longest key in bytes (house decision).
+pub const MAX_KEY_BYTES: usize = 512;
+
+/// Most dots in a header's context: one per sibling that `keep_siblings` retains (house decision).
+pub const MAX_CONTEXT: usize = 16;
+
+/// How long a tombstone stays in the compared set after its date: 24 h (a guess).
+pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What a fact is about. A kind's layout is frozen for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
+pub struct FactKind(pub u8);
+
+impl FactKind {
+    /// A key's value, or its tombstone.
+    pub const ENTRY: Self = Self(1);
+    /// A node's statement about itself.
+    pub const ALIVE: Self = Self(2);
+    /// A node's statement that it leaves.
+    pub const LEAVE: Self = Self(3);
+}
+
+/// Yes-or-no properties of a fact, one bit each; unknown bits are refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Flags(u8);
+
+impl Flags {
+    /// No property.
+    pub const NONE: Self = Self(0);
+    /// The key was deleted.
+    pub const TOMBSTONE: Self = Self(1);
+
+    /// The flags with these bits, unless one is unknown.
+    #[must_use]
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        if bits <= 1 { Some(Self(bits)) } else { None }
+    }
+
+    /// Whether the key was deleted.
+    #[must_use]
+    pub const fn tombstone(self) -> bool {
+        self.0 & 1 != 0
+    }
+}
+
+/// One author's write, named by its version: what `keep_siblings` records as seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "its layout is frozen inside the header")]
+pub struct Dot {
+    /// Who wrote.
+    pub author: NodeId,
+    /// The version written.
+    pub hlc: Hlc,
+}
+
+/// What the author signs. Field order is the wire order and frozen for ever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "its layout is frozen")]
+pub struct Header<'a> {
+    /// The topic within the channel.
+    pub topic: TopicId,
+    /// Who says this.
+    pub author: NodeId,
+    /// The key, at most [`MAX_KEY_BYTES`].
+    #[serde(borrow)]
+    pub key: &'a [u8],
+    /// The version.
+    pub hlc: Hlc,
+    /// Yes-or-no properties.
+    pub flags: Flags,
+    /// When the entry turns into a tombstone in place; zero: never.
+    pub expires_at: Wall,
+    /// Length of the value in bytes; zero for a tombstone.
+    pub value_bytes: u32,
+    /// blake3 of the value; zeros for a tombstone.
+    pub value_hash: [u8; 32],
+    /// What the author had seen of this key; at most [`MAX_CONTEXT`], empty under `last_write`.
+    pub context: Vec<Dot>,
+}
+
+impl Header<'_> {
+    /// Whether all limits hold and a tombstone carries nothing.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        let empty = self.value_bytes == 0 && self.value_hash == [0; 32];
+        self.key.len() <= MAX_KEY_BYTES
+            && self.context.len() <= MAX_CONTEXT
+            && Flags::from_bits(self.flags.0).is_some()
+            && (!self.flags.tombstone() || (empty && self.expires_at == Wall::ZERO))
+    }
+}
+
+/// The first epoch whose compared set no longer holds a fact with these properties.
+///
+/// A tombstone leaves [`HORIZON`] after its date, what expires [`HORIZON`] after that; everything
+/// else stays: [`Epoch::NEVER`]. This is a pure function of the header, so that replicas agree on
+/// the compared set of any epoch without anybody signing it.
+#[must_use]
+pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
+    let dead_since = if flags.tombstone() {
+        hlc.wall()
+    } else if expires_at != Wall::ZERO {
+        expires_at.max(hlc.wall())
+    } else {
+        return Epoch::NEVER;
+    };
+    Epoch::of(dead_since + HORIZON + EPOCH)
+}
+
+/// The cluster and channel that a fact belongs to: prefixed to what is signed and hashed, never
+/// carried per fact.
+#[derive(Clone)]
+pub struct Domain {
+    channel: ChannelId,
+    cluster: ClusterId,
+    ids: blake3::Hasher,
+}
+
+impl Domain {
+    /// The domain of a channel.
+    #[must_use]
+    pub fn new(cluster: ClusterId, channel: ChannelId) -> Self {
+        let mut ids = blake3::Hasher::new_derive_key("gossip 2026 fact id v1");
+        ids.update(cluster.as_bytes()).update(channel.as_bytes());
+        Self { channel, cluster, ids }
+    }
+
+    /// The channel.
+    #[must_use]
+    pub const fn channel(&self) -> ChannelId {
+        self.channel
+    }
+
+    /// The cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// The id of the fact with this kind and encoded header.
+    #[must_use]
+    pub fn fact_id(&self, kind: FactKind, header: &[u8]) -> FactId {
+        let mut hasher = self.ids.clone();
+        hasher.update(&[kind.0]).update(header);
+        FactId::from_bytes(*hasher.finalize().as_bytes())
+    }
+
+    /// Writes the signed bytes of the fact with this kind and encoded header.
+    pub fn signed_bytes(&self, kind: FactKind, header: &[u8], out: &mut Vec<u8>) {
+        out.clear();
+        out.extend_from_slice(b"gossip fact v1");
+        out.extend_from_slice(self.cluster.as_bytes());
+        out.extend_from_slice(self.channel.as_bytes());
+        out.push(kind.0);
+        out.extend_from_slice(header);
+    }
+}
+
+impl std::fmt::Debug for Domain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Domain")
+            .field("cluster", &self.cluster)
+            .field("channel", &self.channel)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_dead_leave() {
+        let hlc = Hlc::from_wall(Wall::from_millis(60_000 * 100));
+        let day = 24 * 60;
+        assert_eq!(leaves_at(Flags::NONE, hlc, Wall::ZERO), Epoch::NEVER);
+        assert_eq!(leaves_at(Flags::TOMBSTONE, hlc, Wall::ZERO).number(), 100 + day + 1);
+        let expires = Wall::from_millis(60_000 * 200 + 1);
+        assert_eq!(leaves_at(Flags::NONE, hlc, expires).number(), 200 + day + 1);
+        let past = Wall::from_millis(1);
+        assert_eq!(leaves_at(Flags::NONE, hlc, past).number(), 100 + day + 1);
+    }
+}

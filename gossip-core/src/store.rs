@@ -1,0 +1,291 @@
+//! The store port: what a node keeps, asked for as effects and answered in order.
+//!
+//! A node never touches a disk. It emits a [`StoreOp`] with a ticket, a driver runs it on a
+//! [`Store`], and the [`StoreReply`] comes back as an input. Merges of a channel apply in the
+//! order in which they left the node, and a read issued after a merge sees it. An error means
+//! "outcome unknown".
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::fact::{Envelope, Verified};
+use crate::id::{ChannelId, NodeId, ShardId};
+use crate::state::{Item, Part, Point, Set, Span, Totals};
+use crate::strategy::Retain;
+use crate::time::{Epoch, Hlc, Wall};
+
+/// Something a store does. Every op is answered exactly once.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a store that ignores an op must not compile")]
+pub enum StoreOp {
+    /// Describe ranges of a set to a partner: answered by [`StoreReply::Described`].
+    Describe(Describe),
+    /// The facts at these points, those that are held: answered by [`StoreReply::Facts`].
+    Fetch {
+        /// The shard.
+        shard: ShardId,
+        /// Where they stand in time order.
+        points: Vec<Point>,
+    },
+    /// All retained facts of a key, tombstones included: answered by [`StoreReply::Facts`].
+    Get {
+        /// The shard.
+        shard: ShardId,
+        /// The key.
+        key: Bytes,
+    },
+    /// Merge verified facts, atomically: answered by [`StoreReply::Merged`].
+    Merge(Merge),
+    /// Keep a small thing beside the state: answered by [`StoreReply::Synced`] once durable.
+    Remember {
+        /// Its name.
+        name: MetaName,
+        /// What to keep; `None` forgets it.
+        value: Option<Bytes>,
+    },
+    /// Facts in key order: answered by [`StoreReply::Facts`].
+    Scan {
+        /// The shard.
+        shard: ShardId,
+        /// Only keys that begin so.
+        prefix: Bytes,
+        /// Only keys after this one.
+        after: Option<Bytes>,
+        /// At most so many facts.
+        limit: usize,
+    },
+    /// Which of these (unverified) facts are worth a verification: answered by
+    /// [`StoreReply::Sifted`].
+    Sift {
+        /// The shard.
+        shard: ShardId,
+        /// The channel's retain rule.
+        retain: Arc<dyn Retain>,
+        /// The facts; nothing of them is kept.
+        facts: Vec<Envelope>,
+    },
+    /// Let time pass over a shard: answered by [`StoreReply::Swept`].
+    Sweep {
+        /// The shard.
+        shard: ShardId,
+        /// What has expired by this instant is announced once.
+        wall: Wall,
+        /// What leaves the compared set of this epoch becomes dormant.
+        epoch: Epoch,
+        /// Dormant facts that left before this epoch are dropped.
+        floor: Epoch,
+    },
+    /// Answered by [`StoreReply::Synced`] once everything up to this commit is durable.
+    Sync {
+        /// The commit number.
+        commit: u64,
+    },
+    /// Count and sum up a shard's compared set: answered by [`StoreReply::Totals`].
+    Total {
+        /// The shard.
+        shard: ShardId,
+        /// The compared set.
+        set: Set,
+    },
+    /// Forget everything of a shard: what a newcomer does before it takes the state. Answered by
+    /// [`StoreReply::Facts`] with what was held.
+    Wipe {
+        /// The shard.
+        shard: ShardId,
+    },
+}
+
+/// Verified facts for one shard.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an op's arguments")]
+pub struct Merge {
+    /// The shard.
+    pub shard: ShardId,
+    /// The channel's retain rule.
+    pub retain: Arc<dyn Retain>,
+    /// The facts, all of this shard's channel and topic.
+    pub facts: Vec<Verified<Envelope>>,
+    /// The node's epoch: what has left its compared set is merged as dormant.
+    pub epoch: Epoch,
+    /// Facts that left the compared set before this epoch were dropped; they stay away.
+    pub floor: Epoch,
+}
+
+/// A question about ranges of a set.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an op's arguments")]
+pub struct Describe {
+    /// The shard.
+    pub shard: ShardId,
+    /// The set.
+    pub set: Set,
+    /// The channel's retain rule: it says which facts are rivals.
+    pub retain: Arc<dyn Retain>,
+    /// One question per range.
+    pub asks: Vec<Ask>,
+}
+
+/// A question about one range.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "an op's arguments")]
+pub struct Ask {
+    /// The range.
+    pub span: Span,
+    /// Answer [`Description::Same`] if the range's fingerprint is this.
+    pub unless: Option<[u8; 16]>,
+    /// List the range's items if there are no more than this.
+    pub leaf: usize,
+    /// Otherwise split it into so many parts of about equal counts (at least 2).
+    pub ways: usize,
+}
+
+/// What a range holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "an answer has exactly these forms")]
+pub enum Description {
+    /// The range has the fingerprint that the question named.
+    Same,
+    /// All its items, in time order.
+    Items(Vec<Item>),
+    /// Its parts in order; the last one ends where the range ends.
+    Parts(Vec<Part>),
+}
+
+/// How one fact fared in a merge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a merge has exactly these outcomes")]
+pub enum Merged {
+    /// It is new and retained; these facts it displaced.
+    Inserted(Vec<Envelope>),
+    /// It was held already.
+    Known,
+    /// The retain rule prefers what is held. A dormant fact that decided so is named, for the
+    /// offerer has missed it.
+    Obsolete(Option<Envelope>),
+    /// It left the compared set before the floor: dropped once already.
+    Collected,
+}
+
+/// How one unverified fact compares with what is held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a sift has exactly these outcomes")]
+pub enum Sifted {
+    /// A merge would probably insert it.
+    Candidate,
+    /// It is held already.
+    Known,
+    /// See [`Merged::Obsolete`].
+    Obsolete(Option<Envelope>),
+}
+
+/// The answer to a [`StoreOp`].
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "each op has its one answer")]
+pub enum StoreReply {
+    /// One description per question.
+    Described(Vec<Description>),
+    /// Facts, in the order the op states.
+    Facts(Vec<Envelope>),
+    /// A merge was applied, though perhaps not durable yet.
+    Merged {
+        /// One outcome per fact, in order.
+        outcomes: Vec<Merged>,
+        /// The commit number that contains the merge.
+        commit: u64,
+    },
+    /// One outcome per fact, in order.
+    Sifted(Vec<Sifted>),
+    /// Time has passed.
+    Swept {
+        /// What expired since the last sweep; at most [`SWEEP_LIMIT`], the rest comes next time.
+        expired: Vec<Envelope>,
+        /// When the next fact expires, if any does; in the past if there is more to announce.
+        next: Option<Wall>,
+        /// How many facts became dormant.
+        left: usize,
+        /// How many dormant facts were dropped.
+        dropped: usize,
+    },
+    /// Everything up to this commit is durable.
+    Synced {
+        /// The commit number.
+        commit: u64,
+    },
+    /// The shard's totals.
+    Totals(Totals),
+}
+
+/// Most expired facts that one sweep announces (guess: one reply stays under a mebibyte).
+pub const SWEEP_LIMIT: usize = 1_024;
+
+/// A small thing that a node keeps beside its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum MetaName {
+    /// Dormant facts of a shard that left before this epoch were dropped.
+    Floor(ShardId),
+    /// The highest incarnation that this node has used.
+    Incarnation,
+    /// The alive fact of a member.
+    Member(NodeId),
+    /// A member's signed receipt for a channel's state.
+    Receipt(ChannelId, NodeId),
+}
+
+/// What a store holds when a node starts.
+#[derive(Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "stores build it literally")]
+pub struct Restored {
+    /// The last commit that is here.
+    pub commit: u64,
+    /// The highest version held.
+    pub hlc: Hlc,
+    /// Everything remembered.
+    pub meta: BTreeMap<MetaName, Bytes>,
+}
+
+/// A store's failure. After any of them the outcome of the op is unknown.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The store was closed, or its worker is gone. Nothing more will be answered.
+    #[error("the store is closed")]
+    Closed,
+    /// A write or sync failed; the store refuses all further writes. State on disk is as of the
+    /// last durable commit. Free space or replace the disk, then restart the node.
+    #[error("the store is poisoned after a failed write: {reason}")]
+    Poisoned {
+        /// What the system said.
+        reason: String,
+    },
+    /// An op names a shard of the wrong kind, or breaks the port's contract. Nothing changed.
+    #[error("the store refused an op: {reason}")]
+    Refused {
+        /// What was wrong with it.
+        reason: &'static str,
+    },
+}
+
+/// A place that keeps facts. Implementations pass the conformance suite of `testkit`.
+#[async_trait]
+pub trait Store: Debug + Send + Sync + 'static {
+    /// What a status line calls it, such as `memory`.
+    fn kind(&self) -> &'static str;
+
+    /// What is here; called once, before any op.
+    ///
+    /// # Errors
+    /// When the store cannot be read: the node must not start.
+    async fn load(&self) -> Result<Restored, StoreError>;
+
+    /// Runs one op. Ops of a channel are run in the order of their calls.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; the outcome is unknown.
+    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError>;
+}

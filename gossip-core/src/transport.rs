@@ -1,0 +1,119 @@
+//! The transport port: frames out, frames in, and an honest word about what was dropped.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::id::Endpoints;
+
+/// Most bytes of a datagram: what passes everywhere without fragments (house decision).
+pub const DATAGRAM_BYTES: usize = 1_200;
+
+/// How much a frame matters to the transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "transports must route all of them")]
+pub enum Class {
+    /// Fits one datagram and may be lost: repair brings it back.
+    Gossip,
+    /// May be large and is worth waiting for: streams carry it where they exist.
+    Bulk,
+}
+
+/// A connection that a stream transport accepted or made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
+pub struct LinkId(pub u64);
+
+/// Where a frame goes to or came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "transports must handle all of them")]
+pub enum Address {
+    /// A socket address.
+    Socket(SocketAddr),
+    /// Back along a connection.
+    Link(LinkId),
+}
+
+/// One frame to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "drivers and transports take it apart")]
+pub struct Transmit {
+    /// Where to.
+    pub to: Address,
+    /// How much it matters.
+    pub class: Class,
+    /// The frame. Cloning shares the bytes.
+    pub bytes: Bytes,
+}
+
+/// Something that came from the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a driver must pass on all of them")]
+pub enum Inbound {
+    /// A connection ended.
+    Down(LinkId),
+    /// A frame.
+    Frame {
+        /// Where from.
+        from: Address,
+        /// The frame.
+        bytes: Bytes,
+    },
+    /// After a drop towards this address there is room again: said once, when half empty.
+    Room(Address),
+    /// A connection stands, in either direction.
+    Up(LinkId, SocketAddr),
+}
+
+/// What became of a batch handed to [`Transport::send`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "transports build it literally")]
+pub struct SendReport {
+    /// How many frames were queued or sent.
+    pub accepted: usize,
+    /// Addresses whose queue was full, once per dropped frame.
+    pub full: Vec<Address>,
+    /// How many frames were larger than [`Transport::max_payload`]; never sent.
+    pub oversize: usize,
+    /// How many frames named a connection that no longer stands, or an address of a kind that
+    /// this transport does not serve.
+    pub unroutable: usize,
+}
+
+/// The transport itself is broken, not a peer: final.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum TransportError {
+    /// It was closed.
+    #[error("the transport is closed")]
+    Closed,
+    /// The socket failed for good. Nothing more will arrive; restart the node.
+    #[error("the socket failed: {0}")]
+    Socket(#[from] std::io::Error),
+}
+
+/// A way to move frames. Implementations pass the conformance suite of `testkit`.
+#[async_trait]
+pub trait Transport: Debug + Send + Sync + 'static {
+    /// Datagram and/or stream addresses, as others can reach them.
+    fn endpoints(&self) -> Endpoints;
+
+    /// Most bytes of one frame of this class.
+    fn max_payload(&self, class: Class) -> usize;
+
+    /// Queues frames and never waits: every peer's queue is bounded, what did not fit is told.
+    fn send(&self, batch: Vec<Transmit>) -> SendReport;
+
+    /// Waits for what the network brings; at least one item. Cancel-safe.
+    ///
+    /// # Errors
+    /// Only when the transport itself is broken: final. A peer's fault is never an error.
+    async fn recv(&self) -> Result<Vec<Inbound>, TransportError>;
+
+    /// Sends what is queued, as far as that takes no waiting on a peer, then stops. `recv` ends
+    /// with [`TransportError::Closed`].
+    async fn close(&self);
+}
