@@ -11,3 +11,4 @@ pub mod store;
 pub mod strategy;
 pub mod time;
 pub mod transport;
+pub mod wire;

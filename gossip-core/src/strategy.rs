@@ -1,8 +1,23 @@
 //! The slots' traits. One folder per slot holds the implementations, which import traits only.
 //!
-//! Two tiers, no third. A *policy* answers one question, sends nothing and has no timer. A
-//! *protocol* owns kinds on the wire and a deadline, and acts only through its context.
+//! Two tiers, no third. A *policy* answers one question, sends nothing and has no timer:
+//! [`Sampler`], [`Overlay`], [`Detector`], [`Removal`], [`Retain`]. A *protocol* owns kinds on
+//! the wire and a deadline, and acts only through its [`Cx`]: [`Dissemination`], [`Reconcile`].
 
+mod cx;
+pub mod detector;
+pub mod dissemination;
+pub mod overlay;
+pub mod reconcile;
+pub mod removal;
 pub mod retain;
+pub mod sampler;
 
+pub use self::cx::{Cx, Effect, SlotToken};
+pub use self::detector::Detector;
+pub use self::dissemination::{Direction, Dissemination};
+pub use self::overlay::Overlay;
+pub use self::reconcile::Reconcile;
+pub use self::removal::Removal;
 pub use self::retain::Retain;
+pub use self::sampler::Sampler;

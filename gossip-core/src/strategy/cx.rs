@@ -1,0 +1,124 @@
+//! The context: all that a protocol may know, and its only way to act.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Retain, Sampler};
+use crate::fact::{Envelope, Why};
+use crate::id::{NodeId, ShardId};
+use crate::rng::Rng;
+use crate::store::StoreOp;
+use crate::time::Now;
+use crate::wire::Talk;
+
+/// A protocol's own number for a store op; the answer brings it back.
+pub type SlotToken = u64;
+
+/// What a protocol wants done.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a channel must carry out each of them")]
+pub enum Effect {
+    /// A comparison with this member ended equal, dormant facts included.
+    Equal {
+        /// The member.
+        with: NodeId,
+        /// The epoch compared.
+        epoch: crate::time::Epoch,
+    },
+    /// Send a fact as its author encoded it.
+    Fact {
+        /// To whom.
+        to: NodeId,
+        /// The fact.
+        fact: Envelope,
+        /// Whether to ask if it was new.
+        feedback: bool,
+    },
+    /// Sign a receipt of what is durable and send it.
+    GiveReceipt {
+        /// To whom.
+        to: NodeId,
+        /// The exchange.
+        exchange: u32,
+    },
+    /// Count a rejection and make it known.
+    Reject {
+        /// Whose message it was.
+        from: NodeId,
+        /// Why it was not taken.
+        why: Why,
+    },
+    /// Run a store op; the answer comes to the same slot.
+    Store {
+        /// The slot's number for it.
+        token: SlotToken,
+        /// The op.
+        op: StoreOp,
+    },
+    /// Say something.
+    Talk {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        talk: Talk,
+    },
+}
+
+/// Time, randomness, partners, and a place for effects: made anew for each call.
+pub struct Cx<'a> {
+    /// Bytes of facts that wait to be verified and merged: a slot that fetches pauses when this
+    /// grows.
+    pub backlog_bytes: usize,
+    /// Where effects go.
+    pub effects: &'a mut Vec<Effect>,
+    /// The epoch before which this node has dropped dormant facts.
+    pub floor: crate::time::Epoch,
+    /// Who we are.
+    pub me: NodeId,
+    /// What time it is.
+    pub now: Now,
+    /// Live members that we can talk to at once, in ascending order, ourselves excluded.
+    pub partners: &'a [NodeId],
+    /// The channel's retain rule.
+    pub retain: &'a Arc<dyn Retain>,
+    /// The slot's own generator.
+    pub rng: &'a mut Rng,
+    /// The node's sampler.
+    pub sampler: &'a mut dyn Sampler,
+    /// The shard.
+    pub shard: ShardId,
+}
+
+impl Cx<'_> {
+    /// Says something to a member.
+    pub fn talk(&mut self, to: NodeId, talk: Talk) {
+        self.effects.push(Effect::Talk { to, talk });
+    }
+
+    /// Sends a fact to a member.
+    pub fn fact(&mut self, to: NodeId, fact: Envelope, feedback: bool) {
+        self.effects.push(Effect::Fact { to, fact, feedback });
+    }
+
+    /// Asks the store; the answer comes to the same slot under this number.
+    pub fn store(&mut self, token: SlotToken, op: StoreOp) {
+        self.effects.push(Effect::Store { token, op });
+    }
+
+    /// Counts a rejection.
+    pub fn reject(&mut self, from: NodeId, why: Why) {
+        self.effects.push(Effect::Reject { from, why });
+    }
+
+    /// Up to `count` distinct partners that `eligible` admits.
+    pub fn pick(&mut self, count: usize, eligible: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
+        let candidates: Vec<_> = self.partners.iter().copied().filter(eligible).collect();
+        self.sampler.pick(self.rng, &candidates, count)
+    }
+}
+
+impl fmt::Debug for Cx<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx").field("me", &self.me).field("now", &self.now).finish_non_exhaustive()
+    }
+}

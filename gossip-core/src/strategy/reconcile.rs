@@ -1,0 +1,39 @@
+//! How two replicas become equal. A protocol: range comparison now, coded symbols when asked.
+
+mod range;
+
+use std::fmt::Debug;
+
+pub use self::range::{RangeConfig, RangeReconcile};
+use super::{Cx, SlotToken};
+use crate::id::NodeId;
+use crate::store::StoreReply;
+use crate::time::Mono;
+use crate::wire::Talk;
+
+/// Finds and mends differences between two replicas of a shard.
+///
+/// Laws: two replicas that keep talking end equal; no fact is sent that the other has, apart
+/// from races; memory and work per partner are bounded whatever the partner says.
+pub trait Reconcile: Debug + Send {
+    /// The strategy's name in configuration.
+    fn name(&self) -> &'static str;
+
+    /// A member says something about a comparison: every [`Talk`] that names an exchange.
+    fn heard(&mut self, cx: &mut Cx<'_>, from: NodeId, talk: Talk);
+
+    /// The store answered; `None` when it failed.
+    fn stored(&mut self, cx: &mut Cx<'_>, token: SlotToken, reply: Option<StoreReply>);
+
+    /// The shard changed: a comparison is worthwhile again.
+    fn changed(&mut self, now: Mono);
+
+    /// A member is gone: its exchanges end.
+    fn gone(&mut self, member: NodeId);
+
+    /// Time passed: `deadline` was reached, or facts were merged.
+    fn wake(&mut self, cx: &mut Cx<'_>);
+
+    /// When `wake` is worth calling next.
+    fn deadline(&self) -> Option<Mono>;
+}

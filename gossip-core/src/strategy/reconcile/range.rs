@@ -1,0 +1,527 @@
+//! Range comparison: fingerprints of stretches of the time order, split until they are listed
+//! (Meyer 2023). An infinite leaf makes it the full digest.
+
+mod diff;
+mod exchange;
+mod serve;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use self::diff::Difference;
+use self::exchange::{Exchange, Work};
+use self::serve::Serving;
+use super::Reconcile;
+use crate::fact::Why;
+use crate::id::NodeId;
+use crate::state::{Point, Set, Span};
+use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
+use crate::strategy::{Cx, Direction, Effect, SlotToken};
+use crate::time::{Epoch, Mono};
+use crate::wire::{Compare, RangeContent, Ranges, Same, Talk};
+
+/// How ranges are compared.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
+pub struct RangeConfig {
+    /// Bytes of unmerged facts above which a node asks for no more. Default 512 KiB (a guess:
+    /// half of what a peer may have in the pipeline).
+    pub backlog_bytes: usize,
+    /// The chance that a round takes place. Default 1 (capability G4).
+    pub chance: f64,
+    /// Which way facts flow; push-then-pull counts as push-pull. Default push-pull.
+    pub direction: Direction,
+    /// Compare one fingerprint of everything first. Default true; off, and with an infinite
+    /// leaf, a round is the classic push, pull or push-pull of 1, 2 or 3 messages.
+    pub fingerprint_first: bool,
+    /// Ranges of at most so many facts are listed. Default 24: a list fits a datagram.
+    pub leaf: usize,
+    /// Time between rounds while something changes. Default 2 s (a guess: two rumor rounds).
+    pub period: Duration,
+    /// Time between rounds when nothing has changed for long: each equal round doubles the
+    /// period up to this. Default 16 s (a guess).
+    pub period_max: Duration,
+    /// How long an answer may take before the question is repeated. Default 1 s (a guess: more
+    /// than any round trip on earth).
+    pub reply_timeout: Duration,
+    /// How many parts a range is split into. Default 16 (as negentropy does).
+    pub ways: usize,
+    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 32.
+    pub window: usize,
+}
+
+impl Default for RangeConfig {
+    fn default() -> Self {
+        Self {
+            backlog_bytes: 512 * 1024,
+            chance: 1.0,
+            direction: Direction::PushPull,
+            fingerprint_first: true,
+            leaf: 24,
+            period: Duration::from_secs(2),
+            period_max: Duration::from_secs(16),
+            reply_timeout: Duration::from_secs(1),
+            ways: 16,
+            window: 32,
+        }
+    }
+}
+
+/// Most items that one side lists in answer to a list, and most facts that one question asks
+/// for: what bounds the work that a partner can cause with one datagram.
+const LIST_LIMIT: usize = 256;
+
+/// Most points in one `Want`: they fit a datagram.
+const WANT_POINTS: usize = 32;
+
+/// Most items in one message of a full digest: they fit a datagram.
+const DIGEST_ITEMS: usize = 32;
+
+/// Epochs further apart than this are not compared: one of the clocks is wrong.
+const EPOCHS_APART: u32 = 10;
+
+/// The strategy. One exchange of our own at a time; others' are answered without any state but
+/// the store questions that are on their way.
+#[derive(Debug)]
+pub struct RangeReconcile {
+    config: RangeConfig,
+    exchange: Option<Exchange>,
+    next_exchange: u32,
+    next_round: Option<Mono>,
+    next_token: SlotToken,
+    pause: Duration,
+    pending: BTreeMap<SlotToken, Pending>,
+    serving: Serving,
+}
+
+/// What a store answer is for.
+#[derive(Debug)]
+enum Pending {
+    /// We open: the active fingerprint.
+    Open { with: NodeId, epoch: Epoch },
+    /// We open: the dormant fingerprint.
+    OpenDormant { with: NodeId, epoch: Epoch, fingerprint: [u8; 16] },
+    /// We send everything: its items.
+    Digest { with: NodeId },
+    /// Our own view of stretches that we are about to ask about.
+    Work { exchange: u32, work: Work },
+    /// Our own view of a stretch that the partner listed.
+    Listed { exchange: u32, span: Span, theirs: Vec<crate::state::Item> },
+    /// Our dormant fingerprint over the partner's range, after it found us equal.
+    Confirm { exchange: u32, same: Same },
+    /// Facts to give in an exchange of ours.
+    Give { to: NodeId },
+    /// A partner opened: our active fingerprint at its epoch.
+    Asked { from: NodeId, compare: Compare },
+    /// A partner opened and we are equal: our dormant fingerprint.
+    AskedDormant { from: NodeId, compare: Compare, floor: Epoch },
+    /// A partner asks about stretches.
+    Answer { from: NodeId, ranges: Ranges },
+    /// A partner's list lacks these facts; they go out together with our wants.
+    Serve { from: NodeId, exchange: u32, step: u32, wants: Vec<Point>, done: bool },
+}
+
+impl RangeReconcile {
+    /// A strategy with this configuration.
+    #[must_use]
+    pub fn new(config: RangeConfig) -> Self {
+        Self {
+            config,
+            exchange: None,
+            next_exchange: 0,
+            next_round: None,
+            next_token: 0,
+            pause: config.period,
+            pending: BTreeMap::new(),
+            serving: Serving::default(),
+        }
+    }
+
+    fn pulls(&self) -> bool {
+        self.config.direction.pulls()
+    }
+
+    fn pushes(&self) -> bool {
+        self.config.direction.pushes()
+    }
+
+    fn ask_store(&mut self, cx: &mut Cx<'_>, pending: Pending, op: StoreOp) {
+        self.next_token += 1;
+        self.pending.insert(self.next_token, pending);
+        cx.store(self.next_token, op);
+    }
+
+    fn total(&mut self, cx: &mut Cx<'_>, pending: Pending, set: Set) {
+        self.ask_store(cx, pending, StoreOp::Total { shard: cx.shard, set });
+    }
+
+    fn describe(&mut self, cx: &mut Cx<'_>, pending: Pending, set: Set, asks: Vec<Ask>) {
+        let retain = cx.retain.clone();
+        let op = StoreOp::Describe(Describe { shard: cx.shard, set, retain, asks });
+        self.ask_store(cx, pending, op);
+    }
+
+    fn fetch(&mut self, cx: &mut Cx<'_>, pending: Pending, points: Vec<Point>) {
+        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points });
+    }
+
+    fn round(&mut self, cx: &mut Cx<'_>) {
+        if self.exchange.is_some() || !cx.rng.chance(self.config.chance) {
+            return;
+        }
+        let Some(with) = cx.pick(1, |_| true).pop() else { return };
+        self.open(cx, with);
+    }
+
+    fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
+        self.next_exchange = self.next_exchange.wrapping_add(1);
+        let epoch = Epoch::of(cx.now.wall);
+        let set = Set::Active(epoch);
+        let exchange = Exchange::new(self.next_exchange, with, set, cx.now.mono);
+        self.exchange = Some(exchange);
+        if self.config.fingerprint_first {
+            self.total(cx, Pending::Open { with, epoch }, set);
+        } else {
+            let ask = Ask { span: Span::ALL, unless: None, leaf: usize::MAX, ways: 2 };
+            self.describe(cx, Pending::Digest { with }, set, vec![ask]);
+        }
+    }
+
+    fn send_compare(
+        &mut self,
+        cx: &mut Cx<'_>,
+        with: NodeId,
+        epoch: Epoch,
+        fingerprint: [u8; 16],
+        dormant: crate::state::Sum,
+    ) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let compare = Compare {
+            exchange: exchange.number,
+            epoch,
+            fingerprint,
+            floor: cx.floor,
+            dormant: dormant.fingerprint(),
+            pull: self.config.direction.pulls(),
+            push: self.config.direction.pushes(),
+            receipt: dormant.count() > 0,
+        };
+        exchange.compared = Some(compare);
+        exchange.sent(cx, 0, Talk::Compare(compare), self.config.reply_timeout, with);
+    }
+
+    /// The full digest: lists for a partner that answers, or just everything for one that is
+    /// only given.
+    fn send_digest(&mut self, cx: &mut Cx<'_>, with: NodeId, items: Vec<crate::state::Item>) {
+        if !self.pulls() {
+            for points in items.chunks(LIST_LIMIT) {
+                let points = points.iter().map(|item| item.point).collect();
+                self.fetch(cx, Pending::Give { to: with }, points);
+            }
+            self.finish_if_idle(cx);
+            return;
+        }
+        let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
+        let Some(exchange) = &mut self.exchange else { return };
+        for (span, items) in diff::stretches(&items, DIGEST_ITEMS) {
+            exchange.ask(cx, span, RangeContent::Items(items), (pull, push), timeout);
+        }
+    }
+
+    /// Asks about more of what is left, as far as window and backlog allow.
+    fn pump(&mut self, cx: &mut Cx<'_>) {
+        while let Some(exchange) = &mut self.exchange {
+            if cx.backlog_bytes > self.config.backlog_bytes {
+                return;
+            }
+            let Some(work) = exchange.next_work() else { break };
+            let (set, number) = (exchange.set, exchange.number);
+            let Work { span, theirs } = work;
+            let ask = Ask { span, unless: theirs, leaf: self.config.leaf, ways: self.config.ways };
+            self.describe(cx, Pending::Work { exchange: number, work }, set, vec![ask]);
+        }
+        self.finish_if_idle(cx);
+    }
+
+    fn finish_if_idle(&mut self, cx: &mut Cx<'_>) {
+        let Some(exchange) = &self.exchange else { return };
+        let ours = |pending: &Pending| {
+            matches!(
+                pending,
+                Pending::Open { .. }
+                    | Pending::OpenDormant { .. }
+                    | Pending::Digest { .. }
+                    | Pending::Work { .. }
+                    | Pending::Listed { .. }
+                    | Pending::Confirm { .. }
+            )
+        };
+        if exchange.is_idle() && !self.pending.values().any(ours) {
+            self.end(cx.now.mono, exchange.differed);
+        }
+    }
+
+    fn end(&mut self, now: Mono, differed: bool) {
+        self.exchange = None;
+        self.pause = if differed {
+            self.config.period
+        } else {
+            (self.pause * 2).min(self.config.period_max)
+        };
+        self.next_round = Some(now + self.pause);
+    }
+
+    fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
+        let mut descriptions = descriptions.into_iter();
+        match (pending, descriptions.next()) {
+            (Pending::Digest { with }, Some(Description::Items(items))) => {
+                self.send_digest(cx, with, items);
+            }
+            (Pending::Work { exchange, work }, Some(description)) => {
+                self.on_own_view(cx, exchange, work, description);
+            }
+            (Pending::Listed { exchange, span, theirs }, Some(description)) => {
+                self.on_listed(cx, exchange, span, &theirs, description);
+            }
+            (Pending::Answer { from, ranges }, first) => {
+                let all = first.into_iter().chain(descriptions).collect();
+                self.answer(cx, from, &ranges, all);
+            }
+            _ => {}
+        }
+        self.pump(cx);
+    }
+
+    /// What we hold of a stretch whose state at the partner is unknown, or differs from ours.
+    fn on_own_view(&mut self, cx: &mut Cx<'_>, number: u32, work: Work, view: Description) {
+        let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.number == number)
+        else {
+            return;
+        };
+        exchange.described();
+        match view {
+            Description::Same => {}
+            Description::Items(items) => {
+                exchange.differed |= work.theirs.is_some();
+                let content = RangeContent::Items(items);
+                exchange.ask(cx, work.span, content, (pull, push), timeout);
+            }
+            Description::Parts(parts) if work.theirs.is_some() => {
+                exchange.differed = true;
+                exchange.ask_parts(cx, work.span, parts, (pull, push), timeout);
+            }
+            // The partner has next to nothing here: list everything, piece by piece.
+            Description::Parts(parts) => exchange.add_parts(work.span, &parts, false),
+        }
+    }
+
+    /// What we hold of a stretch that the partner listed in full.
+    fn on_listed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        number: u32,
+        span: Span,
+        theirs: &[crate::state::Item],
+        view: Description,
+    ) {
+        let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
+        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.number == number)
+        else {
+            return;
+        };
+        exchange.described();
+        let with = exchange.with;
+        let ours = match view {
+            Description::Items(items) => items,
+            Description::Same => return,
+            Description::Parts(parts) => {
+                exchange.add_parts(span, &parts, false);
+                return;
+            }
+        };
+        let Difference { missing_here, missing_there } = diff::compare(&ours, theirs);
+        exchange.differed |= !missing_here.is_empty() || !missing_there.is_empty();
+        if pull {
+            for points in missing_here.chunks(WANT_POINTS) {
+                exchange.want(cx, points.to_vec(), timeout);
+            }
+        }
+        if push && !missing_there.is_empty() {
+            self.fetch(cx, Pending::Give { to: with }, missing_there);
+        }
+    }
+
+    fn on_answer(&mut self, cx: &mut Cx<'_>, from: NodeId, ranges: &Ranges) {
+        let Ok(spans) = ranges.spans() else { return cx.reject(from, Why::BadRecord) };
+        let Some(exchange) = self.exchange_with(from, ranges.exchange) else {
+            return cx.reject(from, Why::TooLate);
+        };
+        if !exchange.answered(ranges.step) {
+            return cx.reject(from, Why::TooLate);
+        }
+        if ranges.step == 0 {
+            // The partner is an epoch behind: the comparison goes on at the lower epoch.
+            exchange.set = lower(exchange.set, ranges.set);
+        }
+        let (set, number) = (exchange.set, exchange.number);
+        for (span, content) in spans.into_iter().rev() {
+            let Some(exchange) = &mut self.exchange else { return };
+            match content {
+                RangeContent::Skip => {}
+                RangeContent::Fingerprint(theirs) => {
+                    exchange.add(Work { span, theirs: Some(*theirs) })
+                }
+                RangeContent::Items(theirs) => {
+                    exchange.describing();
+                    let ask = Ask { span, unless: None, leaf: LIST_LIMIT, ways: self.config.ways };
+                    let theirs = theirs.clone();
+                    let pending = Pending::Listed { exchange: number, span, theirs };
+                    self.describe(cx, pending, set, vec![ask]);
+                }
+            }
+        }
+        self.pump(cx);
+    }
+
+    fn on_same(&mut self, cx: &mut Cx<'_>, from: NodeId, same: Same) {
+        let Some(exchange) = self.exchange_with(from, same.exchange) else {
+            return cx.reject(from, Why::TooLate);
+        };
+        let Some(compared) = exchange.compared.filter(|_| exchange.answered(0)) else {
+            return cx.reject(from, Why::TooLate);
+        };
+        if same.floor == compared.floor {
+            self.confirm(cx, same, compared.dormant);
+        } else {
+            exchange.describing();
+            let upto = compared.epoch;
+            let pending = Pending::Confirm { exchange: same.exchange, same };
+            self.total(cx, pending, Set::Dormant { from: same.floor, upto });
+        }
+    }
+
+    /// The active sets are equal; now the dormant ones that both still keep.
+    fn confirm(&mut self, cx: &mut Cx<'_>, same: Same, ours: [u8; 16]) {
+        let Some(exchange) = &mut self.exchange else { return };
+        let Some(compared) = exchange.compared else { return };
+        if same.dormant == ours {
+            let with = exchange.with;
+            cx.effects.push(Effect::Equal { with, epoch: compared.epoch });
+        } else {
+            exchange.set = Set::Dormant { from: same.floor, upto: compared.epoch };
+            exchange.add(Work { span: Span::ALL, theirs: Some(same.dormant) });
+        }
+        self.pump(cx);
+    }
+
+    fn exchange_with(&mut self, from: NodeId, number: u32) -> Option<&mut Exchange> {
+        self.exchange.as_mut().filter(|exchange| exchange.with == from && exchange.number == number)
+    }
+}
+
+/// The set that both sides can describe.
+fn lower(ours: Set, theirs: Set) -> Set {
+    match (ours, theirs) {
+        (Set::Active(ours), Set::Active(theirs)) => Set::Active(ours.min(theirs)),
+        _ => ours,
+    }
+}
+
+impl Reconcile for RangeReconcile {
+    fn name(&self) -> &'static str {
+        "range"
+    }
+
+    fn heard(&mut self, cx: &mut Cx<'_>, from: NodeId, talk: Talk) {
+        match talk {
+            Talk::Compare(compare) => self.on_compare(cx, from, compare),
+            Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),
+            Talk::Ranges(ranges) => self.on_question(cx, from, ranges),
+            Talk::Same(same) => self.on_same(cx, from, same),
+            Talk::Want { exchange, step, points } => {
+                self.on_want(cx, from, exchange, step, points);
+            }
+            Talk::Done { exchange, step } => {
+                let found = self.exchange_with(from, exchange);
+                if found.is_some_and(|exchange| exchange.answered(step)) {
+                    self.pump(cx);
+                } else {
+                    cx.reject(from, Why::TooLate);
+                }
+            }
+            Talk::Ack(_)
+            | Talk::Feedback { .. }
+            | Talk::Ping(_)
+            | Talk::Pull(_)
+            | Talk::Receipt(_)
+            | Talk::Stale(_) => cx.reject(from, Why::Unasked),
+        }
+    }
+
+    fn stored(&mut self, cx: &mut Cx<'_>, token: SlotToken, reply: Option<StoreReply>) {
+        let Some(pending) = self.pending.remove(&token) else { return };
+        self.serving.settled(&pending);
+        match (pending, reply) {
+            (pending, Some(StoreReply::Described(descriptions))) => {
+                self.on_described(cx, pending, descriptions);
+            }
+            (pending, Some(StoreReply::Totals(totals))) => self.on_total(cx, pending, totals),
+            (Pending::Give { to }, Some(StoreReply::Facts(facts))) => {
+                facts.into_iter().for_each(|fact| cx.fact(to, fact, false));
+            }
+            (
+                Pending::Serve { from, exchange, step, wants, done },
+                Some(StoreReply::Facts(facts)),
+            ) => {
+                facts.into_iter().for_each(|fact| cx.fact(from, fact, false));
+                serve::conclude(cx, from, exchange, step, wants, done);
+            }
+            // The store failed, or answered something else: the exchange is void, and the next
+            // one starts from nothing.
+            (_, _) => {
+                if self.exchange.is_some() {
+                    self.end(cx.now.mono, true);
+                }
+            }
+        }
+    }
+
+    fn changed(&mut self, now: Mono) {
+        self.pause = self.config.period;
+        let soon = now + self.config.period;
+        self.next_round = self.next_round.map(|due| due.min(soon));
+    }
+
+    fn gone(&mut self, member: NodeId) {
+        if self.exchange.as_ref().is_some_and(|exchange| exchange.with == member) {
+            self.exchange = None;
+        }
+    }
+
+    fn wake(&mut self, cx: &mut Cx<'_>) {
+        if let Some(exchange) = &mut self.exchange
+            && !exchange.repeat_unanswered(cx, self.config.reply_timeout)
+        {
+            self.end(cx.now.mono, true);
+        }
+        self.pump(cx);
+        match self.next_round {
+            None => {
+                let nanos = u64::try_from(self.config.period.as_nanos()).unwrap_or(u64::MAX);
+                self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
+            }
+            Some(due) if due <= cx.now.mono => {
+                self.next_round = Some(cx.now.mono + self.pause);
+                self.round(cx);
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let unanswered = self.exchange.as_ref().and_then(Exchange::deadline);
+        let round = self.next_round.unwrap_or(Mono::ZERO);
+        Some(unanswered.map_or(round, |due| due.min(round)))
+    }
+}

@@ -1,0 +1,226 @@
+//! One comparison that we began: what is left to ask, and what is unanswered.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::NodeId;
+use crate::state::{Part, Point, Set, Span};
+use crate::strategy::Cx;
+use crate::time::Mono;
+use crate::wire::{Compare, RangeContent, RangePart, Ranges, Talk};
+
+/// A stretch to look into.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Work {
+    pub(super) span: Span,
+    /// The partner's fingerprint; `None`: it has next to nothing here, so list ours.
+    pub(super) theirs: Option<[u8; 16]>,
+}
+
+/// The initiator's side of a comparison.
+///
+/// Depth first, so that the work list stays below `ways` times the depth of the tree; at most
+/// `window` questions unanswered, more while answers come and half as many after a loss.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) compared: Option<Compare>,
+    pub(super) differed: bool,
+    pub(super) number: u32,
+    pub(super) set: Set,
+    pub(super) with: NodeId,
+    /// Questions to our own store on their way.
+    describing: usize,
+    lost: u32,
+    next_step: u32,
+    unanswered: BTreeMap<u32, Unanswered>,
+    window: usize,
+    work: Vec<Work>,
+}
+
+#[derive(Debug)]
+struct Unanswered {
+    due: Mono,
+    repeats: u32,
+    talk: Talk,
+}
+
+/// A question is repeated so often before it is given up: at 20 % loss of each datagram all
+/// three go unanswered in (1 - 0.8^2)^3 = 5 % of cases, and the next round asks again.
+const REPEATS: u32 = 2;
+
+/// So many questions given up in a row end the exchange: the partner is gone.
+const GIVE_UP: u32 = 3;
+
+const FIRST_WINDOW: usize = 4;
+const MAX_WINDOW: usize = 32;
+
+/// Most stretches that wait; beyond it the rest is left to the next round. It bounds what a
+/// hostile partner can make us remember.
+const MAX_WORK: usize = 4_096;
+
+impl Exchange {
+    pub(super) const fn new(number: u32, with: NodeId, set: Set, _now: Mono) -> Self {
+        Self {
+            compared: None,
+            differed: false,
+            number,
+            set,
+            with,
+            describing: 0,
+            lost: 0,
+            next_step: 1,
+            unanswered: BTreeMap::new(),
+            window: FIRST_WINDOW,
+            work: Vec::new(),
+        }
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.work.is_empty() && self.unanswered.is_empty() && self.describing == 0
+    }
+
+    pub(super) fn add(&mut self, work: Work) {
+        if self.work.len() < MAX_WORK {
+            self.work.push(work);
+        }
+    }
+
+    /// Adds the parts of a stretch, the first on top.
+    pub(super) fn add_parts(&mut self, span: Span, parts: &[Part], compare: bool) {
+        let mut from = span.from;
+        let mut spans = Vec::with_capacity(parts.len());
+        for part in parts {
+            let theirs = compare.then_some(part.fingerprint);
+            spans.push(Work { span: Span { from, upto: part.upto }, theirs });
+            from = part.upto;
+        }
+        spans.into_iter().rev().for_each(|work| self.add(work));
+    }
+
+    /// The next stretch, if the window has room; counts as being described.
+    pub(super) fn next_work(&mut self) -> Option<Work> {
+        if self.unanswered.len() + self.describing >= self.window {
+            return None;
+        }
+        let work = self.work.pop()?;
+        self.describing += 1;
+        Some(work)
+    }
+
+    pub(super) const fn describing(&mut self) {
+        self.describing += 1;
+    }
+
+    pub(super) const fn described(&mut self) {
+        self.describing = self.describing.saturating_sub(1);
+    }
+
+    pub(super) fn ask(
+        &mut self,
+        cx: &mut Cx<'_>,
+        span: Span,
+        content: RangeContent,
+        flow: (bool, bool),
+        timeout: Duration,
+    ) {
+        self.ask_all(cx, span.from, vec![RangePart { upto: span.upto, content }], flow, timeout);
+    }
+
+    pub(super) fn ask_parts(
+        &mut self,
+        cx: &mut Cx<'_>,
+        span: Span,
+        parts: Vec<Part>,
+        flow: (bool, bool),
+        timeout: Duration,
+    ) {
+        let parts = parts.into_iter().map(RangePart::from).collect();
+        self.ask_all(cx, span.from, parts, flow, timeout);
+    }
+
+    pub(super) fn want(&mut self, cx: &mut Cx<'_>, points: Vec<Point>, timeout: Duration) {
+        let step = self.step();
+        let talk = Talk::Want { exchange: self.number, step, points };
+        self.sent(cx, step, talk, timeout, self.with);
+    }
+
+    /// Sends a question and remembers it until it is answered.
+    pub(super) fn sent(
+        &mut self,
+        cx: &mut Cx<'_>,
+        step: u32,
+        talk: Talk,
+        timeout: Duration,
+        to: NodeId,
+    ) {
+        let due = cx.now.mono + timeout;
+        self.unanswered.insert(step, Unanswered { due, repeats: 0, talk: talk.clone() });
+        cx.talk(to, talk);
+    }
+
+    /// Takes an answer; false if nothing of that number is unanswered.
+    pub(super) fn answered(&mut self, step: u32) -> bool {
+        let known = self.unanswered.remove(&step).is_some();
+        if known {
+            self.lost = 0;
+            self.window = (self.window + 1).min(MAX_WINDOW);
+        }
+        known
+    }
+
+    /// Repeats what is overdue; false when the partner no longer answers.
+    pub(super) fn repeat_unanswered(&mut self, cx: &mut Cx<'_>, timeout: Duration) -> bool {
+        let now = cx.now.mono;
+        let overdue = |(_, question): &(&u32, &mut Unanswered)| question.due <= now;
+        let mut given_up = Vec::new();
+        for (step, question) in self.unanswered.iter_mut().filter(overdue) {
+            self.window = (self.window / 2).max(1);
+            if question.repeats >= REPEATS {
+                given_up.push(*step);
+                continue;
+            }
+            question.repeats += 1;
+            question.due = now + timeout;
+            cx.talk(self.with, question.talk.clone());
+        }
+        for step in given_up {
+            self.unanswered.remove(&step);
+            self.lost += 1;
+            self.differed = true;
+        }
+        self.lost < GIVE_UP
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.unanswered.values().map(|question| question.due).min()
+    }
+
+    fn step(&mut self) -> u32 {
+        let step = self.next_step;
+        self.next_step += 1;
+        step
+    }
+
+    fn ask_all(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: Point,
+        parts: Vec<RangePart>,
+        (pull, push): (bool, bool),
+        timeout: Duration,
+    ) {
+        let step = self.step();
+        let both = matches!(self.set, Set::Dormant { .. });
+        let ranges = Ranges {
+            exchange: self.number,
+            step,
+            answer: false,
+            set: self.set,
+            pull: pull || both,
+            push: push || both,
+            from,
+            parts,
+        };
+        self.sent(cx, step, Talk::Ranges(ranges), timeout, self.with);
+    }
+}

@@ -1,0 +1,262 @@
+//! The answering side: nothing is remembered but store questions on their way, a few per partner.
+
+use std::collections::BTreeMap;
+
+use super::diff::{self, Difference};
+use super::{EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS};
+use crate::fact::Why;
+use crate::id::NodeId;
+use crate::state::{Point, Set, Span, Totals};
+use crate::store::{Ask, Description};
+use crate::strategy::{Cx, Effect};
+use crate::time::Epoch;
+use crate::wire::{Compare, RangeContent, RangePart, Ranges, Same, Talk};
+
+/// Most questions of one partner that are being answered; more are refused as overload.
+const PER_PARTNER: usize = 64;
+
+/// Most parts in one question.
+const MAX_PARTS: usize = 64;
+
+/// Store questions on behalf of each partner.
+#[derive(Debug, Default)]
+pub(super) struct Serving(BTreeMap<NodeId, usize>);
+
+impl Serving {
+    fn admit(&mut self, from: NodeId) -> bool {
+        let count = self.0.entry(from).or_default();
+        *count += 1;
+        if *count > PER_PARTNER {
+            *count -= 1;
+            return false;
+        }
+        true
+    }
+
+    /// A store question was answered; what follows it admits itself anew.
+    pub(super) fn settled(&mut self, pending: &Pending) {
+        let from = match pending {
+            Pending::Asked { from, .. }
+            | Pending::AskedDormant { from, .. }
+            | Pending::Answer { from, .. }
+            | Pending::Serve { from, .. } => from,
+            Pending::Open { .. }
+            | Pending::OpenDormant { .. }
+            | Pending::Digest { .. }
+            | Pending::Work { .. }
+            | Pending::Listed { .. }
+            | Pending::Confirm { .. }
+            | Pending::Give { .. } => return,
+        };
+        if let Some(count) = self.0.get_mut(from) {
+            *count -= 1;
+            if *count == 0 {
+                self.0.remove(from);
+            }
+        }
+    }
+}
+
+impl RangeReconcile {
+    pub(super) fn on_compare(&mut self, cx: &mut Cx<'_>, from: NodeId, compare: Compare) {
+        let ours = Epoch::of(cx.now.wall);
+        if ours.number().abs_diff(compare.epoch.number()) > EPOCHS_APART {
+            return cx.reject(from, Why::EpochsApart);
+        }
+        if !self.serving.admit(from) {
+            return cx.reject(from, Why::PeerQueueFull);
+        }
+        // The lower of both epochs: whoever is ahead still keeps what left since.
+        let set = Set::Active(compare.epoch.min(ours));
+        self.total(cx, Pending::Asked { from, compare }, set);
+    }
+
+    pub(super) fn on_question(&mut self, cx: &mut Cx<'_>, from: NodeId, ranges: Ranges) {
+        let Ok(spans) = ranges.spans() else { return cx.reject(from, Why::BadRecord) };
+        let items = |content: &RangeContent| match content {
+            RangeContent::Items(items) => items.len(),
+            RangeContent::Skip | RangeContent::Fingerprint(_) => 0,
+        };
+        if spans.len() > MAX_PARTS || spans.iter().any(|(_, c)| items(c) > LIST_LIMIT) {
+            return cx.reject(from, Why::TooLarge);
+        }
+        let ask = |(span, content): &(Span, &RangeContent)| match content {
+            RangeContent::Skip => None,
+            RangeContent::Fingerprint(theirs) => {
+                let (leaf, ways) = (self.config.leaf.min(LIST_LIMIT), self.config.ways);
+                Some(Ask { span: *span, unless: Some(*theirs), leaf, ways })
+            }
+            RangeContent::Items(_) => {
+                Some(Ask { span: *span, unless: None, leaf: LIST_LIMIT, ways: self.config.ways })
+            }
+        };
+        let asks = spans.iter().filter_map(ask).collect();
+        if !self.serving.admit(from) {
+            return cx.reject(from, Why::PeerQueueFull);
+        }
+        let set = ranges.set;
+        self.describe(cx, Pending::Answer { from, ranges }, set, asks);
+    }
+
+    pub(super) fn on_want(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: NodeId,
+        exchange: u32,
+        step: u32,
+        points: Vec<Point>,
+    ) {
+        if points.len() > LIST_LIMIT {
+            return cx.reject(from, Why::TooLarge);
+        }
+        if !self.serving.admit(from) {
+            return cx.reject(from, Why::PeerQueueFull);
+        }
+        // A want that answers a list of ours needs no word when it is served.
+        let ours = self.exchange_with(from, exchange).is_some();
+        let pending = Pending::Serve { from, exchange, step, wants: Vec::new(), done: !ours };
+        self.fetch(cx, pending, points);
+    }
+
+    pub(super) fn on_total(&mut self, cx: &mut Cx<'_>, pending: Pending, totals: Totals) {
+        match pending {
+            Pending::Open { with, epoch } => {
+                let fingerprint = totals.sum.fingerprint();
+                let pending = Pending::OpenDormant { with, epoch, fingerprint };
+                self.total(cx, pending, Set::Dormant { from: cx.floor, upto: epoch });
+            }
+            Pending::OpenDormant { with, epoch, fingerprint } => {
+                self.send_compare(cx, with, epoch, fingerprint, totals.sum);
+            }
+            Pending::Confirm { exchange, same } => {
+                if let Some(ours) = self.exchange.as_mut().filter(|ours| ours.number == exchange) {
+                    ours.described();
+                    self.confirm(cx, same, totals.sum.fingerprint());
+                }
+            }
+            Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals),
+            Pending::AskedDormant { from, compare, floor } => {
+                let (exchange, dormant) = (compare.exchange, totals.sum.fingerprint());
+                cx.talk(from, Talk::Same(Same { exchange, floor, dormant }));
+                if compare.receipt {
+                    cx.effects.push(Effect::GiveReceipt { to: from, exchange });
+                }
+                // Both sides know now; ours may let go as well.
+                if floor == compare.floor && dormant == compare.dormant {
+                    cx.effects.push(Effect::Equal { with: from, epoch: compare.epoch });
+                }
+            }
+            Pending::Digest { .. }
+            | Pending::Work { .. }
+            | Pending::Listed { .. }
+            | Pending::Give { .. }
+            | Pending::Answer { .. }
+            | Pending::Serve { .. } => {}
+        }
+    }
+
+    /// Our totals at the partner's epoch: equal, or where to look.
+    fn on_asked(&mut self, cx: &mut Cx<'_>, from: NodeId, compare: Compare, totals: Totals) {
+        let epoch = compare.epoch.min(Epoch::of(cx.now.wall));
+        let fingerprint = totals.sum.fingerprint();
+        let (active, exchange) = (Set::Active(epoch), compare.exchange);
+        let parts =
+            vec![RangePart { upto: Point::END, content: RangeContent::Fingerprint(fingerprint) }];
+        let (pull, push, from_point) = (compare.pull, compare.push, Point::MIN);
+        let whole = Ranges {
+            exchange,
+            step: 0,
+            answer: true,
+            set: active,
+            pull,
+            push,
+            from: from_point,
+            parts,
+        };
+        if epoch != compare.epoch {
+            // At a lower epoch than the partner's its fingerprint says nothing: ours goes back,
+            // and the partner looks where they differ.
+            return cx.talk(from, Talk::Ranges(whole));
+        }
+        if !self.serving.admit(from) {
+            return cx.reject(from, Why::PeerQueueFull);
+        }
+        if fingerprint == compare.fingerprint {
+            let floor = cx.floor.max(compare.floor);
+            let pending = Pending::AskedDormant { from, compare, floor };
+            return self.total(cx, pending, Set::Dormant { from: floor, upto: epoch });
+        }
+        let leaf = self.config.leaf.min(LIST_LIMIT);
+        let ask = Ask { span: Span::ALL, unless: None, leaf, ways: self.config.ways };
+        self.describe(cx, Pending::Answer { from, ranges: whole }, active, vec![ask]);
+    }
+
+    /// Our view of what the partner asked about: an answer, wants, and facts that it lacks.
+    pub(super) fn answer(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: NodeId,
+        ranges: &Ranges,
+        views: Vec<Description>,
+    ) {
+        let mut views = views.into_iter();
+        let mut parts = Vec::new();
+        let mut difference = Difference::default();
+        let mut listed = false;
+        for asked in &ranges.parts {
+            let view = match asked.content {
+                RangeContent::Skip => None,
+                RangeContent::Fingerprint(_) | RangeContent::Items(_) => views.next(),
+            };
+            match (&asked.content, view) {
+                (RangeContent::Items(theirs), Some(Description::Items(ours))) => {
+                    listed = true;
+                    let found = diff::compare(&ours, theirs);
+                    difference.missing_here.extend(found.missing_here);
+                    difference.missing_there.extend(found.missing_there);
+                    parts.push(RangePart { upto: asked.upto, content: RangeContent::Skip });
+                }
+                (_, Some(Description::Items(ours))) => {
+                    let content = RangeContent::Items(ours);
+                    parts.push(RangePart { upto: asked.upto, content });
+                }
+                (_, Some(Description::Parts(split))) => {
+                    parts.extend(split.into_iter().map(RangePart::from));
+                }
+                (_, Some(Description::Same) | None) => {
+                    parts.push(RangePart { upto: asked.upto, content: RangeContent::Skip });
+                }
+            }
+        }
+        let told = parts.iter().any(|part| part.content != RangeContent::Skip);
+        if told || !listed {
+            let answer = Ranges { answer: true, parts, ..ranges.clone() };
+            cx.talk(from, Talk::Ranges(answer));
+        }
+        let wants = if ranges.push { difference.missing_here } else { Vec::new() };
+        let gives = if ranges.pull { difference.missing_there } else { Vec::new() };
+        let (exchange, step, done) = (ranges.exchange, ranges.step, listed && !told);
+        if gives.is_empty() {
+            conclude(cx, from, exchange, step, wants, done);
+        } else if self.serving.admit(from) {
+            self.fetch(cx, Pending::Serve { from, exchange, step, wants, done }, gives);
+        }
+    }
+}
+
+/// After the facts: what we want in turn, and the word that the step is done.
+pub(super) fn conclude(
+    cx: &mut Cx<'_>,
+    from: NodeId,
+    exchange: u32,
+    step: u32,
+    wants: Vec<Point>,
+    done: bool,
+) {
+    for points in wants.chunks(WANT_POINTS) {
+        cx.talk(from, Talk::Want { exchange, step, points: points.to_vec() });
+    }
+    if done {
+        cx.talk(from, Talk::Done { exchange, step });
+    }
+}

@@ -1,0 +1,17 @@
+//! What goes over the network: frames, the records in them, and the limits of both.
+//!
+//! A frame is `[version][kind]` and a body. A data frame's body is a run of records
+//! `[kind][length][body]`; unknown kinds are skipped and counted. `docs/wire.md` is the same in
+//! prose.
+
+mod frame;
+mod hello;
+mod pack;
+mod record;
+mod talk;
+
+pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, decode_frame};
+pub use self::hello::{COOKIE_BYTES, Constants, Hello};
+pub use self::pack::{Packer, Parcel};
+pub use self::record::{Record, Records, record_len};
+pub use self::talk::{Compare, RangeContent, RangePart, Ranges, Receipt, Same, Talk};

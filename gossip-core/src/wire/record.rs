@@ -1,0 +1,107 @@
+//! Records: what a data frame's body is made of.
+
+use bytes::{Buf as _, Bytes};
+
+use super::talk::Talk;
+use crate::fact::Why;
+use crate::id::ChannelTag;
+
+/// The records that follow belong to this channel.
+pub(super) const CHANNEL: u8 = 1;
+/// A fact's bytes.
+pub(super) const FACT: u8 = 2;
+/// A fact's bytes, with the wish to hear whether it was new.
+pub(super) const RUMOR: u8 = 3;
+/// Kinds from here on are [`Talk`].
+pub(super) const FIRST_TALK: u8 = 16;
+
+/// Bytes that a record of this body length takes.
+#[must_use]
+pub const fn record_len(body: usize) -> usize {
+    let length = if body < 1 << 7 {
+        1
+    } else if body < 1 << 14 {
+        2
+    } else {
+        3
+    };
+    1 + length + body
+}
+
+/// One record.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "whoever reads records must consider each form")]
+pub enum Record {
+    /// The records that follow belong to this channel.
+    Channel(ChannelTag),
+    /// A fact, still undecoded.
+    Fact {
+        /// The record body.
+        bytes: Bytes,
+        /// Whether the sender wants to hear if it was new.
+        feedback: bool,
+    },
+    /// Talk about the channel, or about the session before any channel is named.
+    Talk(Talk),
+    /// A kind that this version does not know: skipped.
+    Unknown(u8),
+}
+
+/// Takes records off a frame one by one; ends at the first that does not decode.
+#[derive(Clone, Debug)]
+pub struct Records(Bytes);
+
+impl Records {
+    /// The records of an opened frame.
+    #[must_use]
+    pub const fn new(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    fn take(&mut self) -> Result<Record, Why> {
+        let kind = self.0.try_get_u8().map_err(|_| Why::BadFrame)?;
+        let length = self.take_length()?;
+        if length > self.0.len() {
+            return Err(Why::BadFrame);
+        }
+        let body = self.0.split_to(length);
+        match kind {
+            CHANNEL => {
+                let tag = postcard::from_bytes(&body).map_err(|_| Why::BadRecord)?;
+                if body.len() == 8 { Ok(Record::Channel(tag)) } else { Err(Why::BadRecord) }
+            }
+            FACT | RUMOR => Ok(Record::Fact { bytes: body, feedback: kind == RUMOR }),
+            kind if kind < FIRST_TALK => Ok(Record::Unknown(kind)),
+            kind => Talk::decode(kind, &body)
+                .map(|talk| talk.map_or(Record::Unknown(kind), Record::Talk)),
+        }
+    }
+
+    /// At most 21 bits: more than any frame.
+    fn take_length(&mut self) -> Result<usize, Why> {
+        let mut length = 0;
+        for shift in [0, 7, 14] {
+            let byte = self.0.try_get_u8().map_err(|_| Why::BadFrame)?;
+            length |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(length);
+            }
+        }
+        Err(Why::BadFrame)
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, Why>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let record = self.take();
+        if record.is_err() {
+            self.0.clear();
+        }
+        Some(record)
+    }
+}

@@ -1,0 +1,231 @@
+//! Talk: what two nodes say to one another; vouched for by the session, never relayed.
+
+use serde::{Deserialize, Serialize};
+
+use super::record::FIRST_TALK;
+use crate::fact::{Signature, Why};
+use crate::state::{Item, Part, Point, Set, Span};
+use crate::time::Epoch;
+
+/// "These are the totals of my compared set": the first message of a repair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Compare {
+    /// Chosen by the initiator; answers repeat it.
+    pub exchange: u32,
+    /// The epoch whose compared set the fingerprint describes.
+    pub epoch: Epoch,
+    /// The set's fingerprint.
+    pub fingerprint: [u8; 16],
+    /// The first epoch whose dormant facts the initiator still has.
+    pub floor: Epoch,
+    /// The fingerprint of the dormant facts from `floor` to `epoch`.
+    pub dormant: [u8; 16],
+    /// Whether the initiator takes facts.
+    pub pull: bool,
+    /// Whether the initiator gives facts.
+    pub push: bool,
+    /// Whether it wants a [`Receipt`], to let go of dormant facts.
+    pub receipt: bool,
+}
+
+/// "My compared set is equal to yours": the second message of most repairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Same {
+    /// The initiator's number.
+    pub exchange: u32,
+    /// The first epoch of the dormant facts that `dormant` describes.
+    pub floor: Epoch,
+    /// The fingerprint of the answerer's dormant facts from `floor` to the initiator's epoch.
+    pub dormant: [u8; 16],
+}
+
+/// "I held this when it was durable": signed evidence that lets others drop dormant facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Receipt {
+    /// The exchange in which it was asked for.
+    pub exchange: u32,
+    /// The signer's commit number: everything compared was durable by it.
+    pub commit: u64,
+    /// R of the signature over the receipt.
+    pub r: [u8; 32],
+    /// s of the signature over the receipt.
+    pub s: [u8; 32],
+}
+
+impl Receipt {
+    /// The signature.
+    #[must_use]
+    pub fn signature(&self) -> Signature {
+        let mut bytes = [0; 64];
+        let (head, tail) = bytes.split_at_mut(32);
+        head.copy_from_slice(&self.r);
+        tail.copy_from_slice(&self.s);
+        Signature::from_bytes(bytes)
+    }
+}
+
+/// What one side says of a stretch of the time order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_enums, reason = "the wire form of one record")]
+pub enum RangeContent {
+    /// Nothing to say: equal, or dealt with.
+    Skip,
+    /// Its fingerprint.
+    Fingerprint([u8; 16]),
+    /// All its items, in time order.
+    Items(Vec<Item>),
+}
+
+/// A stretch of the time order; it begins where the one before it ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct RangePart {
+    /// Where it ends.
+    pub upto: Point,
+    /// What is said of it.
+    pub content: RangeContent,
+}
+
+impl From<Part> for RangePart {
+    fn from(part: Part) -> Self {
+        Self { upto: part.upto, content: RangeContent::Fingerprint(part.fingerprint) }
+    }
+}
+
+/// A step of a range comparison: consecutive stretches, asked or answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Ranges {
+    /// The initiator's number.
+    pub exchange: u32,
+    /// The initiator's number of this step; 0 is the [`Compare`]. Answers repeat it.
+    pub step: u32,
+    /// Whether this is an answer.
+    pub answer: bool,
+    /// The set.
+    pub set: Set,
+    /// Whether the initiator takes facts.
+    pub pull: bool,
+    /// Whether the initiator gives facts.
+    pub push: bool,
+    /// Where the first part begins.
+    pub from: Point,
+    /// The parts.
+    pub parts: Vec<RangePart>,
+}
+
+impl Ranges {
+    /// The parts with their spans; refuses parts that do not ascend.
+    ///
+    /// # Errors
+    /// [`Why::BadRecord`].
+    pub fn spans(&self) -> Result<Vec<(Span, &RangeContent)>, Why> {
+        let mut from = self.from;
+        let mut spans = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            if part.upto <= from {
+                return Err(Why::BadRecord);
+            }
+            spans.push((Span { from, upto: part.upto }, &part.content));
+            from = part.upto;
+        }
+        Ok(spans)
+    }
+}
+
+/// One thing that a node says to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever hears talk must consider each form")]
+pub enum Talk {
+    /// The answer to a [`Ping`](Self::Ping).
+    Ack(u32),
+    /// Begin a repair.
+    Compare(Compare),
+    /// All facts of this step were sent, as far as they are held.
+    Done {
+        /// The initiator's number.
+        exchange: u32,
+        /// The step.
+        step: u32,
+    },
+    /// Which pushed facts were new, by the first 8 bytes of their ids.
+    Feedback {
+        /// Those that were known.
+        known: Vec<[u8; 8]>,
+        /// Those that were not.
+        new: Vec<[u8; 8]>,
+    },
+    /// "Are you there?"
+    Ping(u32),
+    /// "Give me the rumors that you have and I have not": by the first 8 bytes of their ids.
+    Pull(Vec<[u8; 8]>),
+    /// A step of a range comparison.
+    Ranges(Ranges),
+    /// Evidence for letting go of dormant facts.
+    Receipt(Receipt),
+    /// The end of a comparison whose sets are equal.
+    Same(Same),
+    /// "You have lost state: here is your own receipt of a later commit."
+    Stale(Receipt),
+    /// "Give me the facts at these points."
+    Want {
+        /// The initiator's number.
+        exchange: u32,
+        /// The step to repeat in [`Done`](Self::Done).
+        step: u32,
+        /// Where they stand.
+        points: Vec<Point>,
+    },
+}
+
+impl Talk {
+    /// Appends the record.
+    pub(super) fn encode(&self) -> (u8, Vec<u8>) {
+        fn body<T: Serialize>(offset: u8, value: &T) -> (u8, Vec<u8>) {
+            #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
+            let bytes = postcard::to_stdvec(value).expect("talk encodes");
+            (FIRST_TALK + offset, bytes)
+        }
+        match self {
+            Self::Ack(nonce) => body(0, nonce),
+            Self::Compare(compare) => body(1, compare),
+            Self::Done { exchange, step } => body(2, &(exchange, step)),
+            Self::Feedback { known, new } => body(3, &(known, new)),
+            Self::Ping(nonce) => body(4, nonce),
+            Self::Pull(have) => body(5, have),
+            Self::Ranges(ranges) => body(6, ranges),
+            Self::Receipt(receipt) => body(7, receipt),
+            Self::Same(same) => body(8, same),
+            Self::Stale(receipt) => body(9, receipt),
+            Self::Want { exchange, step, points } => body(10, &(exchange, step, points)),
+        }
+    }
+
+    /// Decodes a record's body; `None` when the kind is unknown.
+    pub(super) fn decode(kind: u8, body: &[u8]) -> Result<Option<Self>, Why> {
+        fn whole<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Why> {
+            let (value, rest) = postcard::take_from_bytes(body).map_err(|_| Why::BadRecord)?;
+            if rest.is_empty() { Ok(value) } else { Err(Why::BadRecord) }
+        }
+        let talk = match kind.wrapping_sub(FIRST_TALK) {
+            0 => Self::Ack(whole(body)?),
+            1 => Self::Compare(whole(body)?),
+            2 => whole(body).map(|(exchange, step)| Self::Done { exchange, step })?,
+            3 => whole(body).map(|(known, new)| Self::Feedback { known, new })?,
+            4 => Self::Ping(whole(body)?),
+            5 => Self::Pull(whole(body)?),
+            6 => Self::Ranges(whole(body)?),
+            7 => Self::Receipt(whole(body)?),
+            8 => Self::Same(whole(body)?),
+            9 => Self::Stale(whole(body)?),
+            10 => {
+                whole(body).map(|(exchange, step, points)| Self::Want { exchange, step, points })?
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(talk))
+    }
+}
