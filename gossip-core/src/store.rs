@@ -5,6 +5,8 @@
 //! order in which they left the node, and a read issued after a merge sees it. An error means
 //! "outcome unknown".
 
+mod memory;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
 use crate::id::{ChannelId, NodeId, ShardId};
 use crate::state::{Item, Part, Point, Set, Span, Totals};

@@ -1,0 +1,111 @@
+//! What a memory store holds, as a plain value: the simulator copies it to play a crash.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::Totals;
+use super::shard::Shard;
+use crate::id::ShardId;
+use crate::store::{Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply};
+
+/// The shards of a node and what it keeps beside them.
+///
+/// An op that fails has changed nothing. A clone shares the facts' bytes.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryState {
+    commit: u64,
+    meta: BTreeMap<MetaName, Bytes>,
+    shards: BTreeMap<ShardId, Shard>,
+}
+
+impl MemoryState {
+    /// Nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Runs one op. Nothing is durable, so everything that was applied counts as durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the op breaks the port's contract.
+    pub fn apply(&mut self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        Ok(match op {
+            StoreOp::Describe(describe) => {
+                if describe.asks.iter().any(|ask| ask.ways < 2) {
+                    return refuse("a range is split into at least two parts");
+                }
+                StoreReply::Described(self.shard(describe.shard).describe(&describe))
+            }
+            StoreOp::Fetch { shard, points } => StoreReply::Facts(self.shard(shard).fetch(&points)),
+            StoreOp::Get { shard, key } => StoreReply::Facts(self.shard(shard).head(&key)),
+            StoreOp::Merge(merge) => return self.merge(merge),
+            StoreOp::Remember { name, value } => {
+                match value {
+                    Some(value) => self.meta.insert(name, value),
+                    None => self.meta.remove(&name),
+                };
+                StoreReply::Synced { commit: self.commit }
+            }
+            StoreOp::Scan { shard, prefix, after, limit } => {
+                StoreReply::Facts(self.shard(shard).scan(&prefix, after.as_ref(), limit))
+            }
+            StoreOp::Sift { shard, retain, facts } => {
+                StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
+            }
+            StoreOp::Sweep { shard, wall, epoch, floor } => {
+                self.shard(shard).sweep(wall, epoch, floor)
+            }
+            StoreOp::Sync { commit } => {
+                if commit > self.commit {
+                    return refuse("a commit that has not happened cannot become durable");
+                }
+                StoreReply::Synced { commit: self.commit }
+            }
+            StoreOp::Total { shard, set } => {
+                let totals = self.shard(shard).total(set);
+                StoreReply::Totals(Totals { commit: self.commit, durable: self.commit, ..totals })
+            }
+            StoreOp::Wipe { shard } => {
+                let held = self.shards.remove(&shard).unwrap_or_default();
+                StoreReply::Facts(held.into_facts())
+            }
+        })
+    }
+
+    /// What a node that starts on this state is told.
+    #[must_use]
+    pub fn restored(&self) -> Restored {
+        let hlc = self.shards.values().map(Shard::hlc).max().unwrap_or_default();
+        Restored { commit: self.commit, hlc, meta: self.meta.clone() }
+    }
+
+    /// Recomputes every index, sum and count from the facts alone; for tests, as slow as it
+    /// sounds.
+    ///
+    /// # Panics
+    /// If one of them is wrong.
+    pub fn check(&self) {
+        self.shards.values().for_each(Shard::check);
+    }
+
+    fn merge(&mut self, merge: Merge) -> Result<StoreReply, StoreError> {
+        if merge.facts.iter().any(|fact| fact.topic() != merge.shard.topic) {
+            return refuse("a fact of another topic");
+        }
+        let outcomes = self.shard(merge.shard).merge(merge);
+        if outcomes.iter().any(|outcome| matches!(outcome, Merged::Inserted(_))) {
+            self.commit += 1;
+        }
+        Ok(StoreReply::Merged { outcomes, commit: self.commit })
+    }
+
+    fn shard(&mut self, id: ShardId) -> &mut Shard {
+        self.shards.entry(id).or_default()
+    }
+}
+
+fn refuse(reason: &'static str) -> Result<StoreReply, StoreError> {
+    Err(StoreError::Refused { reason })
+}

@@ -1,0 +1,226 @@
+//! One shard's facts: what every operation of the memory store does to them.
+
+mod check;
+mod heads;
+mod sets;
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use self::heads::Heads;
+use self::sets::Sets;
+use super::index::Slot;
+use super::{Item, Point, Set, Totals};
+use crate::fact::Envelope;
+use crate::store::{Describe, Description, Merge, Merged, SWEEP_LIMIT, Sifted, StoreReply};
+use crate::strategy::Retain;
+use crate::time::{Epoch, Hlc, Wall};
+
+/// The facts of a shard, each in one slot, and everything they are found by.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shard {
+    /// What is yet to be announced as expired.
+    expiry: BTreeSet<(Wall, Slot)>,
+    facts: Facts,
+    heads: Heads,
+    sets: Sets,
+}
+
+type Facts = Slab<Held>;
+
+#[derive(Clone, Debug)]
+struct Held {
+    /// Whether it is a deletion or was announced as expired.
+    dead: bool,
+    fact: Envelope,
+}
+
+/// How a new fact fares against what its key has.
+enum Decision {
+    Known,
+    /// The key's facts are to be these; `None` is the new one.
+    Keep(Vec<Option<Slot>>),
+    /// A dormant fact that alone displaces it is named.
+    Obsolete(Option<Slot>),
+}
+
+impl Shard {
+    /// Merges facts in order.
+    pub(super) fn merge(&mut self, merge: Merge) -> Vec<Merged> {
+        let Merge { shard: _, retain, facts, epoch, floor } = merge;
+        self.sets.raise(epoch, &self.facts);
+        facts
+            .into_iter()
+            .map(|fact| match self.decide(&*retain, &fact) {
+                Decision::Known => Merged::Known,
+                _ if fact.leaves_at() < floor => Merged::Collected,
+                Decision::Obsolete(by) => Merged::Obsolete(self.fact(by)),
+                Decision::Keep(order) => {
+                    Merged::Inserted(self.insert(fact.compact().into_inner(), &order))
+                }
+            })
+            .collect()
+    }
+
+    /// Decides as a merge would, and keeps nothing.
+    pub(super) fn sift(&self, retain: &dyn Retain, facts: &[Envelope]) -> Vec<Sifted> {
+        let sift = |fact| match self.decide(retain, fact) {
+            Decision::Known => Sifted::Known,
+            Decision::Keep(_) => Sifted::Candidate,
+            Decision::Obsolete(by) => Sifted::Obsolete(self.fact(by)),
+        };
+        facts.iter().map(sift).collect()
+    }
+
+    /// Lets time pass.
+    pub(super) fn sweep(&mut self, wall: Wall, epoch: Epoch, floor: Epoch) -> StoreReply {
+        let mut expired = Vec::new();
+        while expired.len() < SWEEP_LIMIT
+            && let Some((at, slot)) = self.expiry.first().copied()
+            && at <= wall
+        {
+            self.expiry.remove(&(at, slot));
+            let Some(held) = self.facts.get_mut(slot as usize) else { continue };
+            held.dead = true;
+            self.sets.die(held.fact.leaves_at());
+            expired.push(held.fact.clone());
+        }
+        self.sets.raise(epoch, &self.facts);
+        let left = self.sets.take_left();
+        let dropped = self.sets.before(floor);
+        for slot in &dropped {
+            self.discard(*slot);
+        }
+        let next = self.expiry.first().map(|(at, _)| *at);
+        StoreReply::Swept { expired, next, left, dropped: dropped.len() }
+    }
+
+    /// Answers a partner's questions.
+    pub(super) fn describe(&self, describe: &Describe) -> Vec<Description> {
+        let selection = self.sets.select(describe.set, &self.facts);
+        let rival = |slot| self.get(slot).map_or([0; 8], |fact| describe.retain.rival(fact));
+        let item =
+            |entry: &super::index::Entry| Item { point: entry.point(), rival: rival(entry.slot) };
+        describe.asks.iter().map(|ask| selection.describe(ask, item)).collect()
+    }
+
+    /// Counts and sums up a set; `commit` and `durable` stay zero.
+    pub(super) fn total(&self, set: Set) -> Totals {
+        self.sets.total(set, &self.facts)
+    }
+
+    /// The facts at those points that are held.
+    pub(super) fn fetch(&self, points: &[Point]) -> Vec<Envelope> {
+        points.iter().filter_map(|point| self.fact(self.sets.find(*point))).collect()
+    }
+
+    /// The facts of a key in the order of the retain rule.
+    pub(super) fn head(&self, key: &[u8]) -> Vec<Envelope> {
+        self.siblings(self.heads.slots(key)).cloned().collect()
+    }
+
+    /// Whole keys until the next one would exceed the limit, but at least one key.
+    pub(super) fn scan(&self, prefix: &[u8], after: Option<&Bytes>, limit: usize) -> Vec<Envelope> {
+        let mut facts = Vec::new();
+        for slots in self.heads.scan(prefix, after.map(|key| &**key)) {
+            if limit == 0 || (!facts.is_empty() && facts.len() + slots.len() > limit) {
+                break;
+            }
+            facts.extend(self.siblings(slots).cloned());
+        }
+        facts
+    }
+
+    /// Everything, in key order.
+    pub(super) fn into_facts(self) -> Vec<Envelope> {
+        self.scan(&[], None, usize::MAX)
+    }
+
+    /// The highest version held.
+    pub(super) fn hlc(&self) -> Hlc {
+        self.facts.iter().map(|(_, held)| held.fact.hlc()).max().unwrap_or_default()
+    }
+
+    fn decide(&self, retain: &dyn Retain, fact: &Envelope) -> Decision {
+        let slots = self.heads.slots(fact.key());
+        if slots.is_empty() {
+            return Decision::Keep(vec![None]);
+        }
+        if self.siblings(slots).any(|held| held.id() == fact.id()) {
+            return Decision::Known;
+        }
+        let mut kept: Vec<_> = self.siblings(slots).chain([fact]).collect();
+        retain.retain(&mut kept);
+        debug_assert!((1..=retain.limit()).contains(&kept.len()), "retain laws: {retain:?}");
+        if kept.iter().any(|kept| kept.id() == fact.id()) {
+            let slot = |kept: &Envelope| {
+                slots
+                    .iter()
+                    .copied()
+                    .find(|slot| self.get(*slot).is_some_and(|held| held.id() == kept.id()))
+            };
+            return Decision::Keep(kept.into_iter().map(slot).collect());
+        }
+        let decides = |slot: &Slot| {
+            self.get(*slot).is_some_and(|held| {
+                held.leaves_at() <= self.sets.epoch() && supersedes(retain, held, fact)
+            })
+        };
+        Decision::Obsolete(slots.iter().copied().find(decides))
+    }
+
+    /// Stores a fact; `order` says what its key has from now on. Returns what it displaced.
+    fn insert(&mut self, fact: Envelope, order: &[Option<Slot>]) -> Vec<Envelope> {
+        let held = Held { dead: fact.is_tombstone(), fact };
+        let before = self.heads.slots(held.fact.key()).to_vec();
+        let slot = self.facts.vacant_key() as Slot;
+        let after: Vec<_> = order.iter().map(|kept| kept.unwrap_or(slot)).collect();
+        self.heads.set(held.fact.key(), &after);
+        if held.fact.expires_at() != Wall::ZERO {
+            self.expiry.insert((held.fact.expires_at(), slot));
+        }
+        self.sets.insert(&held, slot);
+        self.facts.insert(held);
+        let displaced = before.into_iter().filter(|slot| !after.contains(slot));
+        let displaced = displaced.collect::<Vec<_>>();
+        displaced.into_iter().filter_map(|slot| self.take(slot)).collect()
+    }
+
+    /// Removes a fact from everything, its key included.
+    fn discard(&mut self, slot: Slot) {
+        if let Some(fact) = self.take(slot) {
+            let mut rest = self.heads.slots(fact.key()).to_vec();
+            rest.retain(|held| *held != slot);
+            self.heads.set(fact.key(), &rest);
+        }
+    }
+
+    /// Removes a fact from everything but its key.
+    fn take(&mut self, slot: Slot) -> Option<Envelope> {
+        let held = self.facts.try_remove(slot as usize)?;
+        self.expiry.remove(&(held.fact.expires_at(), slot));
+        self.sets.remove(&held, slot);
+        Some(held.fact)
+    }
+
+    fn get(&self, slot: Slot) -> Option<&Envelope> {
+        self.facts.get(slot as usize).map(|held| &held.fact)
+    }
+
+    fn fact(&self, slot: Option<Slot>) -> Option<Envelope> {
+        self.get(slot?).cloned()
+    }
+
+    fn siblings(&self, slots: &[Slot]) -> impl Iterator<Item = &Envelope> {
+        slots.iter().filter_map(|slot| self.get(*slot))
+    }
+}
+
+/// Whether a fact alone displaces another of its key.
+fn supersedes(retain: &dyn Retain, held: &Envelope, fact: &Envelope) -> bool {
+    let mut both = vec![held, fact];
+    retain.retain(&mut both);
+    both.iter().all(|kept| kept.id() != fact.id())
+}

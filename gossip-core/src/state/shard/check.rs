@@ -1,0 +1,32 @@
+//! The slow truth: everything that a shard derives, recomputed from its facts.
+
+use std::collections::BTreeSet;
+
+use super::{Shard, Wall};
+use crate::state::index::Slot;
+
+impl Shard {
+    /// Compares every derived thing with the facts.
+    ///
+    /// # Panics
+    /// If one is wrong.
+    pub(in crate::state) fn check(&self) {
+        let mut slots = BTreeSet::new();
+        for (key, head) in self.heads.iter() {
+            assert!(!head.is_empty(), "a key without facts is not there");
+            for slot in head {
+                assert!(slots.insert(*slot), "a fact has one place");
+                assert_eq!(self.get(*slot).map(|fact| fact.key()), Some(key), "and its own key");
+            }
+        }
+        let held: BTreeSet<_> = self.facts.iter().map(|(slot, _)| slot as Slot).collect();
+        assert_eq!(slots, held, "every fact is found by its key");
+        let waiting = self.facts.iter().filter(|(_, held)| !held.dead);
+        let expiry: BTreeSet<_> = waiting
+            .filter(|(_, held)| held.fact.expires_at() != Wall::ZERO)
+            .map(|(slot, held)| (held.fact.expires_at(), slot as Slot))
+            .collect();
+        assert_eq!(self.expiry, expiry, "what will expire is waited for");
+        self.sets.check(&self.facts);
+    }
+}
