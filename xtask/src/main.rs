@@ -1,5 +1,5 @@
 //! The workspace's own tool. `cargo xtask` alone lists its commands.
-#![expect(clippy::print_stdout, reason = "it talks to whoever started it at a terminal")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "it talks to people at a terminal")]
 
 mod ci;
 mod loom;
@@ -8,6 +8,8 @@ mod program;
 mod run;
 mod test;
 mod tidy;
+
+use std::process::ExitCode;
 
 use anyhow::{Result, bail, ensure};
 
@@ -64,8 +66,17 @@ const COMMANDS: &[Command] = &[
     },
 ];
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = dispatch(&arguments) {
+        // The alternate form has the causes and never a backtrace, which would say nothing here.
+        eprintln!("xtask: {error:#}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
     let Some((name, rest)) = arguments.split_first() else {
         print!("{}", help());
         return Ok(());
