@@ -1,0 +1,49 @@
+//! Commands that hand over to another program of the workspace: demo, fuzz and bench.
+
+use anyhow::{Result, ensure};
+
+use crate::prerequisites;
+use crate::program::{Program, has_member, root};
+
+/// A converged cluster to look at.
+pub(crate) fn demo(rest: &[String]) -> Result<()> {
+    ensure!(has_member("gossip-cli"), "gossip-cli is not in this workspace: nothing can be shown");
+    prerequisites::check()?;
+    println!(
+        "building gossip-cli optimised, then starting its demo: at most 3 minutes the first time \
+         on two cores, seconds afterwards"
+    );
+    Program::new("cargo run --release -p gossip-cli -- demo").arguments(rest).replace()
+}
+
+/// Random input for `testkit::fuzz`, which are plain functions: stable Rust drives them.
+pub(crate) fn fuzz(rest: &[String]) -> Result<()> {
+    ensure!(has_fuzz(), "{FUZZ} is not in this workspace: there is nothing to fuzz with");
+    fuzzer().arguments(rest).replace()
+}
+
+/// The same as [`fuzz`], for a bounded time as a step among others.
+pub(crate) fn fuzz_for(seconds: u32) -> Program {
+    fuzzer().arguments(&["--seconds".into(), seconds.to_string()])
+}
+
+/// Whether the fuzzer's driver exists.
+pub(crate) fn has_fuzz() -> bool {
+    root().join(FUZZ).is_file()
+}
+
+/// Criterion's benchmarks, optimised.
+pub(crate) fn bench(rest: &[String]) -> Result<()> {
+    ensure!(
+        has_member("benches"),
+        "benches/ is not in this workspace: there is nothing to measure"
+    );
+    prerequisites::check()?;
+    Program::new("cargo bench -p gossip-benches").arguments(rest).replace()
+}
+
+const FUZZ: &str = "gossip-core/examples/fuzz.rs";
+
+fn fuzzer() -> Program {
+    Program::new("cargo run --release -p gossip-core --features testkit --example fuzz --")
+}
