@@ -3,10 +3,17 @@
 //! Everything slow, shared or external is an effect with an answer, so the same node runs under
 //! tokio, in a simulator with many others, in a fuzzer and in a benchmark.
 
+mod channel;
+pub mod config;
 pub mod fact;
 pub mod id;
+pub mod io;
+pub mod membership;
+pub mod node;
+mod peering;
 pub mod rng;
 pub mod state;
+pub mod status;
 pub mod store;
 pub mod strategy;
 #[cfg(feature = "testkit")]

@@ -84,6 +84,8 @@ reasons! {
     NoCommonVersion, "no-common-version", Unauthorised;
     /// A record about a channel that this node is not in.
     UnknownChannel, "unknown-channel", Unauthorised;
+    /// A fact of a topic that its channel does not have.
+    UnknownTopic, "unknown-topic", Unauthorised;
     /// A membership statement by another than its subject.
     NotTheSubject, "not-the-subject", Unauthorised;
     /// A fact of a kind that does not belong into its channel.

@@ -18,7 +18,7 @@ pub type SlotToken = u64;
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a channel must carry out each of them")]
 pub enum Effect {
-    /// A comparison with this member ended equal, dormant facts included.
+    /// A comparison that we began with this member ended equal, dormant facts included.
     Equal {
         /// The member.
         with: NodeId,

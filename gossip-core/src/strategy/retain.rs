@@ -27,6 +27,11 @@ pub trait Retain: Debug + Send + Sync {
     /// into the rule's own order, the most important first.
     fn retain(&self, facts: &mut Vec<&Envelope>);
 
+    /// Which of a key's retained facts a reader sees; all of them unless the rule knows better.
+    fn read<'a>(&self, facts: &'a [Envelope]) -> Vec<&'a Envelope> {
+        facts.iter().collect()
+    }
+
     /// What this fact competes for, hashed, if a higher version of the same displaces it for
     /// certain; zeros if nothing does. It spares partners from sending what loses anyway.
     fn rival(&self, fact: &Envelope) -> [u8; 8];

@@ -60,8 +60,8 @@ impl Frame {
         out.put_u8(VERSION);
         match self {
             Self::Data { session, sealed } => {
-                out.put_u8(DATA);
-                out.put_slice(&session.0);
+                out.clear();
+                out.put_slice(&data_header(*session));
                 out.put_slice(sealed);
             }
             Self::Hello(hello) => {
@@ -85,6 +85,13 @@ impl Frame {
         }
         out.freeze()
     }
+}
+
+/// The header that goes before a data frame's records.
+#[must_use]
+pub const fn data_header(session: SessionId) -> [u8; DATA_HEADER_BYTES] {
+    let [a, b, c, d, e, f, g, h] = session.0;
+    [VERSION, DATA, a, b, c, d, e, f, g, h]
 }
 
 /// Takes a frame apart.

@@ -33,6 +33,10 @@ impl Retain for KeepSiblings {
         facts.extend(newest.into_values().take(MAX_CONTEXT));
     }
 
+    fn read<'a>(&self, facts: &'a [Envelope]) -> Vec<&'a Envelope> {
+        current(facts)
+    }
+
     fn rival(&self, fact: &Envelope) -> [u8; 8] {
         super::hash8(&[fact.key(), fact.author().as_bytes()])
     }

@@ -141,10 +141,6 @@ impl RangeReconcile {
                 if compare.receipt {
                     cx.effects.push(Effect::GiveReceipt { to: from, exchange });
                 }
-                // Both sides know now; ours may let go as well.
-                if floor == compare.floor && dormant == compare.dormant {
-                    cx.effects.push(Effect::Equal { with: from, epoch: compare.epoch });
-                }
             }
             Pending::Digest { .. }
             | Pending::Work { .. }

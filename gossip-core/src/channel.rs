@@ -1,0 +1,344 @@
+//! One isolated world of state: its pipeline, dissemination, repair, own writes and collection.
+//!
+//! A machine with methods in and effects out, like the node around it. The membership view is a
+//! channel as well; only its rules differ.
+
+mod collect;
+mod env;
+mod parking;
+mod pipeline;
+mod reads;
+mod recent;
+mod slots;
+mod writes;
+
+use std::collections::BTreeMap;
+
+use self::collect::Collect;
+pub(crate) use self::env::{ChannelEffect, Env, Feedback};
+use self::parking::Parking;
+use self::pipeline::{Incoming, Pipeline, Waiter};
+use self::reads::Read;
+use self::recent::Recent;
+use self::slots::Slots;
+use self::writes::Writes;
+use crate::config::{ChannelSlots, Limits};
+use crate::fact::{Domain, Envelope, FactKind, Verdicts, Verified, Why};
+use crate::id::{ChannelId, NodeId, ShardId, TopicId};
+use crate::io::Ticket;
+use crate::rng::Rng;
+use crate::store::{Merged, StoreError, StoreReply};
+use crate::strategy::SlotToken;
+use crate::time::{Epoch, Mono};
+
+/// A channel of this node.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    collect: Collect,
+    domain: Domain,
+    limits: Limits,
+    parking: Parking,
+    pending: BTreeMap<Ticket, Pending>,
+    pipeline: Pipeline,
+    recent: Recent,
+    rules: Rules,
+    shard: ShardId,
+    slots: Slots,
+    writes: Writes,
+}
+
+/// What may stand in a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// Entries of anybody with a valid signature: certificates come with identities.
+    Open,
+    /// Statements of members about themselves.
+    View,
+}
+
+impl Rules {
+    /// Whether the channel has such facts at all: what needs no signature to be refused.
+    fn has(self, fact: &Envelope) -> Result<(), Why> {
+        if fact.topic() != TopicId(0) {
+            return Err(Why::UnknownTopic);
+        }
+        match self {
+            Self::Open if fact.kind() == FactKind::ENTRY => Ok(()),
+            Self::Open => Err(Why::WrongKind),
+            Self::View => crate::membership::admit(fact),
+        }
+    }
+}
+
+/// What a ticket's answer is for.
+#[derive(Debug)]
+enum Pending {
+    /// Which of a peer's facts are worth a verification.
+    Sift(Vec<Incoming>),
+    /// A peer's facts at the verifier.
+    Verify { from: NodeId },
+    /// Facts being merged, each with who brought it.
+    Merge(Vec<(Verified<Envelope>, Option<NodeId>)>),
+    /// Own writes being merged.
+    Write(writes::Batch),
+    /// Own writes becoming durable.
+    Durable(writes::Batch),
+    /// The siblings that an own write supersedes.
+    Siblings(writes::Draft),
+    /// The repair slot's question.
+    Reconcile(SlotToken),
+    /// An application's question.
+    Read(Read),
+    /// Time passing over the shard.
+    Sweep,
+    /// What we hold becoming durable, before we say so to a member.
+    Receipt { to: NodeId, exchange: u32, commit: u64 },
+    /// Everything being forgotten, for we have lost state.
+    Wipe,
+}
+
+impl Channel {
+    pub(crate) fn new(
+        domain: Domain,
+        rules: Rules,
+        slots: ChannelSlots,
+        limits: Limits,
+        rng: &mut Rng,
+        floor: Epoch,
+        boot_commit: u64,
+    ) -> Self {
+        let shard = ShardId { channel: domain.channel(), topic: TopicId(0) };
+        Self {
+            collect: Collect::new(floor, boot_commit),
+            domain,
+            limits,
+            parking: Parking::new(limits.parked),
+            pending: BTreeMap::new(),
+            pipeline: Pipeline::new(limits),
+            recent: Recent::new(limits.recent),
+            rules,
+            shard,
+            slots: Slots::new(slots, rng),
+            writes: Writes::default(),
+        }
+    }
+
+    pub(crate) const fn id(&self) -> ChannelId {
+        self.domain.channel()
+    }
+
+    /// The last commit that held facts of this channel.
+    pub(crate) const fn commit(&self) -> u64 {
+        self.collect.commit()
+    }
+
+    /// A fact arrived, still in bytes.
+    pub(crate) fn on_fact(
+        &mut self,
+        env: &mut Env<'_>,
+        from: NodeId,
+        bytes: bytes::Bytes,
+        feedback: bool,
+    ) {
+        let decoded = Envelope::decode(bytes, &self.domain)
+            .and_then(|fact| self.rules.has(&fact).map(|()| fact));
+        match decoded {
+            Ok(fact) => self.admit(env, Incoming { fact, from, feedback }),
+            Err(why) => env.reject(Some(from), why),
+        }
+    }
+
+    /// A fact that was verified outside of this channel's pipeline, such as a Hello's.
+    pub(crate) fn on_verified_fact(
+        &mut self,
+        env: &mut Env<'_>,
+        fact: Verified<Envelope>,
+        from: Option<NodeId>,
+    ) {
+        if self.recent.contains(&fact.id()) {
+            return;
+        }
+        self.ripen(env, fact, from);
+        self.pump(env);
+    }
+
+    /// The store answered one of our questions.
+    pub(crate) fn stored(
+        &mut self,
+        env: &mut Env<'_>,
+        ticket: Ticket,
+        reply: Result<StoreReply, StoreError>,
+    ) {
+        let Some(pending) = self.pending.remove(&ticket) else { return };
+        let reply = match reply {
+            Ok(reply) => Some(reply),
+            Err(error) => {
+                env.store_failed(error);
+                None
+            }
+        };
+        match pending {
+            Pending::Sift(batch) => self.sifted(env, batch, reply),
+            Pending::Merge(batch) => self.merged(env, batch, reply),
+            Pending::Write(batch) => self.wrote(env, batch, reply),
+            Pending::Durable(batch) => writes::durable(env, &mut self.writes, batch, reply),
+            Pending::Siblings(draft) => self.siblings(env, draft, reply),
+            Pending::Reconcile(token) => self.with_slots(env, |slots, cx| {
+                slots.reconcile.stored(cx, token, reply);
+            }),
+            Pending::Read(read) => self.answer_read(env, read, reply),
+            Pending::Sweep => self.swept(env, reply),
+            Pending::Receipt { to, exchange, commit } => {
+                self.give_receipt(env, to, exchange, commit, reply);
+            }
+            Pending::Wipe => self.wiped(env, reply),
+            Pending::Verify { .. } => {}
+        }
+        self.pump(env);
+    }
+
+    /// The verifier answered.
+    pub(crate) fn verified(&mut self, env: &mut Env<'_>, ticket: Ticket, verdicts: Verdicts) {
+        let Some(Pending::Verify { from }) = self.pending.remove(&ticket) else { return };
+        self.judged(env, from, verdicts);
+        self.pump(env);
+    }
+
+    /// Time passed.
+    pub(crate) fn wake(&mut self, env: &mut Env<'_>) {
+        for (fact, from) in self.parking.ripe(env.now.wall) {
+            self.pipeline.ready(fact, from);
+        }
+        self.sweep_if_due(env);
+        self.pump(env);
+        self.with_slots(env, |slots, cx| {
+            if slots.dissemination.deadline().is_some_and(|due| due <= cx.now.mono) {
+                slots.dissemination.wake(cx);
+            }
+        });
+        self.wake_repair(env, false);
+    }
+
+    /// When `wake` is worth calling next.
+    pub(crate) fn deadline(&self, env_wall: crate::time::Now) -> Option<Mono> {
+        let parked = self.parking.next().map(|wall| {
+            env_wall.mono + wall.since(env_wall.wall).max(std::time::Duration::from_millis(1))
+        });
+        let own = [
+            self.slots.dissemination.deadline(),
+            self.slots.reconcile.deadline(),
+            self.collect.deadline(),
+            parked,
+        ];
+        own.into_iter().flatten().min()
+    }
+
+    /// A member cannot be reached any more.
+    pub(crate) fn gone(&mut self, member: NodeId) {
+        self.slots.reconcile.gone(member);
+    }
+
+    /// What waits here, for the status.
+    pub(crate) fn describe(&self, status: &mut crate::status::Status) {
+        let (hot, rounds) = self.slots.dissemination.counts();
+        status.rounds += rounds;
+        for (name, count) in [
+            ("facts-unmerged", self.pipeline.len()),
+            ("facts-unmerged-bytes", self.pipeline.bytes()),
+            ("facts-parked", self.parking.len()),
+            ("rumors", hot),
+            ("writes", self.writes.waiting()),
+        ] {
+            *status.queues.entry(name).or_default() += count;
+        }
+    }
+
+    pub(crate) fn is_view(&self) -> bool {
+        self.rules == Rules::View
+    }
+
+    /// Repair looks at what is due; with `always` also when nothing is, for facts were merged.
+    fn wake_repair(&mut self, env: &mut Env<'_>, always: bool) {
+        self.with_slots(env, |slots, cx| {
+            if always || slots.reconcile.deadline().is_some_and(|due| due <= cx.now.mono) {
+                slots.reconcile.wake(cx);
+            }
+        });
+    }
+
+    /// A fact is new here: it is told on, shown to watchers, and repair takes note.
+    fn inserted(
+        &mut self,
+        env: &mut Env<'_>,
+        fact: &Envelope,
+        from: Option<NodeId>,
+        displaced: &[Envelope],
+    ) {
+        self.recent.insert(fact.id());
+        env.clock.observe(fact.hlc());
+        self.slots.reconcile.changed(env.now.mono);
+        for old in displaced {
+            self.slots.dissemination.displaced(old.id());
+        }
+        // What left the compared set long ago is no news.
+        if fact.leaves_at() > Epoch::of(env.now.wall) {
+            self.with_slots(env, |slots, cx| slots.dissemination.fresh(cx, fact, from));
+        }
+        self.collect.expires(env.now, fact.expires_at());
+        env.changed(self.id(), fact);
+        if self.is_view() {
+            env.effects.push(ChannelEffect::ViewChanged(fact.clone()));
+        }
+    }
+
+    /// How a waiter's fact fared, if it wants to know.
+    fn settle(&mut self, env: &mut Env<'_>, waiters: Vec<Waiter>, fact: &Envelope, new: bool) {
+        for (place, waiter) in waiters.into_iter().enumerate() {
+            // "The partner knew" means merged: who brought it while it was pending brought news.
+            self.feedback(env, waiter, fact, new || place > 0);
+        }
+    }
+
+    fn feedback(&mut self, env: &mut Env<'_>, waiter: Waiter, fact: &Envelope, new: bool) {
+        if waiter.feedback {
+            env.feedback(self.id(), waiter.from, fact.id(), new);
+        }
+    }
+
+    fn merged(
+        &mut self,
+        env: &mut Env<'_>,
+        batch: Vec<(Verified<Envelope>, Option<NodeId>)>,
+        reply: Option<StoreReply>,
+    ) {
+        self.pipeline.merging -= 1;
+        let Some(StoreReply::Merged { outcomes, commit }) = reply else {
+            for (fact, from) in batch {
+                self.pipeline.finish(&fact);
+                env.reject(from, Why::StoreFailed);
+            }
+            return;
+        };
+        self.collect.committed(commit);
+        for ((fact, from), outcome) in batch.into_iter().zip(outcomes) {
+            let waiters = self.pipeline.finish(&fact);
+            let new = matches!(outcome, Merged::Inserted(_));
+            self.settle(env, waiters, &fact, new);
+            match outcome {
+                Merged::Inserted(displaced) => self.inserted(env, &fact, from, &displaced),
+                Merged::Known => self.recent.insert(fact.id()),
+                Merged::Obsolete(by) => self.obsolete(env, from, by),
+                Merged::Collected => env.reject(from, Why::Collected),
+            }
+        }
+        self.wake_repair(env, true);
+    }
+
+    /// An older offer: a dormant fact answers it with itself.
+    fn obsolete(&mut self, env: &mut Env<'_>, from: Option<NodeId>, by: Option<Envelope>) {
+        env.reject(from, Why::Obsolete);
+        if let (Some(dormant), Some(from)) = (by, from) {
+            env.send_fact(self.id(), from, &dormant, false);
+        }
+    }
+}

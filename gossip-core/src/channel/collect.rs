@@ -1,0 +1,245 @@
+//! Letting go: expiry, epochs, and the evidence by which dormant deletions are dropped.
+//!
+//! A deletion leaves the compared set after the horizon and stays dormant: it still rejects
+//! older offers. It is dropped once every member known, not left, has since ended a comparison
+//! equal with this node, dormant facts and views included, after both sides were durable. The
+//! proof is each member's signed receipt. Whoever states an older commit in its Hello than its
+//! receipt names has lost state: it is shown its own receipt, and takes the state anew.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::env::Env;
+use super::{Channel, Pending};
+use crate::fact::Signature;
+use crate::id::NodeId;
+use crate::io::{Change, Event};
+use crate::store::{MetaName, StoreOp, StoreReply};
+use crate::time::{Epoch, Mono, Now, Wall};
+use crate::wire::{Parcel, Receipt, Talk};
+
+/// Sweeps are at least this far apart, so that many expiries share one.
+const SWEEP_PAUSE: Duration = Duration::from_millis(100);
+
+/// What is known about the past that may be forgotten.
+#[derive(Debug)]
+pub(super) struct Collect {
+    /// The commit that the store held at the start: zero means that nothing can be stale.
+    boot_commit: u64,
+    commit: u64,
+    /// With whom a comparison ended equal at which epoch, their receipt still missing.
+    awaiting: BTreeMap<NodeId, Epoch>,
+    /// Up to which epoch a member has confirmed everything.
+    confirmed: BTreeMap<NodeId, Epoch>,
+    due: Option<Mono>,
+    floor: Epoch,
+    receipts: BTreeMap<NodeId, Receipt>,
+    sweeping: bool,
+}
+
+impl Collect {
+    pub(super) const fn new(floor: Epoch, boot_commit: u64) -> Self {
+        Self {
+            boot_commit,
+            commit: boot_commit,
+            awaiting: BTreeMap::new(),
+            confirmed: BTreeMap::new(),
+            due: Some(Mono::ZERO),
+            floor,
+            receipts: BTreeMap::new(),
+            sweeping: false,
+        }
+    }
+
+    /// Dormant facts that left the compared set before this epoch are gone.
+    pub(super) const fn floor(&self) -> Epoch {
+        self.floor
+    }
+
+    pub(super) fn committed(&mut self, commit: u64) {
+        self.commit = self.commit.max(commit);
+    }
+
+    pub(super) const fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    pub(super) fn equal(&mut self, with: NodeId, epoch: Epoch) {
+        self.awaiting.insert(with, epoch);
+    }
+
+    /// A fact will expire: the sweep must not come later than that.
+    pub(super) fn expires(&mut self, now: Now, at: Wall) {
+        if at != Wall::ZERO {
+            let due = now.mono + at.since(now.wall).max(SWEEP_PAUSE);
+            self.due = Some(self.due.map_or(due, |old| old.min(due)));
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.due.filter(|_| !self.sweeping)
+    }
+
+    /// The epoch below which every one of these members has confirmed that it needs nothing.
+    fn confirmed_floor(
+        &self,
+        members: &[NodeId],
+        view_equal: &BTreeMap<NodeId, Epoch>,
+    ) -> Option<Epoch> {
+        let confirmed = |member: &NodeId| {
+            let state = *self.confirmed.get(member)?;
+            Some(state.min(*view_equal.get(member)?))
+        };
+        // Nobody else known is no evidence at all: they may just not have been found yet.
+        let all: Option<Vec<_>> = members.iter().map(confirmed).collect();
+        all?.into_iter().min().map(Epoch::next)
+    }
+}
+
+impl Channel {
+    pub(super) fn sweep_if_due(&mut self, env: &mut Env<'_>) {
+        let due = self.collect.deadline().is_some_and(|due| due <= env.now.mono);
+        // A clock that most partners contradict must not let go of anything.
+        if !due || self.is_view() {
+            return;
+        }
+        if env.clock_disagrees {
+            self.collect.due = Some(env.now.mono + SWEEP_PAUSE * 10);
+            return;
+        }
+        self.raise_floor(env);
+        self.collect.sweeping = true;
+        let (wall, floor) = (env.now.wall, self.collect.floor);
+        let op = StoreOp::Sweep { shard: self.shard, wall, epoch: Epoch::of(wall), floor };
+        self.ask(env, Pending::Sweep, op);
+    }
+
+    pub(super) fn swept(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
+        self.collect.sweeping = false;
+        let wall = env.now.wall;
+        let to_next_epoch = Epoch::of(wall).next().start().since(wall);
+        let mut pause = to_next_epoch + Duration::from_millis(1);
+        if let Some(StoreReply::Swept { expired, next, left, dropped }) = reply {
+            for fact in expired {
+                let channel = self.id();
+                env.event(Event::Changed { channel, change: Change::Expire, fact });
+            }
+            if let Some(next) = next {
+                pause = pause.min(next.since(wall));
+            }
+            if left > 0 {
+                // The compared set is another one now.
+                self.slots.reconcile.changed(env.now.mono);
+            }
+            env.status.collected += dropped as u64;
+        }
+        self.collect.due = Some(env.now.mono + pause.max(SWEEP_PAUSE));
+    }
+
+    fn raise_floor(&mut self, env: &mut Env<'_>) {
+        let confirmed = self.collect.confirmed_floor(env.members, env.view_equal);
+        let Some(floor) = confirmed.filter(|floor| *floor > self.collect.floor) else { return };
+        self.collect.floor = floor;
+        let value = Some(Bytes::copy_from_slice(&floor.number().to_be_bytes()));
+        let op = StoreOp::Remember { name: MetaName::Floor(self.shard), value };
+        self.ask(env, Pending::Sweep, op);
+    }
+
+    /// A member wants our receipt: what we hold must be durable first.
+    pub(super) fn prepare_receipt(&mut self, env: &mut Env<'_>, to: NodeId, exchange: u32) {
+        let commit = self.collect.commit();
+        self.ask(env, Pending::Receipt { to, exchange, commit }, StoreOp::Sync { commit });
+    }
+
+    pub(super) fn give_receipt(
+        &mut self,
+        env: &mut Env<'_>,
+        to: NodeId,
+        exchange: u32,
+        commit: u64,
+        reply: Option<StoreReply>,
+    ) {
+        if !matches!(reply, Some(StoreReply::Synced { .. })) {
+            return;
+        }
+        let signature = self.receipt_signature(env, commit);
+        let mut receipt = Receipt { exchange, commit, r: [0; 32], s: [0; 32] };
+        let (r, s) = signature.as_bytes().split_at(32);
+        receipt.r.copy_from_slice(r);
+        receipt.s.copy_from_slice(s);
+        env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
+    }
+
+    /// A member says that everything which we found equal is durable there.
+    pub(super) fn on_receipt(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
+        let Some(epoch) = self.collect.awaiting.remove(&from) else {
+            return env.reject(Some(from), crate::fact::Why::Unasked);
+        };
+        self.collect.confirmed.insert(from, epoch);
+        self.collect.receipts.insert(from, receipt);
+        let mut value = receipt.commit.to_be_bytes().to_vec();
+        value.extend_from_slice(receipt.signature().as_bytes());
+        let name = MetaName::Receipt(self.id(), from);
+        let op = StoreOp::Remember { name, value: Some(Bytes::from(value)) };
+        self.ask(env, Pending::Sweep, op);
+    }
+
+    /// A member said Hello with this commit: if its receipt names a later one, it has lost state
+    /// that others let go of on its word.
+    pub(crate) fn on_hello(&mut self, env: &mut Env<'_>, from: NodeId, commit: u64) {
+        let receipt = self.collect.receipts.get(&from).copied();
+        if let Some(receipt) = receipt.filter(|receipt| receipt.commit > commit) {
+            self.collect.confirmed.remove(&from);
+            env.send(self.id(), from, Parcel::Talk(Talk::Stale(receipt)));
+        }
+    }
+
+    /// Somebody shows us a receipt of ours with a later commit than our store had at the start.
+    /// Only our own signature convinces us; signing again is how we check it.
+    pub(super) fn on_stale(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
+        let ours = self.receipt_signature(env, receipt.commit) == receipt.signature();
+        if !ours {
+            return env.reject(Some(from), crate::fact::Why::BadSignature);
+        }
+        // A store that was empty at the start can hold nothing stale.
+        if self.collect.boot_commit == 0 || receipt.commit <= self.collect.boot_commit {
+            return;
+        }
+        self.collect.boot_commit = 0;
+        self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
+    }
+
+    pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
+        let Some(StoreReply::Facts(held)) = reply else { return };
+        self.recent.clear();
+        let me = env.keys.id();
+        for fact in &held {
+            self.slots.dissemination.displaced(fact.id());
+        }
+        let facts = held.into_iter().filter(|fact| fact.author() == me).collect();
+        env.event(Event::Exported { channel: self.id(), facts });
+        self.slots.reconcile.changed(env.now.mono);
+    }
+
+    /// Restores what others once certified, after a restart.
+    pub(crate) fn restore_receipt(&mut self, from: NodeId, stored: &[u8]) {
+        let Some((commit, signature)) = stored.split_first_chunk::<8>() else { return };
+        let Ok(signature) = <[u8; 64]>::try_from(signature) else { return };
+        let commit = u64::from_be_bytes(*commit);
+        let mut receipt = Receipt { exchange: 0, commit, r: [0; 32], s: [0; 32] };
+        let (r, s) = signature.split_at(32);
+        receipt.r.copy_from_slice(r);
+        receipt.s.copy_from_slice(s);
+        self.collect.receipts.insert(from, receipt);
+    }
+
+    fn receipt_signature(&self, env: &Env<'_>, commit: u64) -> Signature {
+        let mut message = b"gossip receipt v1".to_vec();
+        message.extend_from_slice(self.domain.cluster().as_bytes());
+        message.extend_from_slice(self.domain.channel().as_bytes());
+        message.extend_from_slice(&commit.to_be_bytes());
+        env.keys.sign(&message)
+    }
+}

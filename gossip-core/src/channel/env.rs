@@ -1,0 +1,109 @@
+//! What a channel may see and do: made anew for each call.
+
+use std::collections::BTreeMap;
+
+use crate::fact::{Envelope, Job, Keys, Why};
+use crate::id::{ChannelId, FactId, NodeId};
+use crate::io::{Answer, Change, Event, RequestId, Ticket};
+use crate::status::Status;
+use crate::store::{StoreError, StoreOp};
+use crate::strategy::Sampler;
+use crate::time::{Epoch, HybridClock, Now};
+use crate::wire::Parcel;
+
+/// What a channel wants done.
+#[derive(Debug)]
+pub(crate) enum ChannelEffect {
+    Answer(RequestId, Answer),
+    /// The member's facts were false: slow its address down.
+    Blame(NodeId),
+    /// A comparison that we began with this member ended equal at this epoch.
+    Equal(ChannelId, NodeId, Epoch),
+    Event(Event),
+    Rejected(Option<NodeId>, Why),
+    Send {
+        channel: ChannelId,
+        to: NodeId,
+        parcel: Parcel,
+    },
+    Store(ChannelId, Ticket, StoreOp),
+    Verify(ChannelId, Ticket, Job),
+    /// The view has a new last word about a member.
+    ViewChanged(Envelope),
+}
+
+/// Which pushed facts were new, per channel and member, until the call ends.
+pub(crate) type Feedback = BTreeMap<(ChannelId, NodeId), (Vec<[u8; 8]>, Vec<[u8; 8]>)>;
+
+/// Time, randomness, identity, and places for effects.
+pub(crate) struct Env<'a> {
+    pub(crate) clock: &'a mut HybridClock,
+    /// Whether most partners' clocks disagree with ours.
+    pub(crate) clock_disagrees: bool,
+    pub(crate) effects: &'a mut Vec<ChannelEffect>,
+    pub(crate) fact_bytes: usize,
+    pub(crate) feedback: &'a mut Feedback,
+    pub(crate) keys: &'a dyn Keys,
+    pub(crate) left: bool,
+    /// Members whose confirmation is needed before dormant facts are dropped.
+    pub(crate) members: &'a [NodeId],
+    pub(crate) next_ticket: &'a mut u64,
+    pub(crate) now: Now,
+    pub(crate) partners: &'a [NodeId],
+    pub(crate) sampler: &'a mut dyn Sampler,
+    /// Members whose facts are checked in small batches, for some were false.
+    pub(crate) slowed: &'a dyn Fn(&NodeId) -> bool,
+    pub(crate) status: &'a mut Status,
+    /// When a comparison of views with a member last ended equal.
+    pub(crate) view_equal: &'a BTreeMap<NodeId, Epoch>,
+}
+
+impl Env<'_> {
+    pub(crate) fn ticket(&mut self) -> Ticket {
+        *self.next_ticket += 1;
+        Ticket(*self.next_ticket)
+    }
+
+    pub(crate) fn answer(&mut self, request: RequestId, answer: Answer) {
+        self.effects.push(ChannelEffect::Answer(request, answer));
+    }
+
+    pub(crate) fn event(&mut self, event: Event) {
+        self.effects.push(ChannelEffect::Event(event));
+    }
+
+    pub(crate) fn reject(&mut self, from: Option<NodeId>, why: Why) {
+        self.effects.push(ChannelEffect::Rejected(from, why));
+    }
+
+    pub(crate) fn store_failed(&mut self, error: StoreError) {
+        self.status.store_failed = true;
+        self.event(Event::StoreFailed(error));
+    }
+
+    pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, parcel: Parcel) {
+        self.effects.push(ChannelEffect::Send { channel, to, parcel });
+    }
+
+    pub(crate) fn send_fact(
+        &mut self,
+        channel: ChannelId,
+        to: NodeId,
+        fact: &Envelope,
+        feedback: bool,
+    ) {
+        self.status.facts_sent += 1;
+        self.send(channel, to, Parcel::Fact { bytes: fact.bytes().clone(), feedback });
+    }
+
+    pub(crate) fn feedback(&mut self, channel: ChannelId, to: NodeId, id: FactId, new: bool) {
+        let (known, fresh) = self.feedback.entry((channel, to)).or_default();
+        let [a, b, c, d, e, f, g, h, ..] = *id.as_bytes();
+        if new { fresh } else { known }.push([a, b, c, d, e, f, g, h]);
+    }
+
+    pub(crate) fn changed(&mut self, channel: ChannelId, fact: &Envelope) {
+        let change = if fact.is_live(self.now.wall) { Change::Put } else { Change::Delete };
+        self.event(Event::Changed { channel, change, fact: fact.clone() });
+    }
+}

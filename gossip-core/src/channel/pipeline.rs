@@ -1,0 +1,343 @@
+//! Sift, verify, merge: the one way of every fact, whatever brought it.
+//!
+//! ```text
+//!  arrived ─▶ known or pending? ─▶ queue of its peer ─▶ sift ─▶ candidates ─▶ verify ─▶ merge
+//!                 │ answered at once    │ bounded, fair    │ known, obsolete     │ false: blame
+//! ```
+//! Bounded in bytes per peer and in total. Round robin over peers; a batch for the verifier
+//! never mixes them. What is shed, repair brings back.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::env::{ChannelEffect, Env};
+use super::parking::Parking;
+use super::{Channel, Pending};
+use crate::config::Limits;
+use crate::fact::{Envelope, Job, MAX_BATCH, Signature, Verdict, Verdicts, Verified, Why};
+use crate::id::{FactId, NodeId};
+use crate::store::{Merge, Sifted, StoreOp, StoreReply};
+use crate::time::Epoch;
+
+/// Most facts in one question to the store.
+const SIFT_BATCH: usize = 256;
+/// Questions to the store on their way at a time: the next batch grows while they are.
+const SIFTS: usize = 2;
+/// Verifier jobs on their way at a time: enough to keep a pool busy.
+const VERIFIES: usize = 4;
+/// Merges on their way at a time.
+const MERGES: usize = 2;
+/// Most facts of a slowed peer in one job: one false fact costs so many single checks.
+const SLOWED_BATCH: usize = 8;
+/// Most peers that wait for the outcome of one fact; feedback to more is not worth its memory.
+const WAITERS: usize = 16;
+/// What a pending fact takes besides its bytes.
+const PER_FACT: usize = 256;
+
+/// A decoded fact that somebody brought.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) fact: Envelope,
+    pub(super) feedback: bool,
+    pub(super) from: NodeId,
+}
+
+/// Somebody who brought a pending fact.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waiter {
+    pub(super) feedback: bool,
+    pub(super) from: NodeId,
+}
+
+/// Where facts wait. A fact is pending from its arrival to the end of its merge, under its whole
+/// identity: the id and the signature (the header holds the hash of the value), so that a forged
+/// copy hides nothing.
+#[derive(Debug)]
+pub(super) struct Pipeline {
+    bytes: usize,
+    candidates: Queues,
+    limits: Limits,
+    pub(super) merging: usize,
+    pending: BTreeMap<(FactId, Signature), Flight>,
+    ready: VecDeque<(Verified<Envelope>, Option<NodeId>)>,
+    sifting: usize,
+    verifying: usize,
+    waiting: Queues,
+    weight: BTreeMap<NodeId, usize>,
+}
+
+/// A pending fact's cost and audience; the first waiter pays.
+#[derive(Debug)]
+struct Flight {
+    bytes: usize,
+    waiters: Vec<Waiter>,
+}
+
+/// A queue per peer, served in turn.
+#[derive(Debug, Default)]
+struct Queues {
+    queues: BTreeMap<NodeId, VecDeque<Incoming>>,
+    turns: VecDeque<NodeId>,
+}
+
+impl Queues {
+    fn push(&mut self, incoming: Incoming) {
+        let queue = self.queues.entry(incoming.from).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(incoming.from);
+        }
+        queue.push_back(incoming);
+    }
+
+    /// The next peer's batch; the peer goes to the end of the line if it has more.
+    fn take(&mut self, most: impl Fn(&NodeId) -> usize) -> Option<(NodeId, Vec<Incoming>)> {
+        let peer = self.turns.pop_front()?;
+        let queue = self.queues.get_mut(&peer)?;
+        let batch = queue.drain(..most(&peer).min(queue.len())).collect();
+        if queue.is_empty() {
+            self.queues.remove(&peer);
+        } else {
+            self.turns.push_back(peer);
+        }
+        Some((peer, batch))
+    }
+
+    fn drop_last(&mut self, peer: &NodeId) -> Option<Incoming> {
+        let queue = self.queues.get_mut(peer)?;
+        let last = queue.pop_back();
+        if queue.is_empty() {
+            self.queues.remove(peer);
+            self.turns.retain(|other| other != peer);
+        }
+        last
+    }
+}
+
+impl Pipeline {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            bytes: 0,
+            candidates: Queues::default(),
+            limits,
+            merging: 0,
+            pending: BTreeMap::new(),
+            ready: VecDeque::new(),
+            sifting: 0,
+            verifying: 0,
+            waiting: Queues::default(),
+            weight: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.pending.len()
+    }
+
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A verified fact that may be merged.
+    pub(super) fn ready(&mut self, fact: Verified<Envelope>, from: Option<NodeId>) {
+        self.ready.push_back((fact, from));
+    }
+
+    /// A fact's way ends, whatever came of it. Returns who brought it.
+    pub(super) fn finish(&mut self, fact: &Envelope) -> Vec<Waiter> {
+        let Some(Flight { bytes, waiters }) = self.pending.remove(&(fact.id(), fact.signature()))
+        else {
+            return Vec::new();
+        };
+        self.bytes -= bytes;
+        if let Some(payer) = waiters.first()
+            && let Some(weight) = self.weight.get_mut(&payer.from)
+        {
+            *weight -= bytes;
+            if *weight == 0 {
+                self.weight.remove(&payer.from);
+            }
+        }
+        waiters
+    }
+
+    fn enter(&mut self, incoming: Incoming) {
+        let bytes = incoming.fact.bytes().len() + PER_FACT;
+        let Incoming { feedback, from, .. } = incoming;
+        let key = (incoming.fact.id(), incoming.fact.signature());
+        self.bytes += bytes;
+        *self.weight.entry(from).or_default() += bytes;
+        self.pending.insert(key, Flight { bytes, waiters: vec![Waiter { feedback, from }] });
+        self.waiting.push(incoming);
+    }
+
+    /// Makes room for one more fact of this peer, at the expense of the heaviest.
+    fn make_room(&mut self, from: NodeId) -> Result<Option<Incoming>, Why> {
+        let weight = |peer: &NodeId| self.weight.get(peer).copied().unwrap_or(0);
+        if weight(&from) >= self.limits.peer_bytes {
+            return Err(Why::PeerQueueFull);
+        }
+        if self.bytes < self.limits.channel_bytes {
+            return Ok(None);
+        }
+        let heaviest = self.waiting.queues.keys().copied().max_by_key(weight);
+        match heaviest {
+            Some(heaviest) if heaviest != from => Ok(self.waiting.drop_last(&heaviest)),
+            _ => Err(Why::QueueFull),
+        }
+    }
+}
+
+impl Channel {
+    /// A decoded fact enters, unless it is known or under way.
+    pub(super) fn admit(&mut self, env: &mut Env<'_>, incoming: Incoming) {
+        let Incoming { fact, feedback, from } = &incoming;
+        let waiter = Waiter { feedback: *feedback, from: *from };
+        if self.recent.contains(&fact.id()) {
+            env.status.verify.skipped_known += 1;
+            env.status.duplicates += 1;
+            return self.feedback(env, waiter, fact, false);
+        }
+        if self.parking.contains(fact) {
+            env.status.verify.skipped_known += 1;
+            return;
+        }
+        if let Some(flight) = self.pipeline.pending.get_mut(&(fact.id(), fact.signature())) {
+            env.status.verify.skipped_known += 1;
+            env.status.duplicates += 1;
+            if flight.waiters.len() < WAITERS {
+                flight.waiters.push(waiter);
+            }
+            return;
+        }
+        match self.pipeline.make_room(*from) {
+            Ok(None) => {}
+            Ok(Some(shed)) => {
+                self.pipeline.finish(&shed.fact);
+                env.reject(Some(shed.from), Why::QueueFull);
+            }
+            Err(why) => return env.reject(Some(*from), why),
+        }
+        self.pipeline.enter(incoming);
+    }
+
+    /// Moves facts on, as far as each stage has room. Called once all records of a frame are in.
+    pub(crate) fn pump(&mut self, env: &mut Env<'_>) {
+        while self.pipeline.sifting < SIFTS
+            && let Some((_, batch)) = self.pipeline.waiting.take(|_| SIFT_BATCH)
+        {
+            self.pipeline.sifting += 1;
+            let facts = batch.iter().map(|incoming| incoming.fact.clone()).collect();
+            let retain = self.slots.retain.clone();
+            let op = StoreOp::Sift { shard: self.shard, retain, facts };
+            self.ask(env, Pending::Sift(batch), op);
+        }
+        let slowed = env.slowed;
+        let most = |peer: &NodeId| if slowed(peer) { SLOWED_BATCH } else { MAX_BATCH };
+        while self.pipeline.verifying < VERIFIES
+            && let Some((from, batch)) = self.pipeline.candidates.take(most)
+        {
+            self.pipeline.verifying += 1;
+            env.status.verify.checked += batch.len() as u64;
+            let facts = batch.into_iter().map(|incoming| incoming.fact).collect();
+            let ticket = env.ticket();
+            self.pending.insert(ticket, Pending::Verify { from });
+            let job = Job::new(self.domain.clone(), facts);
+            env.effects.push(ChannelEffect::Verify(self.id(), ticket, job));
+        }
+        while self.pipeline.merging < MERGES && !self.pipeline.ready.is_empty() {
+            self.pipeline.merging += 1;
+            let most = MAX_BATCH.min(self.pipeline.ready.len());
+            let batch: Vec<_> = self.pipeline.ready.drain(..most).collect();
+            let facts = batch.iter().map(|(fact, _)| fact.clone()).collect();
+            let op = self.merge_op(env, facts);
+            self.ask(env, Pending::Merge(batch), op);
+        }
+    }
+
+    pub(super) fn merge_op(&self, env: &Env<'_>, facts: Vec<Verified<Envelope>>) -> StoreOp {
+        StoreOp::Merge(Merge {
+            shard: self.shard,
+            retain: self.slots.retain.clone(),
+            facts,
+            epoch: Epoch::of(env.now.wall),
+            floor: self.collect.floor(),
+        })
+    }
+
+    pub(super) fn ask(&mut self, env: &mut Env<'_>, pending: Pending, op: StoreOp) {
+        let ticket = env.ticket();
+        self.pending.insert(ticket, pending);
+        env.effects.push(ChannelEffect::Store(self.id(), ticket, op));
+    }
+
+    pub(super) fn sifted(
+        &mut self,
+        env: &mut Env<'_>,
+        batch: Vec<Incoming>,
+        reply: Option<StoreReply>,
+    ) {
+        self.pipeline.sifting -= 1;
+        let Some(StoreReply::Sifted(outcomes)) = reply else {
+            for incoming in batch {
+                self.pipeline.finish(&incoming.fact);
+                env.reject(Some(incoming.from), Why::StoreFailed);
+            }
+            return;
+        };
+        for (incoming, outcome) in batch.into_iter().zip(outcomes) {
+            match outcome {
+                Sifted::Candidate => self.pipeline.candidates.push(incoming),
+                Sifted::Known => {
+                    env.status.verify.skipped_known += 1;
+                    env.status.duplicates += 1;
+                    self.recent.insert(incoming.fact.id());
+                    let waiters = self.pipeline.finish(&incoming.fact);
+                    self.settle(env, waiters, &incoming.fact, false);
+                }
+                Sifted::Obsolete(by) => {
+                    env.status.verify.skipped_known += 1;
+                    let waiters = self.pipeline.finish(&incoming.fact);
+                    self.settle(env, waiters, &incoming.fact, false);
+                    self.obsolete(env, Some(incoming.from), by);
+                }
+            }
+        }
+    }
+
+    pub(super) fn judged(&mut self, env: &mut Env<'_>, from: NodeId, verdicts: Verdicts) {
+        self.pipeline.verifying -= 1;
+        let mut blamed = false;
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Good(fact) => self.ripen(env, fact, Some(from)),
+                Verdict::Bad(fact, why) => {
+                    env.status.verify.failed += 1;
+                    self.pipeline.finish(&fact);
+                    env.reject(Some(from), why);
+                    blamed = true;
+                }
+            }
+        }
+        if blamed {
+            env.effects.push(ChannelEffect::Blame(from));
+        }
+    }
+
+    /// A verified fact: merged now, or parked until its date is near.
+    pub(super) fn ripen(
+        &mut self,
+        env: &mut Env<'_>,
+        fact: Verified<Envelope>,
+        from: Option<NodeId>,
+    ) {
+        let wall = env.now.wall;
+        if !Parking::is_early(wall, &fact) {
+            return self.pipeline.ready(fact, from);
+        }
+        self.pipeline.finish(&fact);
+        if self.parking.park(wall, fact, from) {
+            env.status.parked += 1;
+        } else {
+            env.reject(from, Why::FarAhead);
+        }
+    }
+}

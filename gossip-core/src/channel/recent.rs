@@ -1,0 +1,56 @@
+//! Ids of facts that were merged lately: answers duplicates without asking the store.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use crate::id::FactId;
+
+/// A bounded set; the oldest id makes room for a new one. A forgotten id costs a question to
+/// the store, never a second verification.
+#[derive(Debug)]
+pub(super) struct Recent {
+    ids: BTreeSet<FactId>,
+    limit: usize,
+    order: VecDeque<FactId>,
+}
+
+impl Recent {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { ids: BTreeSet::new(), limit, order: VecDeque::new() }
+    }
+
+    pub(super) fn contains(&self, id: &FactId) -> bool {
+        self.ids.contains(id)
+    }
+
+    pub(super) fn insert(&mut self, id: FactId) {
+        if self.limit == 0 || !self.ids.insert(id) {
+            return;
+        }
+        self.order.push_back(id);
+        if self.order.len() > self.limit
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.ids.clear();
+        self.order.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgets_the_oldest() {
+        let id = |n: u8| FactId::from_bytes([n; 32]);
+        let mut recent = Recent::new(2);
+        [1, 2, 2, 3].into_iter().for_each(|n| recent.insert(id(n)));
+        assert!(!recent.contains(&id(1)) && recent.contains(&id(2)) && recent.contains(&id(3)));
+        recent.clear();
+        assert!(!recent.contains(&id(3)));
+    }
+}

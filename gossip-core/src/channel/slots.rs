@@ -1,0 +1,94 @@
+//! The channel's strategies, and carrying out what they want.
+
+use std::sync::Arc;
+
+use super::env::{ChannelEffect, Env};
+use super::{Channel, Pending};
+use crate::config::ChannelSlots;
+use crate::id::NodeId;
+use crate::rng::Rng;
+use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain};
+use crate::wire::{Parcel, Talk};
+
+#[derive(Debug)]
+pub(super) struct Slots {
+    pub(super) dissemination: Box<dyn Dissemination>,
+    pub(super) reconcile: Box<dyn Reconcile>,
+    pub(super) retain: Arc<dyn Retain>,
+    rng: Rng,
+}
+
+impl Slots {
+    pub(super) fn new(slots: ChannelSlots, rng: &mut Rng) -> Self {
+        let ChannelSlots { dissemination, reconcile, retain } = slots;
+        Self { dissemination, reconcile, retain, rng: rng.fork("channel slots") }
+    }
+}
+
+impl Channel {
+    /// A member said something about this channel.
+    pub(crate) fn on_talk(&mut self, env: &mut Env<'_>, from: NodeId, talk: Talk) {
+        match talk {
+            Talk::Feedback { known, new } => self.with_slots(env, |slots, cx| {
+                slots.dissemination.feedback(cx, from, &known, &new);
+            }),
+            Talk::Pull(have) => self.with_slots(env, |slots, cx| {
+                slots.dissemination.pulled(cx, from, &have);
+            }),
+            Talk::Receipt(receipt) => self.on_receipt(env, from, receipt),
+            Talk::Stale(receipt) => self.on_stale(env, from, receipt),
+            talk @ (Talk::Compare(_)
+            | Talk::Done { .. }
+            | Talk::Ranges(_)
+            | Talk::Same(_)
+            | Talk::Want { .. }
+            | Talk::Ack(_)
+            | Talk::Ping(_)) => self.with_slots(env, |slots, cx| {
+                slots.reconcile.heard(cx, from, talk);
+            }),
+        }
+    }
+
+    /// Lets the slots act, and carries out what they want.
+    pub(super) fn with_slots(
+        &mut self,
+        env: &mut Env<'_>,
+        act: impl FnOnce(&mut Slots, &mut Cx<'_>),
+    ) {
+        let mut effects = Vec::new();
+        let mut rng = self.slots.rng.clone();
+        let retain = self.slots.retain.clone();
+        let mut cx = Cx {
+            backlog_bytes: self.pipeline.bytes(),
+            effects: &mut effects,
+            floor: self.collect.floor(),
+            me: env.keys.id(),
+            now: env.now,
+            partners: env.partners,
+            retain: &retain,
+            rng: &mut rng,
+            sampler: &mut *env.sampler,
+            shard: self.shard,
+        };
+        act(&mut self.slots, &mut cx);
+        self.slots.rng = rng;
+        for effect in effects {
+            self.carry_out(env, effect);
+        }
+    }
+
+    fn carry_out(&mut self, env: &mut Env<'_>, effect: Effect) {
+        let channel = self.id();
+        match effect {
+            Effect::Equal { with, epoch } => {
+                self.collect.equal(with, epoch);
+                env.effects.push(ChannelEffect::Equal(channel, with, epoch));
+            }
+            Effect::Fact { to, fact, feedback } => env.send_fact(channel, to, &fact, feedback),
+            Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
+            Effect::Reject { from, why } => env.reject(Some(from), why),
+            Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
+            Effect::Talk { to, talk } => env.send(channel, to, Parcel::Talk(talk)),
+        }
+    }
+}

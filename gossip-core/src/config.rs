@@ -1,0 +1,323 @@
+//! What a node is told before it starts: a plain spec, checked once, sealed for good.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::fact::Keys;
+use crate::id::{ChannelId, ClusterId};
+use crate::io::Seed;
+use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
+use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
+use crate::strategy::dissemination::{RumorConfig, RumorMongering};
+use crate::strategy::overlay::FullMesh;
+use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
+use crate::strategy::removal::{Feedback, Limit};
+use crate::strategy::retain::LastWrite;
+use crate::strategy::sampler::Shuffled;
+use crate::strategy::{Detector, Dissemination, Overlay, Reconcile, Retain, Sampler};
+use crate::wire::{Constants, Packer, record_len};
+
+/// How far ahead of a node's clock a fact may be dated before it is parked: 10 s (a guess).
+pub const SKEW: Duration = Duration::from_secs(10);
+
+/// What a node is told before it starts. Plain: [`build`](Self::build) checks it.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "users build it literally over a default")]
+pub struct ConfigSpec {
+    /// The cluster's name; nodes of other clusters are refused. Default `gossip`.
+    pub cluster: String,
+    /// A name for people, at most 63 bytes; not unique. Default empty.
+    pub name: String,
+    /// Free properties that other members see; at most 8, each part at most 63 bytes. Default
+    /// none.
+    pub tags: BTreeMap<String, String>,
+    /// The largest fact in bytes, header, key and value included: a constant of the cluster.
+    /// Default: what fits one datagram, which is what a cluster on UDP alone can carry.
+    pub fact_bytes: Option<usize>,
+    /// Members to talk to first, redialled for ever. Default none.
+    pub seeds: Vec<Seed>,
+    /// Time before an unanswered first contact is tried again; doubles up to `redial_max`.
+    /// Default 250 ms (a guess: above most round trips).
+    pub redial_min: Duration,
+    /// Longest time between tries to reach a seed or a dead member. Default 15 s (a guess).
+    pub redial_max: Duration,
+    /// Most first contacts tried per second. Default 128 (a guess).
+    pub dials_per_second: u32,
+    /// How often an unchanged alive fact is issued anew. Default 30 s (house decision).
+    pub alive_interval: Duration,
+    /// How rumors of membership are told.
+    pub view_rumors: RumorConfig,
+    /// How views are repaired.
+    pub view_repair: RangeConfig,
+    /// Bounds of what waits inside the node.
+    pub limits: Limits,
+}
+
+impl Default for ConfigSpec {
+    fn default() -> Self {
+        Self {
+            cluster: String::from("gossip"),
+            name: String::new(),
+            tags: BTreeMap::new(),
+            fact_bytes: None,
+            seeds: Vec::new(),
+            redial_min: Duration::from_millis(250),
+            redial_max: Duration::from_secs(15),
+            dials_per_second: 128,
+            alive_interval: Duration::from_secs(30),
+            view_rumors: RumorConfig::default(),
+            view_repair: RangeConfig::default(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Bounds of what waits inside a node. Beyond each, the heaviest user is shed and counted;
+/// repair brings back what was shed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "users build it literally over a default")]
+pub struct Limits {
+    /// Bytes of unmerged facts of one peer in one channel. Default 1 MiB (a guess: some 100 ms
+    /// of verification).
+    pub peer_bytes: usize,
+    /// Bytes of unmerged facts of one channel. Default 8 MiB (a guess).
+    pub channel_bytes: usize,
+    /// Facts from the future that are parked, in one channel. One author has at most an eighth.
+    /// Default 1,024 (a guess).
+    pub parked: usize,
+    /// Ids of merged facts that are remembered, in one channel. Default 65,536 (2 MiB).
+    pub recent: usize,
+    /// Own writes that wait for the store, in one channel. Default 65,536 (a guess).
+    pub writes: usize,
+    /// First contacts whose signature is being checked. Default 256 (a guess).
+    pub hellos: usize,
+    /// Addresses whose pace is remembered. Default 4,096 (a guess).
+    pub paces: usize,
+    /// Frames taken from one address per second once it has sent something malformed or
+    /// unproven; forgiven after ten seconds. Default 50 (a guess).
+    pub slowed_frames: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            peer_bytes: 1024 * 1024,
+            channel_bytes: 8 * 1024 * 1024,
+            parked: 1_024,
+            recent: 65_536,
+            writes: 65_536,
+            hellos: 256,
+            paces: 4_096,
+            slowed_frames: 50,
+        }
+    }
+}
+
+/// A spec that passed all checks.
+#[derive(Clone, Debug)]
+pub struct Config {
+    cluster: ClusterId,
+    constants: Constants,
+    spec: ConfigSpec,
+}
+
+impl ConfigSpec {
+    /// Checks the spec for a transport whose datagrams have at most `datagram_bytes`.
+    ///
+    /// # Errors
+    /// [`ConfigError`]; nothing is corrected silently.
+    pub fn build(self, datagram_bytes: usize) -> Result<Config, ConfigError> {
+        let room = datagram_bytes.saturating_sub(Packer::OVERHEAD);
+        // A record of 128 to 16,383 bytes has a header of 3.
+        let fits = room.saturating_sub(record_len(128) - 128);
+        let fact_bytes = self.fact_bytes.unwrap_or(fits);
+        if self.name.len() > MAX_NAME_BYTES {
+            return Err(ConfigError::NameTooLong { bytes: self.name.len() });
+        }
+        let long = |text: &String| text.len() > MAX_NAME_BYTES;
+        if self.tags.len() > MAX_TAGS || self.tags.iter().any(|(k, v)| long(k) || long(v)) {
+            return Err(ConfigError::Tags { count: self.tags.len() });
+        }
+        if !(MIN_FACT_BYTES..=fits).contains(&fact_bytes) {
+            return Err(ConfigError::FactBytes { asked: fact_bytes, limit: fits });
+        }
+        for (key, value) in [
+            ("redial_min", self.redial_min),
+            ("redial_max", self.redial_max),
+            ("alive_interval", self.alive_interval),
+            ("view_rumors.period", self.view_rumors.period),
+            ("view_repair.period", self.view_repair.period),
+            ("view_repair.reply_timeout", self.view_repair.reply_timeout),
+        ] {
+            if value.is_zero() {
+                return Err(ConfigError::Zero { key });
+            }
+        }
+        for (key, value) in [
+            ("view_rumors.fan_out", self.view_rumors.fan_out),
+            ("view_rumors.hot_facts", self.view_rumors.hot_facts),
+            ("view_repair.leaf", self.view_repair.leaf),
+            ("view_repair.window", self.view_repair.window),
+            ("limits.peer_bytes", self.limits.peer_bytes / fact_bytes),
+            ("limits.channel_bytes", self.limits.channel_bytes / fact_bytes),
+        ] {
+            if value == 0 {
+                return Err(ConfigError::Zero { key });
+            }
+        }
+        if self.redial_min > self.redial_max {
+            return Err(ConfigError::RedialOrder);
+        }
+        let skew_ms = u64::try_from(SKEW.as_millis()).unwrap_or(u64::MAX);
+        let constants = Constants { fact_bytes, skew_ms };
+        Ok(Config { cluster: ClusterId::from_name(&self.cluster), constants, spec: self })
+    }
+}
+
+/// Smallest `fact_bytes` that still carries membership: an alive fact with full name and tags.
+pub const MIN_FACT_BYTES: usize = 1_000;
+
+impl Config {
+    /// The cluster.
+    #[must_use]
+    pub const fn cluster(&self) -> ClusterId {
+        self.cluster
+    }
+
+    /// What all members must agree on.
+    #[must_use]
+    pub const fn constants(&self) -> &Constants {
+        &self.constants
+    }
+
+    /// The spec that was checked.
+    #[must_use]
+    pub const fn spec(&self) -> &ConfigSpec {
+        &self.spec
+    }
+
+    /// The channel that every member is in.
+    #[must_use]
+    pub fn main_channel(&self) -> ChannelId {
+        ChannelId::derived(self.cluster, ChannelId::MAIN)
+    }
+}
+
+/// Why a spec was refused. Nothing was started.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The largest fact does not fit.
+    #[error(
+        "fact_bytes is {asked}; it must be from {MIN_FACT_BYTES} to {limit}, which is what fits one datagram"
+    )]
+    FactBytes {
+        /// What was asked for.
+        asked: usize,
+        /// What fits.
+        limit: usize,
+    },
+    /// The name is too long.
+    #[error("the name has {bytes} bytes; at most 63 are allowed")]
+    NameTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The redial times contradict one another.
+    #[error("redial_min is longer than redial_max")]
+    RedialOrder,
+    /// Too many tags, or one is too long.
+    #[error("{count} tags; at most 8 are allowed, with at most 63 bytes in a key or value")]
+    Tags {
+        /// How many there are.
+        count: usize,
+    },
+    /// Something must not be zero, or too small for a single fact.
+    #[error("{key} is zero or too small for a single fact")]
+    Zero {
+        /// Which.
+        key: &'static str,
+    },
+}
+
+/// A node's slots. Replace a field to replace a strategy.
+#[expect(clippy::exhaustive_structs, reason = "users build it literally")]
+pub struct Strategies {
+    /// Who is alive.
+    pub detector: Box<dyn Detector>,
+    /// The node's secrets.
+    pub keys: Box<dyn Keys>,
+    /// With whom links are kept.
+    pub overlay: Box<dyn Overlay>,
+    /// Whom to talk to this time.
+    pub sampler: Box<dyn Sampler>,
+    /// The slots of the main channel.
+    pub main: ChannelSlots,
+}
+
+/// A channel's slots.
+#[expect(clippy::exhaustive_structs, reason = "users build it literally")]
+pub struct ChannelSlots {
+    /// How fresh facts spread.
+    pub dissemination: Box<dyn Dissemination>,
+    /// How replicas become equal.
+    pub reconcile: Box<dyn Reconcile>,
+    /// Which facts of a key are kept.
+    pub retain: Arc<dyn Retain>,
+}
+
+impl Strategies {
+    /// The defaults: full mesh, shuffled sampling, heartbeats, push-pull rumors with feedback
+    /// and counter (k = 2), range repair, last write wins.
+    #[must_use]
+    pub fn new(keys: Box<dyn Keys>) -> Self {
+        Self {
+            detector: Box::new(Heartbeat::new(HeartbeatConfig::default())),
+            keys,
+            overlay: Box::new(FullMesh::default()),
+            sampler: Box::new(Shuffled::default()),
+            main: ChannelSlots::new(RumorConfig::default(), RangeConfig::default()),
+        }
+    }
+}
+
+impl ChannelSlots {
+    /// Rumors and range repair as configured, last write wins.
+    #[must_use]
+    pub fn new(rumors: RumorConfig, repair: RangeConfig) -> Self {
+        let removal = Box::new(Feedback::new(Limit::Counter(2)));
+        Self {
+            dissemination: Box::new(RumorMongering::new(rumors, removal)),
+            reconcile: Box::new(RangeReconcile::new(repair)),
+            retain: Arc::new(LastWrite::default()),
+        }
+    }
+}
+
+impl fmt::Debug for Strategies {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { detector, keys, overlay, sampler, main } = self;
+        f.debug_struct("Strategies")
+            .field("detector", &detector.name())
+            .field("keys", &keys.id())
+            .field("overlay", &overlay.name())
+            .field("sampler", &sampler.name())
+            .field("main", main)
+            .finish()
+    }
+}
+
+impl fmt::Debug for ChannelSlots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dissemination, reconcile, retain } = self;
+        f.debug_struct("ChannelSlots")
+            .field("dissemination", &dissemination.name())
+            .field("reconcile", &reconcile.name())
+            .field("retain", &retain.name())
+            .finish()
+    }
+}

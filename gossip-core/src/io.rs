@@ -1,0 +1,334 @@
+//! The node's edges: everything that goes in and everything that comes out.
+//!
+//! Both enums are exhaustive on purpose: a driver that ignores an effect must not compile.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::fact::{Envelope, Job, Verdicts, Why};
+use crate::id::{ChannelId, FactId, NodeId};
+use crate::membership::{Member, MemberStatus};
+use crate::state::Totals;
+use crate::status::Status;
+use crate::store::{StoreError, StoreOp, StoreReply};
+use crate::time::{Epoch, Hlc, Mono, Wall};
+use crate::transport::{Address, Inbound, Transmit};
+
+/// Ties an answer to its question. A late answer to something that is gone dies quietly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub(crate) u64);
+
+/// The driver's own number for a command; the answer brings it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_structs, reason = "a number and nothing else")]
+pub struct RequestId(pub u64);
+
+/// What a driver hands to [`Node::handle`](crate::node::Node::handle).
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "drivers build all of them")]
+pub enum Input {
+    /// The application wants something; an [`Output::Answer`] follows, at once or later.
+    Command(RequestId, Command),
+    /// Something came from the network.
+    Network(Inbound),
+    /// A name was looked up. No address: it is unknown for now, and will be asked for again.
+    Resolved {
+        /// The name, as it was asked for.
+        name: String,
+        /// Its addresses.
+        addresses: Vec<SocketAddr>,
+    },
+    /// The store answered.
+    Stored(Ticket, Result<StoreReply, StoreError>),
+    /// The verifier answered.
+    Verified(Ticket, Verdicts),
+    /// Time passed. A spurious one does nothing.
+    Wake,
+}
+
+/// What a driver takes from [`Node::poll_output`](crate::node::Node::poll_output).
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a driver that ignores an effect must not compile")]
+pub enum Output {
+    /// The answer to a command.
+    Answer(RequestId, Answer),
+    /// Something that an application may want to know.
+    Event(Event),
+    /// Look this `host:port` up and answer with [`Input::Resolved`].
+    Resolve(String),
+    /// Run this on the store, in order, and answer with [`Input::Stored`].
+    Store(Ticket, StoreOp),
+    /// Send this.
+    Transmit(Transmit),
+    /// Run this job and answer with [`Input::Verified`].
+    Verify(Ticket, Job),
+    /// Nothing more for now: ends the drain. Wake the node at this time, or never; a new one
+    /// replaces the one before.
+    Wait(Option<Mono>),
+}
+
+/// Something that an application asks of its node.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "the node must answer all of them")]
+pub enum Command {
+    /// All current values of a key: answered by [`Answer::Facts`].
+    Get {
+        /// The channel.
+        channel: ChannelId,
+        /// The key.
+        key: Bytes,
+    },
+    /// Talk to these seeds from now on, for ever: answered by [`Answer::Done`] at once.
+    Join(Vec<Seed>),
+    /// Say goodbye: answered by [`Answer::Done`] once told to partners.
+    Leave,
+    /// Everybody known: answered by [`Answer::Members`].
+    Members,
+    /// Live facts in key order: answered by [`Answer::Facts`].
+    Scan {
+        /// The channel.
+        channel: ChannelId,
+        /// Only keys that begin so.
+        prefix: Bytes,
+        /// Only keys after this one.
+        after: Option<Bytes>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Counters and queues: answered by [`Answer::Status`].
+    Status,
+    /// Count and hash a channel's compared set: answered by [`Answer::Totals`].
+    Total {
+        /// The channel.
+        channel: ChannelId,
+        /// At which epoch.
+        epoch: AtEpoch,
+    },
+    /// Write: answered by [`Answer::Written`] once durable.
+    Write {
+        /// The channel.
+        channel: ChannelId,
+        /// The writes; each succeeds or fails on its own.
+        writes: Vec<Write>,
+    },
+}
+
+/// Which epoch a hash is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a question has these forms")]
+pub enum AtEpoch {
+    /// The one before the current: the same at all nodes except in the first moments of a minute.
+    Last,
+    /// This one.
+    Number(Epoch),
+    /// The current one.
+    This,
+}
+
+/// How a node is found first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "peering must handle all of them")]
+pub enum Seed {
+    /// By address.
+    Address(SocketAddr),
+    /// By `host:port`, looked up anew on each try.
+    Name(String),
+}
+
+/// One write of an application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications build it literally")]
+pub struct Write {
+    /// The key, at most [`MAX_KEY_BYTES`](crate::fact::MAX_KEY_BYTES).
+    pub key: Bytes,
+    /// The value; `None` deletes the key.
+    pub value: Option<Bytes>,
+    /// When the value turns into a tombstone by itself, from now; `None`: never.
+    pub ttl: Option<Duration>,
+}
+
+/// A write that took place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Written {
+    /// Its fact.
+    pub id: FactId,
+    /// Its version.
+    pub version: Hlc,
+}
+
+/// Why a write did not take place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The key is too long. Nothing was written.
+    #[error("the key has {bytes} bytes; at most {limit} are allowed")]
+    KeyTooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The fact would not fit what this cluster carries. Nothing was written.
+    #[error(
+        "key and value make a fact of {bytes} bytes; this cluster carries at most {limit}, so \
+         with this key the value may have {value_limit}"
+    )]
+    TooLarge {
+        /// The fact's bytes.
+        bytes: usize,
+        /// The cluster's limit.
+        limit: usize,
+        /// How long the value may be with this key.
+        value_limit: usize,
+    },
+    /// This node's clock disagrees with most partners. Nothing was written: set the clock.
+    #[error(
+        "this node's clock differs from most of its partners' by more than {limit_ms} ms; \
+         set the clock, then write again"
+    )]
+    ClockDisagrees {
+        /// The most it may differ.
+        limit_ms: u64,
+    },
+    /// Too many writes wait for the store. Nothing was written: write again later.
+    #[error("busy: {waiting} writes wait for the store; write again later")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// The store failed. Whether it was written is unknown.
+    #[error("the store failed, so it is unknown whether this was written")]
+    StoreFailed,
+    /// The node has left its cluster. Nothing was written.
+    #[error("this node has left its cluster")]
+    Left,
+}
+
+/// The answer to a [`Command`].
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_enums, reason = "each command has its one answer")]
+pub enum Answer {
+    /// It is done.
+    Done,
+    /// Facts that are live now.
+    Facts(Vec<Envelope>),
+    /// Everybody known, by id.
+    Members(Vec<Member>),
+    /// It cannot be done.
+    Refused(Refused),
+    /// Counters and queues.
+    Status(Box<Status>),
+    /// A channel's compared set.
+    Totals {
+        /// Its epoch.
+        epoch: Epoch,
+        /// Its numbers.
+        totals: Totals,
+    },
+    /// One result per write, in order.
+    Written(Vec<Result<Written, WriteError>>),
+}
+
+/// Why a command was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The store did not answer the question.
+    #[error("the store failed")]
+    StoreFailed,
+    /// This node is not in that channel.
+    #[error("this node is not in that channel")]
+    UnknownChannel,
+}
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "watchers must consider each of them")]
+pub enum Change {
+    /// It was deleted.
+    Delete,
+    /// Its value expired.
+    Expire,
+    /// It has a new value.
+    Put,
+}
+
+/// Something that an application may want to know.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A key changed.
+    Changed {
+        /// The channel.
+        channel: ChannelId,
+        /// How.
+        change: Change,
+        /// The fact that says so.
+        fact: Envelope,
+    },
+    /// Most partners' clocks disagree with ours (or agree again): own writes are refused, and
+    /// expired values are kept, until it is set right.
+    ClockDisagrees(bool),
+    /// This node had lost state that others had seen it hold. It took the cluster's state anew;
+    /// these are its own writes that were not merged.
+    Exported {
+        /// The channel.
+        channel: ChannelId,
+        /// Our own facts that nobody else may have.
+        facts: Vec<Envelope>,
+    },
+    /// Another process uses our key: this node stops.
+    IdentityInUse,
+    /// A member's status changed.
+    Member {
+        /// The member as it is now.
+        member: Member,
+        /// What it was before; `None`: it is new.
+        before: Option<MemberStatus>,
+    },
+    /// A member refused our first contact.
+    RefusedBy {
+        /// Where.
+        address: Address,
+        /// Why.
+        why: Why,
+    },
+    /// Something from the network was not taken.
+    Rejected {
+        /// Whose it was, as far as that is known.
+        from: Option<NodeId>,
+        /// Where it came from.
+        address: Option<Address>,
+        /// Why it was not taken.
+        why: Why,
+    },
+    /// Sessions are in the clear: anybody on the path reads and forges talk.
+    SessionsInTheClear,
+    /// The store failed; the node goes on with what it has.
+    StoreFailed(StoreError),
+}
+
+/// Handed to [`Node::new`](crate::node::Node::new) besides its configuration.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "drivers build it literally")]
+pub struct Boot {
+    /// Where this node can be reached, from its transport.
+    pub endpoints: crate::id::Endpoints,
+    /// What the store held.
+    pub restored: crate::store::Restored,
+    /// Randomness for everything that this node draws: fresh in production, a seed in a
+    /// simulation.
+    pub seed: [u8; 32],
+    /// The most bytes of one frame, from the transport.
+    pub frame_bytes: usize,
+}
+
+/// A fact's remaining time to live.
+#[must_use]
+pub fn remaining(fact: &Envelope, wall: Wall) -> Option<Duration> {
+    (fact.expires_at() != Wall::ZERO).then(|| fact.expires_at().since(wall))
+}

@@ -1,0 +1,118 @@
+//! What a node says about itself. Layouts are frozen for ever.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::fact::{Envelope, FactKind, Why};
+use crate::id::{BootId, Endpoints, MAX_ADDRESSES};
+use crate::wire::VERSION;
+
+/// Most bytes of a node's name (guess: a host name's label).
+pub const MAX_NAME_BYTES: usize = 63;
+
+/// Most tags of a node, and most bytes of one tag's key or value (guesses: alive facts stay well
+/// inside a datagram).
+pub const MAX_TAGS: usize = 8;
+
+/// The content of an alive fact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "its layout is frozen")]
+pub struct Alive {
+    /// Grows with every start, and beyond every one that others remember.
+    pub incarnation: u64,
+    /// This start.
+    pub boot: BootId,
+    /// The X25519 key that others seal to.
+    pub box_key: [u8; 32],
+    /// Where the node listens.
+    pub endpoints: Endpoints,
+    /// A name for people; not unique.
+    pub name: String,
+    /// Free properties; at most [`MAX_TAGS`].
+    pub tags: BTreeMap<String, String>,
+    /// The lowest and highest wire version that the node speaks.
+    pub versions: (u8, u8),
+    /// One bit per thing that the node can do; none is defined yet.
+    pub capabilities: u64,
+    /// The version of the node's program.
+    pub program: String,
+}
+
+/// The content of a leave fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "its layout is frozen")]
+pub struct Leave {
+    /// The incarnation that ends.
+    pub incarnation: u64,
+}
+
+impl Alive {
+    /// The wire versions of this code.
+    pub const VERSIONS: (u8, u8) = (VERSION, VERSION);
+
+    /// The content as a fact's value.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// The content of an alive fact.
+    ///
+    /// # Errors
+    /// [`Why::BadFact`] when it does not decode, [`Why::TooLarge`] when a limit is passed.
+    pub fn decode(fact: &Envelope) -> Result<Self, Why> {
+        let alive: Self = decode(fact, FactKind::ALIVE)?;
+        let long = |text: &String| text.len() > MAX_NAME_BYTES;
+        let too_large = long(&alive.name)
+            || long(&alive.program)
+            || alive.tags.len() > MAX_TAGS
+            || alive.tags.iter().any(|(key, value)| long(key) || long(value))
+            || alive.endpoints.datagram.len() > MAX_ADDRESSES
+            || alive.endpoints.stream.len() > MAX_ADDRESSES;
+        if too_large { Err(Why::TooLarge) } else { Ok(alive) }
+    }
+}
+
+impl Leave {
+    /// The content as a fact's value.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        encode(self)
+    }
+
+    /// The content of a leave fact.
+    ///
+    /// # Errors
+    /// [`Why::BadFact`] when it does not decode.
+    pub fn decode(fact: &Envelope) -> Result<Self, Why> {
+        decode(fact, FactKind::LEAVE)
+    }
+}
+
+/// The incarnation that a fact of the view speaks about.
+///
+/// # Errors
+/// [`Why::WrongKind`] for any other fact; otherwise as decoding does.
+pub fn incarnation(fact: &Envelope) -> Result<u64, Why> {
+    match fact.kind() {
+        FactKind::ALIVE => Alive::decode(fact).map(|alive| alive.incarnation),
+        FactKind::LEAVE => Leave::decode(fact).map(|leave| leave.incarnation),
+        _ => Err(Why::WrongKind),
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Bytes {
+    #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
+    Bytes::from(postcard::to_stdvec(value).expect("a statement encodes"))
+}
+
+fn decode<'a, T: Deserialize<'a>>(fact: &'a Envelope, kind: FactKind) -> Result<T, Why> {
+    if fact.kind() != kind {
+        return Err(Why::WrongKind);
+    }
+    let value = fact.value().ok_or(Why::BadFact)?;
+    let (content, rest) = postcard::take_from_bytes(value).map_err(|_| Why::BadFact)?;
+    if rest.is_empty() { Ok(content) } else { Err(Why::BadFact) }
+}

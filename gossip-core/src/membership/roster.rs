@@ -1,0 +1,176 @@
+//! The members as this node sees them: their last words, and its own verdicts.
+
+use std::collections::BTreeMap;
+
+use super::alive::{Alive, Leave};
+use crate::fact::{Envelope, FactKind};
+use crate::id::NodeId;
+use crate::time::Wall;
+
+/// How a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows members must consider each of them")]
+pub enum MemberStatus {
+    /// It gives signs of life.
+    Alive,
+    /// It is silent, and attempts to reach it go on.
+    Suspect,
+    /// It stayed silent through all attempts; redialled for ever, slowly.
+    Dead,
+    /// It said goodbye.
+    Left,
+}
+
+impl MemberStatus {
+    /// The status's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::Suspect => "suspect",
+            Self::Dead => "dead",
+            Self::Left => "left",
+        }
+    }
+}
+
+/// One member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Member {
+    /// Who it is.
+    pub id: NodeId,
+    /// What it last said of itself.
+    pub alive: Alive,
+    /// How it stands.
+    pub status: MemberStatus,
+    /// Since when.
+    pub since: Wall,
+    /// The last measured round trip in microseconds.
+    pub rtt_us: Option<u64>,
+    /// When its last word was signed, by its own clock.
+    pub said_at: Wall,
+}
+
+/// Most members that a node remembers (guess: ten times the everyday network of 8,000 nodes
+/// would be 80 MB of alive facts).
+pub const MAX_MEMBERS: usize = 80_000;
+
+/// All members, ourselves included, by id.
+#[derive(Clone, Debug, Default)]
+pub struct Roster {
+    members: BTreeMap<NodeId, Member>,
+}
+
+impl Roster {
+    /// A member.
+    #[must_use]
+    pub fn member(&self, id: &NodeId) -> Option<&Member> {
+        self.members.get(id)
+    }
+
+    /// All members, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.values()
+    }
+
+    /// Whether there is room for one more.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.members.len() >= MAX_MEMBERS
+    }
+
+    /// Takes note of a member's last word. Returns what changed: the member, and its status
+    /// before.
+    pub fn said(&mut self, wall: Wall, fact: &Envelope) -> Option<(Member, Option<MemberStatus>)> {
+        let id = fact.author();
+        let before = self.members.get(&id).map(|member| member.status);
+        match fact.kind() {
+            FactKind::ALIVE => self.said_alive(wall, fact, Alive::decode(fact).ok()?),
+            FactKind::LEAVE => self.said_leave(wall, fact, Leave::decode(fact).ok()?),
+            _ => return None,
+        }
+        let member = self.members.get(&id)?;
+        (before != Some(member.status)).then(|| (member.clone(), before))
+    }
+
+    /// Changes our verdict about a member that has not left; `None` when it stands so already.
+    pub fn judge(
+        &mut self,
+        wall: Wall,
+        id: &NodeId,
+        status: MemberStatus,
+    ) -> Option<(Member, Option<MemberStatus>)> {
+        let member = self.members.get_mut(id)?;
+        if member.status == status || member.status == MemberStatus::Left {
+            return None;
+        }
+        let before = member.status;
+        member.status = status;
+        member.since = wall;
+        Some((member.clone(), Some(before)))
+    }
+
+    /// Takes note of a measured round trip.
+    pub fn measured(&mut self, id: &NodeId, rtt_us: u64) {
+        if let Some(member) = self.members.get_mut(id) {
+            member.rtt_us = Some(rtt_us);
+        }
+    }
+
+    /// How many members stand so.
+    #[must_use]
+    pub fn count(&self, status: MemberStatus) -> usize {
+        self.members.values().filter(|member| member.status == status).count()
+    }
+
+    fn said_alive(&mut self, wall: Wall, fact: &Envelope, alive: Alive) {
+        let said_at = fact.hlc().wall();
+        let fresh = Member {
+            id: fact.author(),
+            alive: alive.clone(),
+            status: MemberStatus::Alive,
+            since: wall,
+            rtt_us: None,
+            said_at,
+        };
+        let member = self.members.entry(fact.author()).or_insert(fresh);
+        let restarted = alive.incarnation > member.alive.incarnation;
+        member.said_at = said_at;
+        member.alive = alive;
+        // A later statement of the same incarnation is a sign of life too; the detector decides
+        // what it is worth. A new incarnation is alive, whatever the old one was.
+        if restarted && member.status != MemberStatus::Alive {
+            member.status = MemberStatus::Alive;
+            member.since = wall;
+        }
+    }
+
+    fn said_leave(&mut self, wall: Wall, fact: &Envelope, leave: Leave) {
+        // Somebody of whom we never heard more than its goodbye still counts as known: what it
+        // may bring back later is judged as a newcomer's.
+        let unknown = Member {
+            id: fact.author(),
+            alive: Alive {
+                incarnation: leave.incarnation,
+                boot: crate::id::BootId::default(),
+                box_key: [0; 32],
+                endpoints: crate::id::Endpoints::default(),
+                name: String::new(),
+                tags: BTreeMap::new(),
+                versions: Alive::VERSIONS,
+                capabilities: 0,
+                program: String::new(),
+            },
+            status: MemberStatus::Left,
+            since: wall,
+            rtt_us: None,
+            said_at: fact.hlc().wall(),
+        };
+        let member = self.members.entry(fact.author()).or_insert(unknown);
+        if leave.incarnation >= member.alive.incarnation && member.status != MemberStatus::Left {
+            member.status = MemberStatus::Left;
+            member.since = wall;
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! The node: a router between peering, the channels and the outside.
+//!
+//! A pure function of (state, time, input): [`Node::handle`] takes an [`Input`],
+//! [`Node::poll_output`] drains [`Output`]s, and [`Output::Wait`] ends every drain.
+
+mod life;
+mod outbox;
+mod router;
+mod settle;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use self::life::Life;
+use self::outbox::Outbox;
+use crate::channel::{Channel, ChannelEffect, Env, Feedback, Rules};
+use crate::config::{Config, Strategies};
+use crate::fact::{Domain, Keys, Protection, Why};
+use crate::id::{ChannelId, NodeId, ShardId, TopicId};
+use crate::io::{Answer, Boot, Command, Event, Input, Output, Refused, RequestId, Ticket};
+use crate::membership::{MemberStatus, Roster, ViewRetain};
+use crate::peering::{Introduction, Peering};
+use crate::rng::Rng;
+use crate::state::MemoryState;
+use crate::status::{PeerCounts, Status};
+use crate::store::MetaName;
+use crate::strategy::dissemination::RumorMongering;
+use crate::strategy::reconcile::RangeReconcile;
+use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
+use crate::strategy::{Detector, Overlay, Sampler};
+use crate::time::{Epoch, HybridClock, Mono, Now};
+
+/// One member of a cluster.
+#[derive(Debug)]
+pub struct Node {
+    boot_mono: Mono,
+    /// The view among them.
+    channels: BTreeMap<ChannelId, Channel>,
+    clock: HybridClock,
+    clock_disagreed: bool,
+    config: Config,
+    deadline: Option<Mono>,
+    detector: Box<dyn Detector>,
+    effects: VecDeque<ChannelEffect>,
+    feedback: Feedback,
+    frame_bytes: usize,
+    keys: Box<dyn Keys>,
+    life: Life,
+    next_ticket: u64,
+    now: Now,
+    outbox: Outbox,
+    outputs: VecDeque<Output>,
+    overlay: Box<dyn Overlay>,
+    /// Live members with a session, ascending; made anew when sessions or verdicts change.
+    partners: Vec<NodeId>,
+    partners_changed: bool,
+    peering: Peering,
+    /// Members that must confirm before dormant facts are dropped.
+    required: Vec<NodeId>,
+    roster: Roster,
+    routes: BTreeMap<Ticket, Room>,
+    sampler: Box<dyn Sampler>,
+    status: Status,
+    view_equal: BTreeMap<NodeId, Epoch>,
+    view_id: ChannelId,
+    /// The view's facts: always in memory, so that its questions are answered at once.
+    view_state: MemoryState,
+}
+
+/// Which machine asked; a ticket's answer goes there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Channel(ChannelId),
+    Life,
+    Peering,
+}
+
+impl Node {
+    /// A node that begins now. Its first outputs ask the store to keep the new incarnation;
+    /// nobody is talked to before it is durable.
+    #[must_use]
+    pub fn new(now: Now, config: Config, strategies: Strategies, boot: Boot) -> Self {
+        let Strategies { detector, keys, overlay, sampler, main } = strategies;
+        let Boot { endpoints, restored, seed, frame_bytes } = boot;
+        let mut rng = Rng::from_seed(seed);
+        let spec = config.spec();
+        let (cluster, limits) = (config.cluster(), spec.limits);
+        let view_domain = Domain::new(cluster, ChannelId::view(cluster));
+        let main_domain = Domain::new(cluster, config.main_channel());
+        let peering = Peering::new(&config, view_domain.clone(), &mut rng);
+        let view_slots = crate::config::ChannelSlots {
+            dissemination: Box::new(RumorMongering::new(
+                spec.view_rumors,
+                Box::new(FeedbackRule::new(Limit::Counter(2))),
+            )),
+            reconcile: Box::new(RangeReconcile::new(spec.view_repair)),
+            retain: std::sync::Arc::new(ViewRetain::default()),
+        };
+        let view = Channel::new(
+            view_domain.clone(),
+            Rules::View,
+            view_slots,
+            limits,
+            &mut rng,
+            Epoch::ZERO,
+            0,
+        );
+        let shard = ShardId { channel: main_domain.channel(), topic: TopicId(0) };
+        let floor = restored.meta.get(&MetaName::Floor(shard)).map_or(Epoch::ZERO, epoch_of);
+        let commit = restored.commit;
+        let mut channel =
+            Channel::new(main_domain, Rules::Open, main, limits, &mut rng, floor, commit);
+        for (name, value) in &restored.meta {
+            if let MetaName::Receipt(_, member) = name {
+                channel.restore_receipt(*member, value);
+            }
+        }
+        let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
+        let mut node = Self {
+            boot_mono: now.mono,
+            channels: BTreeMap::new(),
+            clock: HybridClock::resume(restored.hlc),
+            clock_disagreed: false,
+            deadline: None,
+            detector,
+            effects: VecDeque::new(),
+            feedback: Feedback::new(),
+            frame_bytes,
+            keys,
+            life,
+            next_ticket: 0,
+            now,
+            outbox: Outbox::new(frame_bytes),
+            outputs: VecDeque::new(),
+            overlay,
+            partners: Vec::new(),
+            partners_changed: false,
+            peering,
+            required: Vec::new(),
+            roster: Roster::default(),
+            routes: BTreeMap::new(),
+            sampler,
+            status: Status::default(),
+            view_equal: BTreeMap::new(),
+            view_id: view.id(),
+            view_state: MemoryState::new(),
+            config,
+        };
+        node.channels = [view, channel].map(|channel| (channel.id(), channel)).into();
+        if node.keys.protection() == Protection::Clear {
+            node.event(Event::SessionsInTheClear);
+        }
+        node.begin_life();
+        node.restore_members(&restored);
+        node.settle();
+        node
+    }
+
+    /// Who this node is.
+    #[must_use]
+    pub fn id(&self) -> NodeId {
+        self.keys.id()
+    }
+
+    /// Takes an input. Everything that follows from it is drained with
+    /// [`poll_output`](Self::poll_output).
+    pub fn handle(&mut self, now: Now, input: Input) {
+        // Time that stands still is fine; a driver's clock that goes back is not believed.
+        self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
+        match input {
+            Input::Command(request, command) => self.command(request, command),
+            Input::Network(inbound) => self.network(inbound),
+            Input::Resolved { name, addresses } => {
+                let us = self.introduction();
+                self.peering.resolved(self.now, name, addresses, &us);
+            }
+            Input::Stored(ticket, reply) => match self.routes.remove(&ticket) {
+                Some(Room::Channel(channel)) => {
+                    self.in_channel(channel, |channel, env| channel.stored(env, ticket, reply));
+                }
+                Some(Room::Life) => self.life_stored(ticket, reply),
+                Some(Room::Peering) | None => {}
+            },
+            Input::Verified(ticket, verdicts) => match self.routes.remove(&ticket) {
+                Some(Room::Channel(channel)) => self.in_channel(channel, |channel, env| {
+                    channel.verified(env, ticket, verdicts);
+                }),
+                Some(Room::Peering) => {
+                    let us = self.introduction();
+                    self.peering.verified(self.now, ticket, verdicts, &us);
+                }
+                Some(Room::Life) | None => {}
+            },
+            Input::Wake => {}
+        }
+        if self.deadline.is_some_and(|due| due <= self.now.mono) {
+            self.wake();
+        }
+        self.settle();
+    }
+
+    /// The next effect. [`Output::Wait`] says that there is none for now.
+    pub fn poll_output(&mut self) -> Output {
+        self.outputs.pop_front().unwrap_or(Output::Wait(self.deadline))
+    }
+
+    fn command(&mut self, request: RequestId, command: Command) {
+        match command {
+            Command::Get { channel, key } => {
+                self.on_channel(request, channel, |channel, env| channel.get(env, request, key));
+            }
+            Command::Join(seeds) => {
+                self.peering.add_seeds(self.now.mono, seeds);
+                self.answer(request, Answer::Done);
+            }
+            Command::Leave => self.leave(request),
+            Command::Members => {
+                let members = self.roster.iter().cloned().collect();
+                self.answer(request, Answer::Members(members));
+            }
+            Command::Scan { channel, prefix, after, limit } => {
+                self.on_channel(request, channel, |channel, env| {
+                    channel.scan(env, request, prefix, after, limit);
+                });
+            }
+            Command::Status => {
+                let status = Box::new(self.status());
+                self.answer(request, Answer::Status(status));
+            }
+            Command::Total { channel, epoch } => {
+                self.on_channel(request, channel, |channel, env| {
+                    channel.total(env, request, epoch);
+                });
+            }
+            Command::Write { channel, writes } => {
+                self.on_channel(request, channel, |channel, env| {
+                    channel.write(env, request, writes);
+                });
+            }
+        }
+    }
+
+    /// Counters and queues as they are now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let mut status = self.status.clone();
+        status.uptime = self.now.mono.since(self.boot_mono);
+        status.peers = PeerCounts {
+            alive: self.roster.count(MemberStatus::Alive),
+            suspect: self.roster.count(MemberStatus::Suspect),
+            dead: self.roster.count(MemberStatus::Dead),
+            left: self.roster.count(MemberStatus::Left),
+        };
+        for channel in self.channels.values() {
+            channel.describe(&mut status);
+        }
+        status.queues.insert("sessions", self.peering.linked().count());
+        status.queues.insert("tickets", self.routes.len());
+        status
+    }
+
+    fn wake(&mut self) {
+        let us = self.introduction();
+        self.live();
+        if self.life.is_known() {
+            self.peering.wake(self.now, &us);
+        }
+        self.detect();
+        let channels: Vec<_> = self.channels.keys().copied().collect();
+        for channel in channels {
+            self.in_channel(channel, Channel::wake);
+        }
+    }
+
+    fn answer(&mut self, request: RequestId, answer: Answer) {
+        self.outputs.push_back(Output::Answer(request, answer));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    fn reject(
+        &mut self,
+        from: Option<NodeId>,
+        address: Option<crate::transport::Address>,
+        why: Why,
+    ) {
+        *self.status.rejected.entry(why).or_default() += 1;
+        self.event(Event::Rejected { from, address, why });
+    }
+
+    fn on_channel(
+        &mut self,
+        request: RequestId,
+        channel: ChannelId,
+        act: impl FnOnce(&mut Channel, &mut Env<'_>),
+    ) {
+        if channel != self.view_id && self.channels.contains_key(&channel) {
+            self.in_channel(channel, act);
+        } else {
+            self.answer(request, Answer::Refused(Refused::UnknownChannel));
+        }
+    }
+
+    fn in_channel(&mut self, id: ChannelId, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
+        // The channel is lent out, so that the environment can borrow the rest of the node.
+        let Some(mut channel) = self.channels.remove(&id) else { return };
+        self.with_env(|env| act(&mut channel, env));
+        self.channels.insert(id, channel);
+    }
+
+    fn in_view(&mut self, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
+        self.in_channel(self.view_id, act);
+    }
+
+    fn with_env<R>(&mut self, act: impl FnOnce(&mut Env<'_>) -> R) -> R {
+        self.refresh_partners();
+        let (peering, mono) = (&self.peering, self.now.mono);
+        let slowed = |node: &NodeId| peering.is_slowed(mono, node);
+        let mut effects = Vec::new();
+        let mut env = Env {
+            clock: &mut self.clock,
+            clock_disagrees: peering.clock_disagrees(),
+            effects: &mut effects,
+            fact_bytes: self.config.constants().fact_bytes,
+            feedback: &mut self.feedback,
+            keys: &*self.keys,
+            left: self.life.has_left(),
+            members: &self.required,
+            next_ticket: &mut self.next_ticket,
+            now: self.now,
+            partners: &self.partners,
+            sampler: &mut *self.sampler,
+            slowed: &slowed,
+            status: &mut self.status,
+            view_equal: &self.view_equal,
+        };
+        let result = act(&mut env);
+        self.effects.extend(effects);
+        result
+    }
+
+    /// Who can be talked to at once, and whose confirmation collection needs.
+    fn refresh_partners(&mut self) {
+        if !std::mem::take(&mut self.partners_changed) {
+            return;
+        }
+        let status = |node: &NodeId| self.roster.member(node).map(|member| member.status);
+        let live = |node: &NodeId| {
+            matches!(status(node), Some(MemberStatus::Alive | MemberStatus::Suspect))
+        };
+        self.partners = self.peering.linked().filter(live).collect();
+        let me = self.keys.id();
+        let counts = |member: &&crate::membership::Member| {
+            member.id != me && member.status != MemberStatus::Left
+        };
+        self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
+    }
+
+    fn introduction(&self) -> Introduction {
+        let commit = self.channels.values().map(Channel::commit).max().unwrap_or(0);
+        Introduction { alive: self.life.alive_bytes(), commit, me: self.keys.id() }
+    }
+}
+
+fn epoch_of(stored: &bytes::Bytes) -> Epoch {
+    let number = stored.as_ref().try_into().map_or(0, u32::from_be_bytes);
+    Epoch::from_number(number)
+}

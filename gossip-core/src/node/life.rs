@@ -1,0 +1,231 @@
+//! The node's own life: its incarnation, what it says about itself, and its goodbye.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Node, Room};
+use crate::fact::{Domain, Draft, Envelope, FactKind};
+use crate::id::{BootId, Endpoints, TopicId};
+use crate::io::{Answer, Event, Output, RequestId, Ticket};
+use crate::membership::{Alive, Leave, incarnation};
+use crate::rng::Rng;
+use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
+use crate::time::{Mono, Now, Wall};
+
+/// So many foreign statements under our key within [`JUMP_WINDOW`] mean that it is in use
+/// elsewhere (house decision: three jumps in a minute).
+const JUMPS: usize = 3;
+const JUMP_WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a goodbye is told before the node may stop (a guess: several round trips).
+const GOODBYE: Duration = Duration::from_millis(500);
+
+/// Most members that hear a goodbye directly; rumor carries it on.
+const GOODBYE_PARTNERS: usize = 64;
+
+/// What the node is to others.
+///
+/// ```text
+///  unborn ──incarnation durable──▶ known ──Leave──▶ leaving ──told──▶ left
+/// ```
+#[derive(Debug)]
+pub(super) struct Life {
+    alive: Option<Bytes>,
+    boot: BootId,
+    domain: Domain,
+    endpoints: Endpoints,
+    incarnation: u64,
+    jumps: Vec<Mono>,
+    leaving: Option<(Option<RequestId>, Mono)>,
+    left: bool,
+    next_alive: Option<Mono>,
+    /// The incarnation being made durable.
+    unborn: Option<Ticket>,
+}
+
+impl Life {
+    pub(super) fn new(
+        now: Now,
+        restored: &Restored,
+        endpoints: Endpoints,
+        domain: Domain,
+        rng: &mut Rng,
+    ) -> Self {
+        let stored = restored.meta.get(&MetaName::Incarnation);
+        let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
+        let stored = stored.map_or(0, u64::from_be_bytes);
+        Self {
+            alive: None,
+            boot: BootId(rng.fork("boot").bytes()),
+            domain,
+            endpoints,
+            incarnation: stored.saturating_add(1).max(now.wall.millis()),
+            jumps: Vec::new(),
+            leaving: None,
+            left: false,
+            next_alive: None,
+            unborn: None,
+        }
+    }
+
+    /// Whether others may know of us: our incarnation is durable.
+    pub(super) const fn is_known(&self) -> bool {
+        self.alive.is_some()
+    }
+
+    pub(super) const fn has_left(&self) -> bool {
+        self.left
+    }
+
+    pub(super) fn alive_bytes(&self) -> Bytes {
+        self.alive.clone().unwrap_or_default()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let goodbye = self.leaving.map(|(_, due)| due);
+        [self.next_alive, goodbye].into_iter().flatten().min()
+    }
+}
+
+impl Node {
+    /// Makes the incarnation durable; until then nobody hears of us.
+    pub(super) fn begin_life(&mut self) {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.life.unborn = Some(ticket);
+        self.routes.insert(ticket, Room::Life);
+        let value = Some(Bytes::copy_from_slice(&self.life.incarnation.to_be_bytes()));
+        let op = StoreOp::Remember { name: MetaName::Incarnation, value };
+        self.outputs.push_back(Output::Store(ticket, op));
+    }
+
+    pub(super) fn life_stored(&mut self, ticket: Ticket, reply: Result<StoreReply, StoreError>) {
+        if self.life.unborn != Some(ticket) {
+            return;
+        }
+        self.life.unborn = None;
+        match reply {
+            Ok(_) => {
+                let first = !self.life.is_known();
+                self.state_alive();
+                if first {
+                    let seeds = self.config.spec().seeds.clone();
+                    self.peering.add_seeds(self.now.mono, seeds);
+                }
+            }
+            Err(error) => {
+                self.status.store_failed = true;
+                self.event(Event::StoreFailed(error));
+            }
+        }
+    }
+
+    /// Takes the members back that were known before a restart: their facts are verified anew.
+    pub(super) fn restore_members(&mut self, restored: &Restored) {
+        let me = self.keys.id();
+        for (name, value) in &restored.meta {
+            if let MetaName::Member(_) = name {
+                let bytes = value.clone();
+                self.in_view(|view, env| view.on_fact(env, me, bytes, false));
+            }
+        }
+        self.in_view(super::Channel::pump);
+    }
+
+    pub(super) fn live(&mut self) {
+        if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
+            self.state_alive();
+        }
+        if let Some((request, due)) = self.life.leaving
+            && due <= self.now.mono
+        {
+            self.life.leaving = None;
+            if let Some(request) = request {
+                self.answer(request, Answer::Done);
+            }
+        }
+    }
+
+    pub(super) fn leave(&mut self, request: RequestId) {
+        if self.life.left || !self.life.is_known() {
+            self.life.left = true;
+            return self.answer(request, Answer::Done);
+        }
+        self.life.left = true;
+        self.life.next_alive = None;
+        let value = Leave { incarnation: self.life.incarnation }.encode();
+        let Some(fact) = self.state(FactKind::LEAVE, value) else {
+            return self.answer(request, Answer::Done);
+        };
+        self.refresh_partners();
+        let partners: Vec<_> = self.partners.iter().copied().take(GOODBYE_PARTNERS).collect();
+        let patience = if partners.is_empty() { Duration::ZERO } else { GOODBYE };
+        self.life.leaving = Some((Some(request), self.now.mono + patience));
+        self.in_view(|view, env| {
+            for partner in partners {
+                env.send_fact(view.id(), partner, &fact, false);
+            }
+        });
+        self.live();
+    }
+
+    /// Whether this statement under our own key is not our last one: another process, or our own
+    /// past. We go beyond it; if that happens again and again, the key is in use elsewhere.
+    pub(super) fn not_ours(&mut self, fact: &Envelope) -> bool {
+        let theirs = incarnation(fact).unwrap_or(0);
+        let same_boot = Alive::decode(fact).is_ok_and(|alive| alive.boot == self.life.boot);
+        if same_boot || self.life.left {
+            return false;
+        }
+        let (now, jumps) = (self.now.mono, &mut self.life.jumps);
+        jumps.retain(|at| now.since(*at) <= JUMP_WINDOW);
+        jumps.push(now);
+        if jumps.len() >= JUMPS {
+            self.life.left = true;
+            self.life.next_alive = None;
+            self.event(Event::IdentityInUse);
+            return true;
+        }
+        self.life.incarnation = theirs.max(self.life.incarnation).saturating_add(1);
+        self.begin_life();
+        true
+    }
+
+    fn state_alive(&mut self) {
+        let spec = self.config.spec();
+        let alive = Alive {
+            incarnation: self.life.incarnation,
+            boot: self.life.boot,
+            box_key: self.keys.box_public(),
+            endpoints: self.life.endpoints.clone(),
+            name: spec.name.clone(),
+            tags: spec.tags.clone(),
+            versions: Alive::VERSIONS,
+            capabilities: 0,
+            program: env!("CARGO_PKG_VERSION").to_owned(),
+        };
+        self.life.next_alive = Some(self.now.mono + spec.alive_interval);
+        if let Some(fact) = self.state(FactKind::ALIVE, alive.encode()) {
+            self.life.alive = Some(fact.bytes().clone());
+        }
+    }
+
+    /// Signs a statement about ourselves and puts it into the view.
+    fn state(&mut self, kind: FactKind, value: Bytes) -> Option<Envelope> {
+        let hlc = self.clock.tick(self.now.wall);
+        let draft = Draft {
+            context: Vec::new(),
+            expires_at: Wall::ZERO,
+            hlc,
+            key: Bytes::copy_from_slice(self.keys.id().as_bytes()),
+            kind,
+            topic: TopicId(0),
+            value: Some(value),
+        };
+        let fact = draft.sign(&*self.keys, &self.life.domain).ok()?;
+        let envelope = fact.clone().into_inner();
+        self.in_view(|view, env| view.on_verified_fact(env, fact, None));
+        Some(envelope)
+    }
+}

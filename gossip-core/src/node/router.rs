@@ -1,0 +1,106 @@
+//! From the network to the machines: frames taken apart, records handed on.
+
+use bytes::Bytes;
+
+use super::Node;
+use crate::fact::{Blame, Why};
+use crate::id::{ChannelId, NodeId};
+use crate::transport::{Address, Inbound};
+use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame};
+
+impl Node {
+    pub(super) fn network(&mut self, inbound: Inbound) {
+        match inbound {
+            Inbound::Frame { from, bytes } => self.frame(from, bytes),
+            // Datagrams have no links, and what a full queue dropped is repair's business: a
+            // node that sends at its own pace needs no word of when there is room again.
+            Inbound::Down(_) | Inbound::Room(_) | Inbound::Up(..) => {}
+        }
+    }
+
+    fn frame(&mut self, from: Address, bytes: Bytes) {
+        self.status.wire.received_frames += 1;
+        self.status.wire.received_bytes += bytes.len() as u64;
+        if !self.peering.hears(self.now.mono, from) {
+            return self.reject(None, Some(from), Why::Slowed);
+        }
+        if bytes.len() > self.frame_bytes {
+            return self.blame(from, None, Why::TooLarge);
+        }
+        match decode_frame(&bytes) {
+            Ok(Frame::Data { session, sealed }) => match self.peering.sender(session, from) {
+                Some(member) => match self.keys.open(session, sealed) {
+                    Ok(records) => self.records(member, from, records),
+                    Err(why) => self.blame(from, Some(member), why),
+                },
+                None => self.other_frame(from, Frame::Data { session, sealed }),
+            },
+            Ok(frame) => self.other_frame(from, frame),
+            Err(why) => self.blame(from, None, why),
+        }
+    }
+
+    fn other_frame(&mut self, from: Address, frame: Frame) {
+        if self.life.is_known() {
+            let us = self.introduction();
+            self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
+        }
+    }
+
+    fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
+        self.heard(member);
+        let mut channel = None;
+        for record in Records::new(records) {
+            match record {
+                Ok(Record::Channel(tag)) => {
+                    let named = self.channels.keys().find(|id| id.tag() == tag).copied();
+                    if named.is_none() {
+                        // What follows up to the next name cannot be ours.
+                        self.reject(Some(member), Some(from), Why::UnknownChannel);
+                        return;
+                    }
+                    channel = named;
+                }
+                Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
+                Ok(record) => self.record(member, from, channel, record),
+                Err(why) => self.blame(from, Some(member), why),
+            }
+        }
+        if let Some(id) = channel {
+            self.in_channel(id, super::Channel::pump);
+        }
+    }
+
+    fn record(&mut self, from: NodeId, at: Address, channel: Option<ChannelId>, record: Record) {
+        match (channel, record) {
+            (None, Record::Talk(Talk::Ping(nonce))) => {
+                self.outbox.push(from, None, Parcel::Talk(Talk::Ack(nonce)));
+            }
+            (None, Record::Talk(Talk::Ack(nonce))) => {
+                match self.peering.acknowledged(self.now.mono, from, nonce) {
+                    Some(rtt) => {
+                        let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
+                        self.roster.measured(&from, micros);
+                    }
+                    None => self.reject(Some(from), Some(at), Why::Unasked),
+                }
+            }
+            (None, _) => self.blame(at, Some(from), Why::BadRecord),
+            (Some(id), Record::Fact { bytes, feedback }) => {
+                self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));
+            }
+            (Some(id), Record::Talk(talk)) => {
+                self.in_channel(id, |channel, env| channel.on_talk(env, from, talk));
+            }
+            (Some(_), Record::Channel(_) | Record::Unknown(_)) => {}
+        }
+    }
+
+    /// Counts a rejection, and slows the address down if its sender is to blame.
+    pub(super) fn blame(&mut self, address: Address, from: Option<NodeId>, why: Why) {
+        self.reject(from, Some(address), why);
+        if matches!(why.blame(), Blame::Malformed | Blame::Unproven) {
+            self.peering.blame(self.now.mono, address);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Carrying out what the machines want, until all of them are at rest.
+
+use super::{Node, Room};
+use crate::channel::ChannelEffect;
+use crate::fact::{Blame, Envelope};
+use crate::id::{ChannelId, NodeId};
+use crate::io::{Event, Output, Ticket};
+use crate::membership::{Member, MemberStatus};
+use crate::peering::PeeringEffect;
+use crate::store::StoreOp;
+use crate::strategy::detector::Finding;
+use crate::time::Epoch;
+use crate::transport::{Class, Transmit};
+use crate::wire::{Parcel, Talk};
+
+/// Most ids in one feedback record: they fit a datagram.
+const FEEDBACK_IDS: usize = 100;
+
+impl Node {
+    /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
+    pub(super) fn settle(&mut self) {
+        loop {
+            for effect in self.peering.take_effects() {
+                self.carry_out_peering(effect);
+            }
+            let Some(effect) = self.effects.pop_front() else { break };
+            self.carry_out(effect);
+        }
+        self.say_feedback();
+        let Self { outbox, peering, status, outputs, keys, .. } = self;
+        outbox.flush(
+            &**keys,
+            |member| peering.route(member),
+            &mut status.wire,
+            |transmit| outputs.push_back(Output::Transmit(transmit)),
+        );
+        let disagrees = self.peering.clock_disagrees();
+        if disagrees != self.clock_disagreed {
+            self.clock_disagreed = disagrees;
+            self.event(Event::ClockDisagrees(disagrees));
+        }
+        self.deadline = self.next_deadline();
+    }
+
+    fn next_deadline(&self) -> Option<crate::time::Mono> {
+        let channels = self.channels.values().map(|channel| channel.deadline(self.now));
+        let dial = self.peering.deadline().filter(|_| self.life.is_known());
+        channels.chain([dial, self.detector.deadline(), self.life.deadline()]).flatten().min()
+    }
+
+    fn carry_out(&mut self, effect: ChannelEffect) {
+        match effect {
+            ChannelEffect::Answer(request, answer) => self.answer(request, answer),
+            ChannelEffect::Blame(member) => {
+                // Sessions are in the clear: the address may be forged, the id certainly can be.
+                if let Some(address) = self.peering.address(&member) {
+                    self.peering.blame(self.now.mono, address);
+                }
+            }
+            ChannelEffect::Equal(channel, with, _) if channel == self.view_id => {
+                self.view_equal.insert(with, Epoch::of(self.now.wall));
+            }
+            ChannelEffect::Equal(..) => {}
+            ChannelEffect::Event(Event::Changed { channel, .. }) if channel == self.view_id => {}
+            ChannelEffect::Event(event) => self.event(event),
+            ChannelEffect::Rejected(from, why) => {
+                let address = from.and_then(|from| self.peering.address(&from));
+                match address.filter(|_| why.blame() == Blame::Malformed) {
+                    Some(address) => self.blame(address, from, why),
+                    None => self.reject(from, address, why),
+                }
+            }
+            ChannelEffect::Send { channel, to, parcel } => {
+                self.outbox.push(to, Some(channel.tag()), parcel);
+            }
+            ChannelEffect::Store(channel, ticket, op) => self.store(channel, ticket, op),
+            ChannelEffect::Verify(channel, ticket, job) => {
+                self.routes.insert(ticket, Room::Channel(channel));
+                self.outputs.push_back(Output::Verify(ticket, job));
+            }
+            ChannelEffect::ViewChanged(fact) => self.view_changed(&fact),
+        }
+    }
+
+    fn store(&mut self, channel: ChannelId, ticket: Ticket, op: StoreOp) {
+        if channel == self.view_id {
+            let reply = self.view_state.apply(op);
+            self.in_view(|view, env| view.stored(env, ticket, reply));
+        } else {
+            self.routes.insert(ticket, Room::Channel(channel));
+            self.outputs.push_back(Output::Store(ticket, op));
+        }
+    }
+
+    fn carry_out_peering(&mut self, effect: PeeringEffect) {
+        match effect {
+            PeeringEffect::Established(member, commit) => {
+                self.partners_changed = true;
+                self.heard(member);
+                let view = self.view_id;
+                let channels: Vec<_> =
+                    self.channels.keys().copied().filter(|id| *id != view).collect();
+                for id in channels {
+                    self.in_channel(id, |channel, env| channel.on_hello(env, member, commit));
+                }
+            }
+            PeeringEffect::Lost(member) => self.lost(member),
+            PeeringEffect::Frame(to, frame) => {
+                let bytes = frame.encode();
+                self.status.wire.sent_frames += 1;
+                self.status.wire.sent_bytes += bytes.len() as u64;
+                let transmit = Transmit { to, class: Class::Gossip, bytes };
+                self.outputs.push_back(Output::Transmit(transmit));
+            }
+            PeeringEffect::RefusedBy(address, why) => {
+                self.event(Event::RefusedBy { address, why });
+            }
+            PeeringEffect::Rejected(address, from, why) => self.reject(from, Some(address), why),
+            PeeringEffect::Resolve(name) => self.outputs.push_back(Output::Resolve(name)),
+            PeeringEffect::Said(fact) => {
+                let from = fact.author();
+                self.in_view(|view, env| view.on_verified_fact(env, fact, Some(from)));
+            }
+            PeeringEffect::Verify(ticket, job) => {
+                self.status.verify.checked += job.len() as u64;
+                self.routes.insert(ticket, Room::Peering);
+                self.outputs.push_back(Output::Verify(ticket, job));
+            }
+        }
+    }
+
+    /// A member gave a sign of life.
+    pub(super) fn heard(&mut self, member: NodeId) {
+        if let Some(finding) = self.detector.heard(self.now.mono, member) {
+            self.found(finding);
+        }
+    }
+
+    /// What the detector finds due.
+    pub(super) fn detect(&mut self) {
+        for finding in self.detector.poll(self.now.mono) {
+            self.found(finding);
+        }
+    }
+
+    fn found(&mut self, finding: Finding) {
+        match finding {
+            Finding::Alive(member) => self.judge(member, MemberStatus::Alive),
+            Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect),
+            Finding::Dead(member) => {
+                self.judge(member, MemberStatus::Dead);
+                self.peering.drop_session(&member);
+            }
+            Finding::Probe(member) => {
+                if let Some(nonce) = self.peering.ping(self.now.mono, member) {
+                    self.outbox.push(member, None, Parcel::Talk(Talk::Ping(nonce)));
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, member: NodeId, status: MemberStatus) {
+        let changed = self.roster.judge(self.now.wall, &member, status);
+        self.announce(changed);
+    }
+
+    fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
+        if let Some((member, before)) = changed {
+            self.partners_changed = true;
+            self.event(Event::Member { member, before });
+        }
+    }
+
+    /// The view has a new last word about a member.
+    fn view_changed(&mut self, fact: &Envelope) {
+        let (subject, wall) = (fact.author(), self.now.wall);
+        if subject == self.keys.id() && self.not_ours(fact) {
+            return;
+        }
+        if self.roster.member(&subject).is_none() && self.roster.is_full() {
+            return self.reject(Some(subject), None, crate::fact::Why::TableFull);
+        }
+        let known = self.roster.member(&subject).map(|member| member.said_at);
+        let changed = self.roster.said(wall, fact);
+        let left =
+            self.roster.member(&subject).map(|member| member.status) == Some(MemberStatus::Left);
+        self.announce(changed);
+        if subject == self.keys.id() {
+            return;
+        }
+        if left {
+            self.detector.forget(subject);
+            self.peering.unlink(subject);
+        } else {
+            self.detector.watch(self.now.mono, subject);
+            // A statement newer than the last one, and recent, is a sign of life.
+            let said_at = fact.hlc().wall();
+            let recent = wall.since(said_at) <= self.config.spec().alive_interval;
+            if recent && known.is_none_or(|before| said_at > before) {
+                self.heard(subject);
+            }
+        }
+        self.relink();
+    }
+
+    /// Links follow the overlay.
+    fn relink(&mut self) {
+        let me = self.keys.id();
+        let members: Vec<_> = self
+            .roster
+            .iter()
+            .filter(|member| member.id != me && member.status != MemberStatus::Left)
+            .map(|member| member.id)
+            .collect();
+        let links = self.overlay.links(&members);
+        for member in members {
+            let wanted = links.binary_search(&member).is_ok();
+            match self.roster.member(&member) {
+                Some(known) if wanted => {
+                    let addresses = known.alive.endpoints.iter().collect();
+                    self.peering.link(self.now.mono, member, addresses);
+                }
+                _ => self.peering.unlink(member),
+            }
+        }
+    }
+
+    fn lost(&mut self, member: NodeId) {
+        self.partners_changed = true;
+        for channel in self.channels.values_mut() {
+            channel.gone(member);
+        }
+    }
+
+    pub(super) fn say_feedback(&mut self) {
+        for ((channel, to), (known, new)) in std::mem::take(&mut self.feedback) {
+            let tag = Some(channel.tag());
+            let count = known.len().max(new.len()).div_ceil(FEEDBACK_IDS / 2);
+            for page in 0..count {
+                let part = |ids: &[[u8; 8]]| -> Vec<[u8; 8]> {
+                    let start = page * (FEEDBACK_IDS / 2);
+                    ids.iter().skip(start).take(FEEDBACK_IDS / 2).copied().collect()
+                };
+                let talk = Talk::Feedback { known: part(&known), new: part(&new) };
+                self.outbox.push(to, tag, Parcel::Talk(talk));
+            }
+        }
+    }
+}

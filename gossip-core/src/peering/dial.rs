@@ -1,0 +1,245 @@
+//! First contacts: whom to try, where, and when again. Seeds and members are tried for ever, at
+//! a bounded rate.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::id::{NodeId, SessionId};
+use crate::io::Seed;
+use crate::rng::Rng;
+use crate::time::Mono;
+
+/// How patient dialling is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DialConfig {
+    pub(crate) max: Duration,
+    pub(crate) min: Duration,
+    pub(crate) per_second: u32,
+}
+
+/// Somebody to reach.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    Member(NodeId),
+    Seed(Seed),
+}
+
+#[derive(Debug)]
+struct Dial {
+    addresses: Vec<SocketAddr>,
+    /// Where the last try went, and the session that it offers.
+    current: Option<(SessionId, SocketAddr)>,
+    due: Mono,
+    tries: u32,
+}
+
+/// All targets, by when they are due.
+#[derive(Debug)]
+pub(super) struct Dials {
+    by_session: BTreeMap<SessionId, Target>,
+    config: DialConfig,
+    dials: BTreeMap<Target, Dial>,
+    due: BTreeSet<(Mono, Target)>,
+    /// No dial before this: what bounds the rate.
+    next: Mono,
+}
+
+impl Dials {
+    pub(super) const fn new(config: DialConfig) -> Self {
+        Self {
+            by_session: BTreeMap::new(),
+            config,
+            dials: BTreeMap::new(),
+            due: BTreeSet::new(),
+            next: Mono::ZERO,
+        }
+    }
+
+    /// Adds a target, or gives a known one other addresses; new ones are tried at once.
+    pub(super) fn add(&mut self, now: Mono, target: Target, addresses: Vec<SocketAddr>) {
+        let addresses = match &target {
+            Target::Seed(Seed::Address(address)) => vec![*address],
+            Target::Seed(Seed::Name(_)) | Target::Member(_) => addresses,
+        };
+        if let Some(dial) = self.dials.get_mut(&target) {
+            if dial.addresses != addresses {
+                dial.addresses = addresses;
+                self.hurry(now, &target);
+            }
+            return;
+        }
+        self.due.insert((now, target.clone()));
+        self.dials.insert(target, Dial { addresses, current: None, due: now, tries: 0 });
+    }
+
+    pub(super) fn remove(&mut self, target: &Target) {
+        if let Some(dial) = self.dials.remove(target) {
+            self.due.remove(&(dial.due, target.clone()));
+            if let Some((session, _)) = dial.current {
+                self.by_session.remove(&session);
+            }
+        }
+    }
+
+    pub(super) fn resolved(&mut self, target: &Target, addresses: Vec<SocketAddr>) {
+        if let Some(dial) = self.dials.get_mut(target) {
+            dial.addresses = addresses;
+        }
+    }
+
+    pub(super) fn addresses(&self, target: &Target) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.dials.get(target).into_iter().flat_map(|dial| dial.addresses.iter().copied())
+    }
+
+    /// Tries a target soon, if it is known; the interval starts over.
+    pub(super) fn hurry(&mut self, now: Mono, target: &Target) {
+        if let Some(dial) = self.dials.get_mut(target) {
+            dial.tries = 0;
+            self.set_due(target, now);
+        }
+    }
+
+    /// The next target whose time has come, as far as the rate allows.
+    pub(super) fn take_due(&mut self, now: Mono) -> Option<Target> {
+        let (due, target) = self.due.first()?;
+        if (*due).max(self.next) > now {
+            return None;
+        }
+        let target = target.clone();
+        let interval = Duration::from_secs(1) / self.config.per_second.max(1);
+        // Idle time is not saved up beyond a tenth of a second.
+        let earliest = Mono::from_nanos(now.nanos().saturating_sub(100_000_000));
+        self.next = self.next.max(earliest) + interval;
+        Some(target)
+    }
+
+    /// A try was made: the next one comes after twice the time, up to the longest.
+    pub(super) fn tried(&mut self, now: Mono, target: &Target, rng: &mut Rng) {
+        let Some(dial) = self.dials.get_mut(target) else { return };
+        let doubled = self.config.min.saturating_mul(1 << dial.tries.min(16));
+        dial.tries = dial.tries.saturating_add(1);
+        let pause = jittered(doubled.min(self.config.max), rng);
+        self.set_due(target, now + pause);
+    }
+
+    /// The target is reached: it is looked at again after the longest time.
+    pub(super) fn rest(&mut self, now: Mono, target: &Target, rng: &mut Rng) {
+        if let Some(dial) = self.dials.get_mut(target) {
+            dial.tries = 0;
+            let pause = jittered(self.config.max, rng);
+            self.set_due(target, now + pause);
+        }
+    }
+
+    /// The target that offered this session is reached.
+    pub(super) fn reached(&mut self, now: Mono, session: SessionId, rng: &mut Rng) {
+        if let Some(target) = self.by_session.remove(&session) {
+            if let Some(dial) = self.dials.get_mut(&target) {
+                dial.current = None;
+            }
+            self.rest(now, &target, rng);
+        }
+    }
+
+    /// Where to say Hello next, and the session to offer: addresses in turn.
+    pub(super) fn next_try(
+        &mut self,
+        target: &Target,
+        rng: &mut Rng,
+    ) -> Option<(SessionId, SocketAddr)> {
+        let dial = self.dials.get_mut(target)?;
+        let turn = dial.tries as usize % dial.addresses.len().max(1);
+        let address = *dial.addresses.get(turn)?;
+        if let Some((session, at)) = dial.current {
+            // A Hello that may still be under way keeps its session.
+            if at == address {
+                return Some((session, at));
+            }
+            self.by_session.remove(&session);
+        }
+        let session = SessionId(rng.bytes());
+        dial.current = Some((session, address));
+        self.by_session.insert(session, target.clone());
+        Some((session, address))
+    }
+
+    pub(super) fn dialling(&self, session: SessionId) -> Option<&Target> {
+        self.by_session.get(&session)
+    }
+
+    /// Whether we offered this session to this address, and wait for an answer.
+    pub(super) fn is_dialling(&self, session: SessionId, address: SocketAddr) -> bool {
+        let dial = self.dialling(session).and_then(|target| self.dials.get(target));
+        dial.is_some_and(|dial| dial.current == Some((session, address)))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        self.due.first().map(|(due, _)| (*due).max(self.next))
+    }
+
+    fn set_due(&mut self, target: &Target, due: Mono) {
+        if let Some(dial) = self.dials.get_mut(target) {
+            self.due.remove(&(dial.due, target.clone()));
+            dial.due = due;
+            self.due.insert((due, target.clone()));
+        }
+    }
+}
+
+/// Between three and five quarters of a time, so that many dialers do not act as one.
+fn jittered(time: Duration, rng: &mut Rng) -> Duration {
+    let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    time * 3 / 4 + Duration::from_nanos(rng.below(nanos / 2 + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed(port: u16) -> Target {
+        Target::Seed(Seed::Address(SocketAddr::from(([127, 0, 0, 1], port))))
+    }
+
+    fn dials() -> (Dials, Rng) {
+        let config = DialConfig {
+            min: Duration::from_millis(250),
+            max: Duration::from_secs(15),
+            per_second: 10,
+        };
+        (Dials::new(config), Rng::from_number(1))
+    }
+
+    #[test]
+    fn tries_for_ever_and_ever_more_slowly() {
+        let (mut dials, mut rng) = dials();
+        dials.add(Mono::ZERO, seed(1), Vec::new());
+        let mut now = Mono::ZERO;
+        let mut pauses = Vec::new();
+        for _ in 0..20 {
+            let due = dials.deadline().unwrap();
+            pauses.push(due.since(now));
+            now = due;
+            let target = dials.take_due(now).unwrap();
+            assert!(dials.next_try(&target, &mut rng).is_some());
+            dials.tried(now, &target, &mut rng);
+        }
+        assert!(pauses[1] < Duration::from_millis(320));
+        assert!(pauses[19] > Duration::from_secs(11) && pauses[19] < Duration::from_secs(19));
+    }
+
+    #[test]
+    fn the_rate_is_bounded() {
+        let (mut dials, mut rng) = dials();
+        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), Vec::new()));
+        let mut taken = 0;
+        for millis in 0..2_000 {
+            let now = Mono::ZERO + Duration::from_millis(millis);
+            while let Some(target) = dials.take_due(now) {
+                dials.tried(now, &target, &mut rng);
+                taken += 1;
+            }
+        }
+        assert!((20..=22).contains(&taken), "{taken} in two seconds at ten per second");
+    }
+}

@@ -1,0 +1,120 @@
+//! Sessions that stand: one per member, found by the id that its frames carry.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::{NodeId, SessionId};
+use crate::time::{Mono, Now};
+use crate::transport::Address;
+use crate::wire::Hello;
+
+/// A session older than this is made anew (house decision).
+const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// One session.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    address: Address,
+    /// How far the partner's clock is from ours.
+    clock_offset: Duration,
+    ours: SessionId,
+    /// The partner's id before it made the session anew: its last frames still carry it.
+    previous: Option<SessionId>,
+    since: Mono,
+    theirs: SessionId,
+}
+
+/// All sessions.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    by_node: BTreeMap<NodeId, Session>,
+    by_theirs: BTreeMap<SessionId, NodeId>,
+}
+
+impl Sessions {
+    pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.by_node.keys().copied()
+    }
+
+    pub(super) fn address(&self, node: &NodeId) -> Option<Address> {
+        self.by_node.get(node).map(|session| session.address)
+    }
+
+    pub(super) fn route(&self, node: &NodeId) -> Option<(SessionId, Address)> {
+        self.by_node.get(node).map(|session| (session.ours, session.address))
+    }
+
+    pub(super) fn sender(&self, theirs: SessionId, from: Address) -> Option<NodeId> {
+        let node = self.by_theirs.get(&theirs)?;
+        (self.address(node)? == from).then_some(*node)
+    }
+
+    /// The member to which our frames carry this id, at this address.
+    pub(super) fn ours(&self, ours: SessionId, from: Address) -> Option<NodeId> {
+        let matches = |session: &Session| session.ours == ours && session.address == from;
+        self.by_node.iter().find(|(_, session)| matches(session)).map(|(node, _)| *node)
+    }
+
+    pub(super) fn is_at(&self, address: Address) -> bool {
+        self.by_node.values().any(|session| session.address == address)
+    }
+
+    /// Whether there is no session with this member, or one that has become too old.
+    pub(super) fn is_stale(&self, now: Mono, node: &NodeId) -> bool {
+        self.by_node.get(node).is_none_or(|session| now.since(session.since) > LIFETIME)
+    }
+
+    /// Our id of a session that already has this id of theirs.
+    pub(super) fn standing(
+        &self,
+        node: &NodeId,
+        theirs: SessionId,
+        address: Address,
+    ) -> Option<SessionId> {
+        let session = self.by_node.get(node)?;
+        (session.theirs == theirs && session.address == address).then_some(session.ours)
+    }
+
+    /// Whether another member's frames carry this id.
+    pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
+        self.by_theirs.get(&theirs).is_some_and(|other| other != node)
+    }
+
+    pub(super) fn establish(
+        &mut self,
+        now: Now,
+        node: NodeId,
+        ours: SessionId,
+        hello: &Hello,
+        address: Address,
+    ) {
+        let old = self.by_node.get(&node).copied();
+        let theirs = hello.session;
+        let previous = old.map(|old| old.theirs).filter(|old| *old != theirs);
+        if let Some(forgotten) = old.and_then(|old| old.previous)
+            && Some(forgotten) != previous
+            && forgotten != theirs
+        {
+            self.by_theirs.remove(&forgotten);
+        }
+        let clock_offset = now.wall.distance(hello.wall);
+        let session = Session { address, clock_offset, ours, previous, since: now.mono, theirs };
+        self.by_node.insert(node, session);
+        self.by_theirs.insert(theirs, node);
+    }
+
+    /// Ends a session; false when there is none.
+    pub(super) fn remove(&mut self, node: &NodeId) -> bool {
+        let Some(session) = self.by_node.remove(node) else { return false };
+        for theirs in [Some(session.theirs), session.previous].into_iter().flatten() {
+            self.by_theirs.remove(&theirs);
+        }
+        true
+    }
+
+    /// Whether more than half of at least two partners' clocks are off by more than `bound`.
+    pub(super) fn clock_disagrees(&self, bound: Duration) -> bool {
+        let off = self.by_node.values().filter(|session| session.clock_offset > bound).count();
+        self.by_node.len() >= 2 && off * 2 > self.by_node.len()
+    }
+}

@@ -1,0 +1,80 @@
+//! Counters: what a node did, refused and holds, for status lines and metrics.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::fact::Why;
+
+/// A node in numbers. Counters start at zero with each start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// How long it has run.
+    pub uptime: Duration,
+    /// Members by status: alive (ourselves included), suspect, dead, left.
+    pub peers: PeerCounts,
+    /// What waits where, by name.
+    pub queues: BTreeMap<&'static str, usize>,
+    /// Live entries of all channels.
+    pub entries: u64,
+    /// Rumor rounds of all channels.
+    pub rounds: u64,
+    /// Frames.
+    pub wire: WireCounts,
+    /// Signatures.
+    pub verify: VerifyCounts,
+    /// Rejections by reason.
+    pub rejected: BTreeMap<Why, u64>,
+    /// Facts from the future that were parked until their time came.
+    pub parked: u64,
+    /// Deletions that every member confirmed, dropped.
+    pub collected: u64,
+    /// Facts that arrived although they were known.
+    pub duplicates: u64,
+    /// Facts sent, counted per recipient.
+    pub facts_sent: u64,
+    /// Records of kinds that this version does not know.
+    pub unknown_records: u64,
+    /// Whether the store has failed since the start.
+    pub store_failed: bool,
+}
+
+/// Members by status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct PeerCounts {
+    /// Alive, ourselves included.
+    pub alive: usize,
+    /// Suspect.
+    pub suspect: usize,
+    /// Dead.
+    pub dead: usize,
+    /// Left.
+    pub left: usize,
+}
+
+/// Frames and their bytes, headers of lower layers excluded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct WireCounts {
+    /// Bytes sent.
+    pub sent_bytes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+    /// Frames sent.
+    pub sent_frames: u64,
+    /// Frames received.
+    pub received_frames: u64,
+}
+
+/// What became of facts' signatures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct VerifyCounts {
+    /// Checked.
+    pub checked: u64,
+    /// Not checked, for the fact was known, pending or obsolete.
+    pub skipped_known: u64,
+    /// Checked and false.
+    pub failed: u64,
+}
