@@ -50,9 +50,12 @@ impl Envelope {
     /// Decodes a record's body.
     ///
     /// # Errors
-    /// [`Why::BadFact`] unless every byte is consumed, all is canonical and within limits;
-    /// [`Why::BadValue`] unless the value is the one that the header states.
+    /// [`Why::TooLarge`] from 4 GiB on; [`Why::BadFact`] unless every byte is consumed, all is
+    /// canonical and within limits; [`Why::BadValue`] unless the value is the one that the header
+    /// states.
     pub fn decode(bytes: Bytes, domain: &Domain) -> Result<Self, Why> {
+        // The ranges below have 32 bits.
+        u32::try_from(bytes.len()).map_err(|_| Why::TooLarge)?;
         let (body, rest) =
             postcard::take_from_bytes::<Body<'_>>(&bytes).map_err(|_| Why::BadFact)?;
         let (header, over) =

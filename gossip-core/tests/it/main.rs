@@ -1,0 +1,5 @@
+//! Integration tests of the core: one binary, one module per property.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
+
+mod validity;
