@@ -137,10 +137,8 @@ mod tests {
         let (mut other_r, mut other_s) = (plain, plain);
         other_r[31] ^= 1;
         other_s[32] ^= 1;
-        // A message that reads like a second claim: only the first claim's length tells.
-        let mut swallowed = 0u64.to_le_bytes().to_vec();
-        swallowed.extend_from_slice(&[4; 32]);
-        swallowed.extend_from_slice(&plain);
+        // A message that reads like a second claim: only the lengths tell.
+        let swallowed = [&[4; 32][..], &plain].concat();
         let seeds = BTreeSet::from([
             seed(&[]),
             seed(&[(4, plain, b"a")]),

@@ -224,6 +224,23 @@ mod tests {
         assert_eq!(read(0), (Some(0), 0));
         assert_eq!(read(MAX_CONTEXT), (Some(MAX_CONTEXT), MAX_CONTEXT));
         assert_eq!(read(1_000_000), (None, MAX_CONTEXT + 1));
+
+        let dot = Dot { author: NodeId::from_bytes([7; 32]), hlc: Hlc::ZERO };
+        let header = |dots: usize| Header {
+            topic: TopicId(0),
+            author: dot.author,
+            key: b"key",
+            hlc: Hlc::ZERO,
+            flags: Flags::NONE,
+            expires_at: Wall::ZERO,
+            value_bytes: 0,
+            value_hash: [0; 32],
+            context: vec![dot; dots],
+        };
+        let encoded = |dots| postcard::to_stdvec(&header(dots)).unwrap();
+        let full = encoded(MAX_CONTEXT);
+        assert_eq!(postcard::from_bytes::<Header<'_>>(&full).unwrap(), header(MAX_CONTEXT));
+        assert!(postcard::from_bytes::<Header<'_>>(&encoded(MAX_CONTEXT + 1)).is_err());
     }
 
     #[test]
