@@ -5,6 +5,7 @@
 //! [`Verdicts`] and our own signing make one. Talk between two nodes is not here: it is never
 //! signed and never relayed.
 
+mod claims;
 mod draft;
 mod envelope;
 mod header;
@@ -12,6 +13,7 @@ mod keys;
 mod reason;
 mod verify;
 
+pub use self::claims::{Claims, is_small_order};
 pub use self::draft::Draft;
 pub use self::envelope::Envelope;
 pub use self::header::{
@@ -21,4 +23,4 @@ pub use self::header::{
 pub use self::keys::SimKeys;
 pub use self::keys::{Keys, Protection, Signature, SigningKeys};
 pub use self::reason::{Blame, Why};
-pub use self::verify::{Job, MAX_BATCH, Verdict, Verdicts, Verified, Verifier, is_small_order};
+pub use self::verify::{Job, MAX_BATCH, Verdict, Verdicts, Verified, Verifier};

@@ -50,16 +50,17 @@ impl Envelope {
     /// Decodes a record's body.
     ///
     /// # Errors
-    /// [`Why::BadFact`] unless every byte is consumed, all is canonical and within limits;
-    /// [`Why::BadValue`] unless the value is the one that the header states.
+    /// [`Why::TooLarge`] from 4 GiB on; [`Why::BadFact`] unless every byte is consumed, all is
+    /// canonical and within limits; [`Why::BadValue`] unless the value is the one that the header
+    /// states.
     pub fn decode(bytes: Bytes, domain: &Domain) -> Result<Self, Why> {
-        let (body, rest) =
-            postcard::take_from_bytes::<Body<'_>>(&bytes).map_err(|_| Why::BadFact)?;
-        let (header, over) =
-            postcard::take_from_bytes::<Header<'_>>(body.header).map_err(|_| Why::BadFact)?;
-        let whole = rest.is_empty() && over.is_empty() && body.proof == 0;
-        // A relay's copy must be the author's bytes: lengths in their shortest form, as below.
-        if !whole || bytes.len() != encoded_len(body.header, body.value) {
+        // The ranges below have 32 bits.
+        u32::try_from(bytes.len()).map_err(|_| Why::TooLarge)?;
+        let body: Body<'_> = postcard::from_bytes(&bytes).map_err(|_| Why::BadFact)?;
+        let header: Header<'_> = postcard::from_bytes(body.header).map_err(|_| Why::BadFact)?;
+        // A relay's copy must be the author's bytes: nothing after them, lengths in their shortest
+        // form. The same holds for the header: encoded again, it is equal.
+        if body.proof != 0 || bytes.len() != encoded_len(body.header, body.value) {
             return Err(Why::BadFact);
         }
         if !header.is_sound() || !is_canonical(&header, body.header) {

@@ -1,8 +1,10 @@
 //! What an author signs, and the domain that separates one channel's signatures from another's.
 
+use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::id::{ChannelId, ClusterId, FactId, NodeId, TopicId};
 use crate::time::{EPOCH, Epoch, Hlc, Wall};
@@ -87,6 +89,7 @@ pub struct Header<'a> {
     /// blake3 of the value; zeros for a tombstone.
     pub value_hash: [u8; 32],
     /// What the author had seen of this key; at most [`MAX_CONTEXT`], empty under `last_write`.
+    #[serde(deserialize_with = "bounded_context")]
     pub context: Vec<Dot>,
 }
 
@@ -168,8 +171,34 @@ impl Domain {
     }
 }
 
-impl std::fmt::Debug for Domain {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+/// Reads at most [`MAX_CONTEXT`] dots: the sender's count reserves no memory.
+fn bounded_context<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Dot>, D::Error> {
+    struct Dots;
+
+    impl<'de> Visitor<'de> for Dots {
+        type Value = Vec<Dot>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX_CONTEXT} dots")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut dots: A) -> Result<Vec<Dot>, A::Error> {
+            let mut context = Vec::new();
+            while let Some(dot) = dots.next_element()? {
+                if context.len() == MAX_CONTEXT {
+                    return Err(A::Error::invalid_length(MAX_CONTEXT + 1, &self));
+                }
+                context.push(dot);
+            }
+            Ok(context)
+        }
+    }
+
+    deserializer.deserialize_seq(Dots)
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Domain")
             .field("cluster", &self.cluster)
             .field("channel", &self.channel)
@@ -179,7 +208,40 @@ impl std::fmt::Debug for Domain {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{Error, SeqDeserializer};
+
     use super::*;
+
+    #[test]
+    fn reading_a_context_stops_at_the_limit() {
+        let dot = vec![vec![7u8; 32], vec![0u8; 8]];
+        let read = |count: usize| {
+            let mut taken = 0;
+            let dots = std::iter::repeat_n(dot.clone(), count).inspect(|_| taken += 1);
+            let context = bounded_context(SeqDeserializer::<_, Error>::new(dots));
+            (context.map(|context| context.len()).ok(), taken)
+        };
+        assert_eq!(read(0), (Some(0), 0));
+        assert_eq!(read(MAX_CONTEXT), (Some(MAX_CONTEXT), MAX_CONTEXT));
+        assert_eq!(read(1_000_000), (None, MAX_CONTEXT + 1));
+
+        let dot = Dot { author: NodeId::from_bytes([7; 32]), hlc: Hlc::ZERO };
+        let header = |dots: usize| Header {
+            topic: TopicId(0),
+            author: dot.author,
+            key: b"key",
+            hlc: Hlc::ZERO,
+            flags: Flags::NONE,
+            expires_at: Wall::ZERO,
+            value_bytes: 0,
+            value_hash: [0; 32],
+            context: vec![dot; dots],
+        };
+        let encoded = |dots| postcard::to_stdvec(&header(dots)).unwrap();
+        let full = encoded(MAX_CONTEXT);
+        assert_eq!(postcard::from_bytes::<Header<'_>>(&full).unwrap(), header(MAX_CONTEXT));
+        assert!(postcard::from_bytes::<Header<'_>>(&encoded(MAX_CONTEXT + 1)).is_err());
+    }
 
     #[test]
     fn only_the_dead_leave() {

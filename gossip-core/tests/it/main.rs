@@ -1,3 +1,6 @@
-//! Tests of the core through its public face.
+//! Tests of the core through its public face: one binary, one module per property.
+
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod store;
+mod validity;
