@@ -3,3 +3,11 @@
 //! Everything here panics when something does not hold, as a test wants it.
 
 pub mod facts;
+pub mod model;
+mod retain;
+mod script;
+mod store;
+
+pub use self::retain::retain_laws;
+pub use self::script::Script;
+pub use self::store::store_conformance;

@@ -57,8 +57,8 @@ impl Selection<'_> {
 
     /// Where to cut a span of `count` facts.
     ///
-    /// With one index and nothing taken away the parts are equal. Otherwise each index is off by
-    /// at most one stride, which together make half a part; what is taken away is not evened out.
+    /// Each index is off by at most a stride and a block. All strides together make half a part;
+    /// what is taken away is not evened out.
     fn cuts(&self, span: &Span, count: u64, ways: usize) -> Vec<Point> {
         let held = (count + self.minus.sum(span).count()) as usize;
         let stride = (held / (2 * ways * self.plus.len().max(1))).max(1);

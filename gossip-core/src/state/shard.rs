@@ -13,7 +13,7 @@ use self::heads::Heads;
 use self::sets::Sets;
 use super::index::Slot;
 use super::{Item, Point, Set, Totals};
-use crate::fact::Envelope;
+use crate::fact::{Envelope, Verified};
 use crate::store::{Describe, Description, Merge, Merged, SWEEP_LIMIT, Sifted, StoreReply};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -38,12 +38,12 @@ struct Held {
 }
 
 /// How a new fact fares against what its key has.
-enum Decision {
+enum Decision<'a> {
     Known,
     /// The key's facts are to be these; `None` is the new one.
     Keep(Vec<Option<Slot>>),
     /// A dormant fact that alone displaces it is named.
-    Obsolete(Option<Slot>),
+    Obsolete(Option<&'a Envelope>),
 }
 
 impl Shard {
@@ -51,25 +51,41 @@ impl Shard {
     pub(super) fn merge(&mut self, merge: Merge) -> Vec<Merged> {
         let Merge { shard: _, retain, facts, epoch, floor } = merge;
         self.sets.raise(epoch, &self.facts);
-        facts
-            .into_iter()
-            .map(|fact| match self.decide(&*retain, &fact) {
-                Decision::Known => Merged::Known,
-                _ if fact.leaves_at() < floor => Merged::Collected,
-                Decision::Obsolete(by) => Merged::Obsolete(self.fact(by)),
-                Decision::Keep(order) => {
-                    Merged::Inserted(self.insert(fact.compact().into_inner(), &order))
-                }
-            })
-            .collect()
+        facts.iter().map(|fact| self.merge_one(&*retain, fact, floor)).collect()
+    }
+
+    fn merge_one(
+        &mut self,
+        retain: &dyn Retain,
+        fact: &Verified<Envelope>,
+        floor: Epoch,
+    ) -> Merged {
+        let head = self.heads.head(fact.key());
+        match decide(retain, fact, head.slots(), &self.facts, self.sets.epoch()) {
+            Decision::Known => Merged::Known,
+            _ if fact.leaves_at() < floor => Merged::Collected,
+            Decision::Obsolete(by) => Merged::Obsolete(by.cloned()),
+            Decision::Keep(order) => {
+                let slot = self.facts.vacant_key() as Slot;
+                let after: Vec<_> = order.into_iter().map(|kept| kept.unwrap_or(slot)).collect();
+                let displaced = head.slots().iter().copied().filter(|held| !after.contains(held));
+                let displaced: Vec<_> = displaced.collect();
+                head.set(&after);
+                self.insert(fact.compact().into_inner(), slot);
+                Merged::Inserted(displaced.into_iter().filter_map(|slot| self.take(slot)).collect())
+            }
+        }
     }
 
     /// Decides as a merge would, and keeps nothing.
     pub(super) fn sift(&self, retain: &dyn Retain, facts: &[Envelope]) -> Vec<Sifted> {
-        let sift = |fact| match self.decide(retain, fact) {
-            Decision::Known => Sifted::Known,
-            Decision::Keep(_) => Sifted::Candidate,
-            Decision::Obsolete(by) => Sifted::Obsolete(self.fact(by)),
+        let sift = |fact: &Envelope| {
+            let slots = self.heads.slots(fact.key());
+            match decide(retain, fact, slots, &self.facts, self.sets.epoch()) {
+                Decision::Known => Sifted::Known,
+                Decision::Keep(_) => Sifted::Candidate,
+                Decision::Obsolete(by) => Sifted::Obsolete(by.cloned()),
+            }
         };
         facts.iter().map(sift).collect()
     }
@@ -143,57 +159,22 @@ impl Shard {
         self.facts.iter().map(|(_, held)| held.fact.hlc()).max().unwrap_or_default()
     }
 
-    fn decide(&self, retain: &dyn Retain, fact: &Envelope) -> Decision {
-        let slots = self.heads.slots(fact.key());
-        if slots.is_empty() {
-            return Decision::Keep(vec![None]);
-        }
-        if self.siblings(slots).any(|held| held.id() == fact.id()) {
-            return Decision::Known;
-        }
-        let mut kept: Vec<_> = self.siblings(slots).chain([fact]).collect();
-        retain.retain(&mut kept);
-        debug_assert!((1..=retain.limit()).contains(&kept.len()), "retain laws: {retain:?}");
-        if kept.iter().any(|kept| kept.id() == fact.id()) {
-            let slot = |kept: &Envelope| {
-                slots
-                    .iter()
-                    .copied()
-                    .find(|slot| self.get(*slot).is_some_and(|held| held.id() == kept.id()))
-            };
-            return Decision::Keep(kept.into_iter().map(slot).collect());
-        }
-        let decides = |slot: &Slot| {
-            self.get(*slot).is_some_and(|held| {
-                held.leaves_at() <= self.sets.epoch() && supersedes(retain, held, fact)
-            })
-        };
-        Decision::Obsolete(slots.iter().copied().find(decides))
-    }
-
-    /// Stores a fact; `order` says what its key has from now on. Returns what it displaced.
-    fn insert(&mut self, fact: Envelope, order: &[Option<Slot>]) -> Vec<Envelope> {
+    /// Puts a fact that its key already names into the vacant slot.
+    fn insert(&mut self, fact: Envelope, slot: Slot) {
         let held = Held { dead: fact.is_tombstone(), fact };
-        let before = self.heads.slots(held.fact.key()).to_vec();
-        let slot = self.facts.vacant_key() as Slot;
-        let after: Vec<_> = order.iter().map(|kept| kept.unwrap_or(slot)).collect();
-        self.heads.set(held.fact.key(), &after);
         if held.fact.expires_at() != Wall::ZERO {
             self.expiry.insert((held.fact.expires_at(), slot));
         }
         self.sets.insert(&held, slot);
         self.facts.insert(held);
-        let displaced = before.into_iter().filter(|slot| !after.contains(slot));
-        let displaced = displaced.collect::<Vec<_>>();
-        displaced.into_iter().filter_map(|slot| self.take(slot)).collect()
     }
 
     /// Removes a fact from everything, its key included.
     fn discard(&mut self, slot: Slot) {
         if let Some(fact) = self.take(slot) {
-            let mut rest = self.heads.slots(fact.key()).to_vec();
-            rest.retain(|held| *held != slot);
-            self.heads.set(fact.key(), &rest);
+            let head = self.heads.head(fact.key());
+            let rest: Vec<_> = head.slots().iter().copied().filter(|held| *held != slot).collect();
+            head.set(&rest);
         }
     }
 
@@ -216,6 +197,33 @@ impl Shard {
     fn siblings(&self, slots: &[Slot]) -> impl Iterator<Item = &Envelope> {
         slots.iter().filter_map(|slot| self.get(*slot))
     }
+}
+
+/// Decides between a fact and those in `slots`, which its key has; `epoch` says what is dormant.
+fn decide<'a>(
+    retain: &dyn Retain,
+    fact: &Envelope,
+    slots: &[Slot],
+    facts: &'a Facts,
+    epoch: Epoch,
+) -> Decision<'a> {
+    let held = || slots.iter().filter_map(|slot| Some((*slot, &facts.get(*slot as usize)?.fact)));
+    if slots.is_empty() {
+        return Decision::Keep(vec![None]);
+    }
+    if held().any(|(_, held)| held.id() == fact.id()) {
+        return Decision::Known;
+    }
+    let mut kept: Vec<_> = held().map(|(_, held)| held).chain([fact]).collect();
+    retain.retain(&mut kept);
+    debug_assert!((1..=retain.limit()).contains(&kept.len()), "{retain:?} breaks a law");
+    if kept.iter().any(|kept| kept.id() == fact.id()) {
+        let slot_of = |kept: &Envelope| held().find(|(_, held)| held.id() == kept.id());
+        let order = kept.into_iter().map(|kept| slot_of(kept).map(|(slot, _)| slot));
+        return Decision::Keep(order.collect());
+    }
+    let mut dormant = held().map(|(_, held)| held).filter(|held| held.leaves_at() <= epoch);
+    Decision::Obsolete(dormant.find(|held| supersedes(retain, held, fact)))
 }
 
 /// Whether a fact alone displaces another of its key.

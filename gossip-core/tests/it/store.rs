@@ -1,28 +1,148 @@
-//! The memory store.
+//! The memory store against the suite, the model, and stores that break a promise.
 
-use gossip_core::state::{MemoryState, Set};
-use gossip_core::store::{Merge, Merged, StoreOp, StoreReply};
-use gossip_core::strategy::retain::LastWrite;
-use gossip_core::testkit::facts::{Author, at_minute, domain};
-use gossip_core::time::Epoch;
+use std::sync::Arc;
 
-#[test]
-fn a_newer_fact_displaces_an_older_one() {
-    let author = Author::simulated(1, &domain());
-    let (old, new) = (author.put("k", "old", at_minute(1)), author.put("k", "new", at_minute(2)));
+use async_trait::async_trait;
+use gossip_core::state::MemoryState;
+use gossip_core::store::{
+    Description, MemoryStore, Merged, Restored, Sifted, Store, StoreError, StoreOp, StoreReply,
+};
+use gossip_core::strategy::Retain;
+use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
+use gossip_core::testkit::model::Model;
+use gossip_core::testkit::{Script, store_conformance};
+use proptest::prelude::*;
+
+#[tokio::test]
+async fn the_memory_store_conforms() {
+    store_conformance(async || MemoryStore::new(), async |store| store).await;
+}
+
+fn agrees(retain: Arc<dyn Retain>, dice: &[u64]) {
+    let script = Script::new(retain);
+    let mut model = Model::default();
     let mut state = MemoryState::new();
-    let merge = Merge {
-        shard: author.shard(),
-        retain: std::sync::Arc::new(LastWrite::default()),
-        facts: vec![old.clone(), new],
-        epoch: Epoch::ZERO,
-        floor: Epoch::ZERO,
-    };
-    let reply = state.apply(StoreOp::Merge(merge)).unwrap();
-    let StoreReply::Merged { outcomes, commit: 1 } = reply else { panic!("{reply:?}") };
-    assert_eq!(outcomes, [Merged::Inserted(vec![]), Merged::Inserted(vec![old.into_inner()])]);
-    state.check();
-    let total = StoreOp::Total { shard: author.shard(), set: Set::Active(Epoch::ZERO) };
-    let StoreReply::Totals(totals) = state.apply(total).unwrap() else { panic!("not totals") };
-    assert_eq!((totals.entries, totals.tombstones, totals.sum.count()), (1, 0, 1));
+    for die in dice {
+        let op = script.op(*die, &model);
+        let reply = state.apply(op.clone()).expect("a script keeps the contract");
+        model.compare(op, reply);
+        state.check();
+    }
+}
+
+proptest! {
+    #[test]
+    fn last_write_agrees_with_the_model(dice in prop::collection::vec(any::<u64>(), 0..150)) {
+        agrees(Arc::new(LastWrite::default()), &dice);
+    }
+
+    #[test]
+    fn keep_siblings_agrees_with_the_model(dice in prop::collection::vec(any::<u64>(), 0..150)) {
+        agrees(Arc::new(KeepSiblings::default()), &dice);
+    }
+}
+
+/// A memory store that breaks one promise.
+#[derive(Debug)]
+struct Broken {
+    promise: Promise,
+    store: MemoryStore,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Promise {
+    DormantNamesItself,
+    ExpiryIsAnnounced,
+    FactsAreFetched,
+    MetaIsKept,
+    OrderOfItems,
+    PagesHoldWholeKeys,
+    PartsAreSummedUp,
+    SweepsDrop,
+    TotalsCount,
+    WipeTellsWhatWasHeld,
+}
+
+#[async_trait]
+impl Store for Broken {
+    fn kind(&self) -> &'static str {
+        "broken"
+    }
+
+    async fn load(&self) -> Result<Restored, StoreError> {
+        let mut restored = self.store.load().await?;
+        if matches!(self.promise, Promise::MetaIsKept) {
+            restored.meta.clear();
+        }
+        Ok(restored)
+    }
+
+    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        let is_scan = matches!(op, StoreOp::Scan { limit: 1.., .. });
+        let is_fetch = matches!(op, StoreOp::Fetch { .. });
+        let is_wipe = matches!(op, StoreOp::Wipe { .. });
+        let mut reply = self.store.run(op).await?;
+        match (self.promise, &mut reply) {
+            (Promise::DormantNamesItself, StoreReply::Merged { outcomes, .. }) => {
+                outcomes.iter_mut().for_each(|outcome| {
+                    if let Merged::Obsolete(by) = outcome {
+                        *by = None;
+                    }
+                });
+            }
+            (Promise::DormantNamesItself, StoreReply::Sifted(outcomes)) => {
+                outcomes.iter_mut().for_each(|outcome| {
+                    if let Sifted::Obsolete(by) = outcome {
+                        *by = None;
+                    }
+                });
+            }
+            (Promise::ExpiryIsAnnounced, StoreReply::Swept { expired, .. }) => {
+                expired.pop();
+            }
+            (Promise::FactsAreFetched, StoreReply::Facts(facts)) if is_fetch => facts.clear(),
+            (Promise::OrderOfItems, StoreReply::Described(descriptions)) => {
+                descriptions.iter_mut().for_each(|description| {
+                    if let Description::Items(items) = description {
+                        items.reverse();
+                    }
+                });
+            }
+            (Promise::PagesHoldWholeKeys, StoreReply::Facts(facts)) if is_scan => facts.truncate(1),
+            (Promise::PartsAreSummedUp, StoreReply::Described(descriptions)) => {
+                descriptions.iter_mut().for_each(|description| {
+                    if let Description::Parts(parts) = description {
+                        parts.iter_mut().for_each(|part| part.fingerprint = [0; 16]);
+                    }
+                });
+            }
+            (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
+            (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
+            (Promise::WipeTellsWhatWasHeld, StoreReply::Facts(facts)) if is_wipe => facts.clear(),
+            _ => {}
+        }
+        Ok(reply)
+    }
+}
+
+#[tokio::test]
+async fn broken_promises_are_found() {
+    for promise in [
+        Promise::DormantNamesItself,
+        Promise::ExpiryIsAnnounced,
+        Promise::FactsAreFetched,
+        Promise::MetaIsKept,
+        Promise::OrderOfItems,
+        Promise::PagesHoldWholeKeys,
+        Promise::PartsAreSummedUp,
+        Promise::SweepsDrop,
+        Promise::TotalsCount,
+        Promise::WipeTellsWhatWasHeld,
+    ] {
+        let make = async move || Broken { promise, store: MemoryStore::new() };
+        let suite = tokio::task::LocalSet::new();
+        let run = suite.spawn_local(store_conformance(make, async |store| store));
+        let outcome = suite.run_until(run).await;
+        assert!(outcome.is_err_and(|error| error.is_panic()), "{promise:?} can be broken");
+    }
 }

@@ -1,6 +1,7 @@
 //! Which facts a key has: a map in key order.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
 use crate::state::index::Slot;
@@ -47,14 +48,9 @@ impl Heads {
         self.0.get(&Key::new(key)).map_or(&[], Head::slots)
     }
 
-    /// Replaces the facts of a key; no facts remove it.
-    pub(super) fn set(&mut self, key: &[u8], slots: &[Slot]) {
-        let key = Key::new(key);
-        match slots {
-            [] => drop(self.0.remove(&key)),
-            [slot] => drop(self.0.insert(key, Head::One(*slot))),
-            slots => drop(self.0.insert(key, Head::Many(slots.into()))),
-        }
+    /// The facts of a key, to be looked at and replaced in one search.
+    pub(super) fn head(&mut self, key: &[u8]) -> HeadMut<'_> {
+        HeadMut(self.0.entry(Key::new(key)))
     }
 
     /// The facts of the keys that begin with `prefix` and come after `after`, in key order.
@@ -76,6 +72,35 @@ impl Heads {
     /// Every key with its facts, in key order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[Slot])> {
         self.0.iter().map(|(key, head)| (&*key.bytes, head.slots()))
+    }
+}
+
+/// The place of a key.
+#[derive(Debug)]
+pub(super) struct HeadMut<'a>(Entry<'a, Key, Head>);
+
+impl HeadMut<'_> {
+    /// The facts of the key; none if it has none.
+    pub(super) fn slots(&self) -> &[Slot] {
+        match &self.0 {
+            Entry::Occupied(head) => head.get().slots(),
+            Entry::Vacant(_) => &[],
+        }
+    }
+
+    /// Replaces the facts; no facts remove the key.
+    pub(super) fn set(self, slots: &[Slot]) {
+        let head = match slots {
+            [] => None,
+            [slot] => Some(Head::One(*slot)),
+            slots => Some(Head::Many(slots.into())),
+        };
+        match (self.0, head) {
+            (Entry::Occupied(mut place), Some(head)) => drop(place.insert(head)),
+            (Entry::Occupied(place), None) => drop(place.remove()),
+            (Entry::Vacant(place), Some(head)) => _ = place.insert(head),
+            (Entry::Vacant(_), None) => {}
+        }
     }
 }
 
@@ -101,7 +126,7 @@ mod tests {
             b"\xff\xff\xff\xff\xff\xff\xff\xff\xff",
         ];
         let mut heads = Heads::default();
-        keys.iter().rev().for_each(|key| heads.set(key, &[1]));
+        keys.iter().rev().for_each(|key| heads.head(key).set(&[1]));
         keys.sort_unstable();
         assert!(heads.iter().map(|(key, _)| key).eq(keys));
     }
@@ -110,7 +135,7 @@ mod tests {
     fn scans_stay_within_a_prefix() {
         let mut heads = Heads::default();
         for (slot, key) in ["a", "ab", "abc", "b"].into_iter().enumerate() {
-            heads.set(key.as_bytes(), &[slot as Slot]);
+            heads.head(key.as_bytes()).set(&[slot as Slot]);
         }
         let scan = |prefix: &str, after: Option<&str>| -> Vec<Slot> {
             let after = after.map(str::as_bytes);

@@ -1,0 +1,324 @@
+//! A store too simple to be wrong: lists, searched from end to end. Other stores must agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use crate::fact::Envelope;
+use crate::id::{FactId, ShardId};
+use crate::state::{Item, Point, Set, Span, Sum, Totals};
+use crate::store::{
+    Ask, Describe, Description, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
+};
+use crate::strategy::Retain;
+use crate::time::{Epoch, Hlc, Wall};
+
+/// What a store should hold.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    commit: u64,
+    meta: BTreeMap<MetaName, Bytes>,
+    shards: BTreeMap<ShardId, Shard>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Shard {
+    announced: BTreeSet<FactId>,
+    epoch: Epoch,
+    keys: BTreeMap<Vec<u8>, Vec<Envelope>>,
+    left: usize,
+}
+
+impl Model {
+    /// Runs an op on the model too and compares the answers.
+    ///
+    /// # Panics
+    /// If `reply` is not what the port promises.
+    pub fn compare(&mut self, op: StoreOp, reply: StoreReply) {
+        let asked = format!("{op:?}");
+        let commit = self.commit;
+        match (op, reply) {
+            (StoreOp::Describe(describe), StoreReply::Described(given)) => {
+                self.shard(describe.shard).compare_described(&describe, &given);
+            }
+            (StoreOp::Fetch { shard, points }, StoreReply::Facts(given)) => {
+                assert_eq!(given, self.shard(shard).fetch(&points), "{asked}");
+            }
+            (StoreOp::Get { shard, key }, StoreReply::Facts(given)) => {
+                let facts = self.shard(shard).keys.get(&*key).cloned();
+                assert_eq!(given, facts.unwrap_or_default(), "{asked}");
+            }
+            (StoreOp::Merge(merge), StoreReply::Merged { outcomes, commit }) => {
+                let expected = self.shard(merge.shard).merge(merge);
+                assert_eq!(outcomes, expected, "{asked}");
+                let changed = expected.iter().any(|merged| matches!(merged, Merged::Inserted(_)));
+                self.commit += u64::from(changed);
+                assert_eq!(commit, self.commit, "{asked}");
+            }
+            (StoreOp::Remember { name, value }, StoreReply::Synced { commit: given }) => {
+                match value {
+                    Some(value) => self.meta.insert(name, value),
+                    None => self.meta.remove(&name),
+                };
+                assert!(given <= commit, "{asked}");
+            }
+            (StoreOp::Scan { shard, prefix, after, limit }, StoreReply::Facts(given)) => {
+                let expected = self.shard(shard).scan(&prefix, after.as_deref(), limit);
+                assert_eq!(given, expected, "{asked}");
+            }
+            (StoreOp::Sift { shard, retain, facts }, StoreReply::Sifted(given)) => {
+                assert_eq!(given, self.shard(shard).sift(&*retain, &facts), "{asked}");
+            }
+            (StoreOp::Sweep { shard, wall, epoch, floor }, reply) => {
+                self.shard(shard).compare_swept(wall, epoch, floor, reply);
+            }
+            (StoreOp::Sync { commit: least }, StoreReply::Synced { commit: given }) => {
+                assert!(least <= given && given <= commit, "{asked}");
+            }
+            (StoreOp::Total { shard, set }, StoreReply::Totals(given)) => {
+                let expected =
+                    Totals { commit, durable: given.durable, ..self.shard(shard).total(set) };
+                assert_eq!(given, expected, "{asked}");
+                assert!(given.durable <= commit, "{asked}");
+            }
+            (StoreOp::Wipe { shard }, StoreReply::Facts(given)) => {
+                let held = self.shards.remove(&shard).unwrap_or_default();
+                assert_eq!(sorted(given), sorted(held.facts().cloned().collect()), "{asked}");
+            }
+            (_, reply) => panic!("{asked} was answered by {reply:?}"),
+        }
+    }
+
+    /// The last commit.
+    #[must_use]
+    pub const fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// The highest version held.
+    #[must_use]
+    pub fn hlc(&self) -> Hlc {
+        let facts = self.shards.values().flat_map(Shard::facts);
+        facts.map(Envelope::hlc).max().unwrap_or_default()
+    }
+
+    /// Everything remembered.
+    #[must_use]
+    pub const fn meta(&self) -> &BTreeMap<MetaName, Bytes> {
+        &self.meta
+    }
+
+    /// All facts of a shard, in key order.
+    #[must_use]
+    pub fn facts(&self, shard: ShardId) -> Vec<Envelope> {
+        self.shards.get(&shard).into_iter().flat_map(Shard::facts).cloned().collect()
+    }
+
+    /// The sum of a set's facts in a span.
+    #[must_use]
+    pub fn sum(&self, shard: ShardId, set: Set, span: &Span) -> Sum {
+        self.shards.get(&shard).map(|shard| sum_of(&shard.select(set, span))).unwrap_or_default()
+    }
+
+    fn shard(&mut self, id: ShardId) -> &mut Shard {
+        self.shards.entry(id).or_default()
+    }
+}
+
+impl Shard {
+    fn facts(&self) -> impl Iterator<Item = &Envelope> {
+        self.keys.values().flatten()
+    }
+
+    fn raise(&mut self, epoch: Epoch) {
+        let leaves = |fact: &&Envelope| self.epoch < fact.leaves_at() && fact.leaves_at() <= epoch;
+        self.left += self.facts().filter(leaves).count();
+        self.epoch = self.epoch.max(epoch);
+    }
+
+    fn merge(&mut self, merge: Merge) -> Vec<Merged> {
+        self.raise(merge.epoch);
+        let mut outcomes = Vec::new();
+        for fact in merge.facts {
+            let sifted = self.sift_one(&*merge.retain, &fact);
+            outcomes.push(match sifted {
+                Sifted::Known => Merged::Known,
+                _ if fact.leaves_at() < merge.floor => Merged::Collected,
+                Sifted::Obsolete(by) => Merged::Obsolete(by),
+                Sifted::Candidate => {
+                    let before = self.keys.remove(fact.key()).unwrap_or_default();
+                    let both = [before.clone(), vec![fact.clone().into_inner()]].concat();
+                    let after = retained(&*merge.retain, &both);
+                    let displaced = before.into_iter().filter(|held| !after.contains(held));
+                    let displaced: Vec<_> = displaced.collect();
+                    for gone in &displaced {
+                        self.announced.remove(&gone.id());
+                    }
+                    self.keys.insert(fact.key().to_vec(), after);
+                    Merged::Inserted(displaced)
+                }
+            });
+        }
+        outcomes
+    }
+
+    fn sift(&self, retain: &dyn Retain, facts: &[Envelope]) -> Vec<Sifted> {
+        facts.iter().map(|fact| self.sift_one(retain, fact)).collect()
+    }
+
+    fn sift_one(&self, retain: &dyn Retain, fact: &Envelope) -> Sifted {
+        let held = self.keys.get(fact.key()).cloned().unwrap_or_default();
+        if held.contains(fact) {
+            return Sifted::Known;
+        }
+        let both = [held.clone(), vec![fact.clone()]].concat();
+        if retained(retain, &both).contains(fact) {
+            return Sifted::Candidate;
+        }
+        let decides = |held: &&Envelope| {
+            let pair = [(*held).clone(), fact.clone()];
+            held.leaves_at() <= self.epoch && !retained(retain, &pair).contains(fact)
+        };
+        Sifted::Obsolete(held.iter().find(decides).cloned())
+    }
+
+    fn compare_swept(&mut self, wall: Wall, epoch: Epoch, floor: Epoch, reply: StoreReply) {
+        let StoreReply::Swept { expired, next, left, dropped } = reply else {
+            panic!("a sweep was answered by {reply:?}")
+        };
+        let due = self.waiting().filter(|fact| fact.expires_at() <= wall).count();
+        assert_eq!(expired.len(), due.min(SWEEP_LIMIT), "all that is due is announced");
+        for fact in expired {
+            assert!(self.waiting().any(|held| *held == fact), "{fact:?} is announced once");
+            assert!(fact.expires_at() <= wall, "{fact:?} is announced in time");
+            self.announced.insert(fact.id());
+        }
+        self.raise(epoch);
+        assert_eq!(left, std::mem::take(&mut self.left), "facts that became dormant");
+        let before = self.facts().count();
+        let stays = |fact: &Envelope| fact.leaves_at() > self.epoch || fact.leaves_at() >= floor;
+        for facts in self.keys.values_mut() {
+            facts.retain(stays);
+        }
+        self.keys.retain(|_, facts| !facts.is_empty());
+        let held: BTreeSet<_> = self.facts().map(Envelope::id).collect();
+        self.announced.retain(|id| held.contains(id));
+        assert_eq!(dropped, before - held.len(), "facts that were dropped");
+        assert_eq!(next, self.waiting().map(Envelope::expires_at).min(), "the next to expire");
+    }
+
+    /// What is yet to be announced as expired.
+    fn waiting(&self) -> impl Iterator<Item = &Envelope> {
+        let waits = |fact: &&Envelope| {
+            fact.expires_at() != Wall::ZERO && !self.announced.contains(&fact.id())
+        };
+        self.facts().filter(waits)
+    }
+
+    fn total(&self, set: Set) -> Totals {
+        let facts = self.select(set, &Span::ALL);
+        let dead = |fact: &&&Envelope| fact.is_tombstone() || self.announced.contains(&fact.id());
+        let tombstones = facts.iter().filter(dead).count() as u64;
+        let last = match set {
+            Set::Active(epoch) | Set::Dormant { upto: epoch, .. } => epoch,
+        };
+        Totals {
+            entries: facts.len() as u64 - tombstones,
+            tombstones,
+            dormant: self.facts().filter(|fact| fact.leaves_at() <= last).count() as u64,
+            sum: sum_of(&facts),
+            ..Totals::default()
+        }
+    }
+
+    /// The facts of a set and span, in time order.
+    fn select(&self, set: Set, span: &Span) -> Vec<&Envelope> {
+        let belongs =
+            |fact: &&Envelope| set.contains(fact.leaves_at()) && span.contains(Point::of(fact));
+        let mut facts: Vec<_> = self.facts().filter(belongs).collect();
+        facts.sort_unstable_by_key(|fact| Point::of(fact));
+        facts
+    }
+
+    fn fetch(&self, points: &[Point]) -> Vec<Envelope> {
+        let find = |point: &Point| self.facts().find(|fact| Point::of(fact) == *point).cloned();
+        points.iter().filter_map(find).collect()
+    }
+
+    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<Envelope> {
+        let mut page = Vec::new();
+        for (key, facts) in &self.keys {
+            if !key.starts_with(prefix) || after.is_some_and(|after| &**key <= after) {
+                continue;
+            }
+            if limit == 0 || (!page.is_empty() && page.len() + facts.len() > limit) {
+                break;
+            }
+            page.extend(facts.iter().cloned());
+        }
+        page
+    }
+
+    fn compare_described(&self, describe: &Describe, given: &[Description]) {
+        assert_eq!(given.len(), describe.asks.len(), "one description per question");
+        for (ask, given) in describe.asks.iter().zip(given) {
+            let facts = self.select(describe.set, &ask.span);
+            let same = ask.unless == Some(sum_of(&facts).fingerprint());
+            match given {
+                Description::Same => assert!(same, "{ask:?}: they differ"),
+                Description::Items(items) => {
+                    assert!(!same && facts.len() <= ask.leaf, "{ask:?}: too many to list");
+                    let item = |fact: &&Envelope| Item {
+                        point: Point::of(fact),
+                        rival: describe.retain.rival(fact),
+                    };
+                    assert!(items.iter().copied().eq(facts.iter().map(item)), "{ask:?}: {items:?}");
+                }
+                Description::Parts(parts) => {
+                    assert!(!same && facts.len() > ask.leaf, "{ask:?}: few enough to list");
+                    assert!(parts.len() <= ask.ways, "{ask:?}: too many parts");
+                    let ends: Vec<_> = parts.iter().map(|part| part.upto).collect();
+                    self.compare_parts(describe.set, ask, &ends);
+                    for (part, (count, fingerprint)) in
+                        parts.iter().zip(self.parts(describe.set, ask, &ends))
+                    {
+                        assert_eq!((part.count, part.fingerprint), (count, fingerprint), "{ask:?}");
+                    }
+                }
+            }
+        }
+    }
+
+    fn compare_parts(&self, set: Set, ask: &Ask, ends: &[Point]) {
+        assert_eq!(ends.last(), Some(&ask.span.upto), "{set:?}: parts end where the span ends");
+        assert!(ends.is_sorted_by(|a, b| a < b), "{set:?}: parts have an order");
+        assert!(ends.first().is_some_and(|end| *end > ask.span.from), "{set:?}: parts lie within");
+    }
+
+    fn parts(&self, set: Set, ask: &Ask, ends: &[Point]) -> Vec<(u64, [u8; 16])> {
+        let mut from = ask.span.from;
+        let part = |upto: &Point| {
+            let sum = sum_of(&self.select(set, &Span { from, upto: *upto }));
+            from = *upto;
+            (sum.count(), sum.fingerprint())
+        };
+        ends.iter().map(part).collect()
+    }
+}
+
+fn retained(retain: &dyn Retain, facts: &[Envelope]) -> Vec<Envelope> {
+    let mut kept = facts.iter().collect();
+    retain.retain(&mut kept);
+    kept.into_iter().cloned().collect()
+}
+
+fn sum_of(facts: &[&Envelope]) -> Sum {
+    let mut sum = Sum::default();
+    facts.iter().for_each(|fact| sum.add(&fact.id()));
+    sum
+}
+
+fn sorted(mut facts: Vec<Envelope>) -> Vec<Envelope> {
+    facts.sort_unstable_by_key(|fact| (fact.key().to_vec(), fact.id()));
+    facts
+}

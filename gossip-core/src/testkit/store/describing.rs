@@ -1,0 +1,73 @@
+//! Ranges of sets in summary.
+
+use super::subject::{Subject, author};
+use crate::rng::Rng;
+use crate::state::{Point, Set, Span};
+use crate::store::{Ask, Description, Store};
+use crate::testkit::facts::{at_minute, minute};
+use crate::time::{Epoch, Hlc, Wall};
+
+pub(super) async fn parts_are_about_equal(mut subject: Subject<impl Store>) {
+    let author = author(1);
+    let rng = &mut Rng::from_number(1);
+    // Most come in order, some between, and some of them die in few or many epochs.
+    let facts = (0..5_000_u64).map(|number| {
+        let hlc = Hlc::from_bits(at_minute(1 + number / 100).bits() + rng.below(100));
+        match number % 4 {
+            0 => author.delete(number.to_be_bytes(), hlc),
+            1 => author.expiring(number.to_be_bytes(), "v", hlc, minute(60 + rng.below(10))),
+            _ => author.put(number.to_be_bytes(), "v", hlc),
+        }
+    });
+    subject.merge(&facts.collect::<Vec<_>>()).await;
+    let middle = Epoch::from_number(1_441 + 62);
+    subject.sweep(Wall::ZERO, middle, Epoch::ZERO).await;
+    let half = Span { from: Point { hlc: at_minute(9), id: [7; 16] }, upto: Point::END };
+    for set in [Set::Active(middle), Set::Dormant { from: Epoch::ZERO, upto: middle }] {
+        for (span, ways) in [(Span::ALL, 2), (Span::ALL, 16), (half, 7)] {
+            let ask = Ask { span, unless: None, leaf: 10, ways };
+            let described = subject.describe(set, vec![ask]).await;
+            let Some(Description::Parts(parts)) = described.first() else {
+                panic!("{described:?}")
+            };
+            let total: u64 = parts.iter().map(|part| part.count).sum();
+            let most = 2 * total / ways as u64;
+            let even = parts.iter().all(|part| part.count > 0 && part.count <= most);
+            assert!(parts.len() == ways && even, "{set:?} {span:?}: {parts:?}");
+        }
+    }
+}
+
+pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl Store>) {
+    let author = author(1);
+    let rng = &mut Rng::from_number(2);
+    for batch in 0..8_u64 {
+        let facts = (0..80).map(|_| {
+            let (key, hlc) = (rng.below(300).to_be_bytes(), at_minute(rng.below(30)));
+            match rng.below(3) {
+                0 => author.delete(key, hlc),
+                1 => author.expiring(key, "v", hlc, minute(rng.below(40))),
+                _ => author.put(key, "v", hlc),
+            }
+        });
+        let facts = facts.collect::<Vec<_>>();
+        subject.merge(&facts).await;
+        let swept = Epoch::from_number(1_441 + 4 * batch as u32);
+        subject.sweep(minute(4 * batch), swept, Epoch::from_number(1_440 + batch as u32)).await;
+        for number in 1_440..1_480 {
+            let set = match rng.below(2) {
+                0 => Set::Active(Epoch::from_number(number)),
+                _ => Set::Dormant {
+                    from: Epoch::from_number(1_460),
+                    upto: Epoch::from_number(number),
+                },
+            };
+            let mut point = || Point { hlc: at_minute(rng.below(31)), id: rng.bytes() };
+            let span = Span { from: point(), upto: point() };
+            let ask = |span, leaf| Ask { span, unless: None, leaf, ways: 2 + leaf % 4 };
+            subject
+                .describe(set, vec![ask(span, 4), ask(span, usize::MAX), ask(Span::ALL, 15)])
+                .await;
+        }
+    }
+}
