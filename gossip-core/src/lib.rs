@@ -9,5 +9,7 @@ pub mod rng;
 pub mod state;
 pub mod store;
 pub mod strategy;
+#[cfg(feature = "testkit")]
+pub mod testkit;
 pub mod time;
 pub mod transport;

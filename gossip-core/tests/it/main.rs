@@ -1,0 +1,3 @@
+//! Integration tests of gossip-core.
+
+mod transport;
