@@ -1,6 +1,7 @@
 //! Bounded send queues, one per address, between senders that never wait and one drainer.
 
-#[cfg(all(test, gossip_loom))]
+#[cfg(gossip_loom)]
+#[cfg(test)]
 mod loom_models;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -257,7 +258,8 @@ fn cost(frame: &Bytes) -> usize {
     frame.len() + FRAME_OVERHEAD_BYTES
 }
 
-#[cfg(all(test, not(gossip_loom)))]
+#[cfg(not(gossip_loom))]
+#[cfg(test)]
 mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 

@@ -14,7 +14,8 @@ use gossip_core::transport::{
 async fn memory_transport_conforms() {
     let make = async |count: usize| {
         let net = MemoryNet::new(MemoryLimits::default());
-        (1..=count).map(|n| Arc::new(net.transport(at(n))) as Arc<dyn Transport>).collect()
+        let transport = |port| Arc::new(net.transport(at(port))) as Arc<dyn Transport>;
+        (1..).take(count).map(transport).collect()
     };
     transport_conformance(make, Capabilities { bounded_queue: true }).await;
 }
@@ -67,6 +68,6 @@ fn to(address: SocketAddr) -> Transmit {
     Transmit { to: Address::Socket(address), class: Class::Gossip, bytes }
 }
 
-fn at(port: usize) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, u16::try_from(port).unwrap()))
+fn at(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }

@@ -1,10 +1,12 @@
 //! Loom models of the outlet, and for each a mistaken twin that its model must refuse.
 
+use std::iter;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Wake;
 
-use loom::future::block_on;
-use loom::model::Builder;
-use loom::sync::Arc;
+use loom::sync::Notify;
 use loom::thread;
 
 use super::*;
@@ -33,6 +35,11 @@ fn room_follows_a_drop_exactly_once() {
 }
 
 #[test]
+fn room_follows_a_crowded_out_frame_exactly_once() {
+    announces_room_to_the_crowded_out();
+}
+
+#[test]
 #[should_panic(expected = "rooms after drops")]
 fn a_drop_noted_late_is_caught() {
     announces_room_once(push_one_noting_late);
@@ -51,8 +58,8 @@ fn a_close_that_wakes_early_is_caught() {
 
 /// Two senders: both frames reach the drainer, which would otherwise sleep for ever.
 fn drains_everything(poll_next: PollNext) {
-    model(move || {
-        let outlet = Arc::new(outlet());
+    loom::model(move || {
+        let outlet = Arc::new(outlet(2));
         let senders: Vec<_> = (1..=2)
             .map(|port| {
                 let outlet = Arc::clone(&outlet);
@@ -61,7 +68,7 @@ fn drains_everything(poll_next: PollNext) {
             .collect();
         let mut drained = 0;
         while drained < 2 {
-            let parcel = block_on(poll_fn(|context| poll_next(&outlet, context)));
+            let parcel = next(&outlet, poll_next);
             drained += parcel.expect("not closed").frames.len();
         }
         senders.into_iter().for_each(|sender| sender.join().unwrap());
@@ -71,8 +78,10 @@ fn drains_everything(poll_next: PollNext) {
 
 /// Three frames into room for two while the drainer runs: as many rooms as drops, one at most.
 fn announces_room_once(push_one: PushOne) {
-    model(move || {
-        let outlet = Arc::new(outlet());
+    let all_drops = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&all_drops);
+    loom::model(move || {
+        let outlet = Arc::new(outlet(2));
         let sender = {
             let outlet = Arc::clone(&outlet);
             thread::spawn(move || {
@@ -81,21 +90,40 @@ fn announces_room_once(push_one: PushOne) {
                 drops
             })
         };
-        let (mut frames, mut rooms) = (0, 0);
-        while let Some(parcel) = block_on(outlet.next()) {
-            frames += parcel.frames.len();
-            rooms += parcel.rooms.len();
-        }
+        let (frames, rooms) = drain(&outlet);
         let drops = sender.join().unwrap();
+        seen.fetch_add(drops, Ordering::Relaxed);
         assert_eq!(frames, 3 - drops);
         assert_eq!(rooms, drops, "rooms after drops");
     });
+    assert!(all_drops.load(Ordering::Relaxed) > 0, "no interleaving dropped a frame");
+}
+
+/// Two addresses where one may have a queue: whoever is crowded out hears of room once.
+fn announces_room_to_the_crowded_out() {
+    let all_drops = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&all_drops);
+    loom::model(move || {
+        let outlet = Arc::new(outlet(1));
+        let senders = [1, 2].map(|port| {
+            let outlet = Arc::clone(&outlet);
+            thread::spawn(move || usize::from(!push_one(&outlet, address(port))))
+        });
+        let first = next(&outlet, Outlet::poll_next).expect("not closed");
+        let drops: usize = senders.into_iter().map(|sender| sender.join().unwrap()).sum();
+        outlet.close();
+        let (frames, rooms) = drain(&outlet);
+        seen.fetch_add(drops, Ordering::Relaxed);
+        assert_eq!(first.frames.len() + frames, 2 - drops);
+        assert_eq!(first.rooms.len() + rooms, drops, "rooms after drops");
+    });
+    assert!(all_drops.load(Ordering::Relaxed) > 0, "no interleaving dropped a frame");
 }
 
 /// A close that races with a push: what was queued is drained, then the drainer ends.
 fn ends_when_closed(close: Close) {
-    model(move || {
-        let outlet = Arc::new(outlet());
+    loom::model(move || {
+        let outlet = Arc::new(outlet(2));
         let sender = {
             let outlet = Arc::clone(&outlet);
             thread::spawn(move || push_one(&outlet, address(1)))
@@ -104,10 +132,7 @@ fn ends_when_closed(close: Close) {
             let outlet = Arc::clone(&outlet);
             thread::spawn(move || close(&outlet))
         };
-        let mut drained = 0;
-        while let Some(parcel) = block_on(outlet.next()) {
-            drained += parcel.frames.len();
-        }
+        let (drained, _) = drain(&outlet);
         closer.join().unwrap();
         assert_eq!(drained == 1, sender.join().unwrap());
     });
@@ -141,21 +166,43 @@ fn close_waking_early(outlet: &Outlet) {
     outlet.lock().closed = true;
 }
 
+/// How many frames and rooms come until the outlet ends.
+fn drain(outlet: &Outlet) -> (usize, usize) {
+    let parcels = iter::from_fn(|| next(outlet, Outlet::poll_next));
+    parcels.fold((0, 0), |(frames, rooms), parcel| {
+        (frames + parcel.frames.len(), rooms + parcel.rooms.len())
+    })
+}
+
+/// What an executor does with [`Outlet::next`]. Loom's own drops loom objects while it unwinds from
+/// a deadlock, which aborts.
+fn next(outlet: &Outlet, poll_next: PollNext) -> Option<Parcel> {
+    let bell = Arc::new(Bell(Notify::new()));
+    let waker = Waker::from(Arc::clone(&bell));
+    loop {
+        match poll_next(outlet, &mut Context::from_waker(&waker)) {
+            Poll::Ready(parcel) => return parcel,
+            Poll::Pending => bell.0.wait(),
+        }
+    }
+}
+
+struct Bell(Notify);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.notify();
+    }
+}
+
 fn push_one(outlet: &Outlet, address: Address) -> bool {
     outlet.push([(address, Bytes::from_static(&[7]))]).queued == 1
 }
 
-fn outlet() -> Outlet {
-    Outlet::new(OutletLimits { peer_bytes: TWO_FRAMES, peers: 2, total_bytes: 2 * TWO_FRAMES })
+fn outlet(peers: usize) -> Outlet {
+    Outlet::new(OutletLimits { peer_bytes: TWO_FRAMES, peers, total_bytes: 2 * TWO_FRAMES })
 }
 
 fn address(port: u16) -> Address {
     Address::Socket(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-}
-
-/// Every interleaving with at most three preemptions: each mistake below shows with fewer.
-fn model(body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(body);
 }
