@@ -100,6 +100,7 @@ pub enum BindError {
 #[derive(Debug)]
 pub(crate) struct Bound {
     pub(crate) buffers: SocketBuffers,
+    /// Where others reach it.
     pub(crate) endpoint: SocketAddr,
     pub(crate) socket: UdpSocket,
     pub(crate) state: UdpSocketState,

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::slice;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,54 +41,67 @@ fn run_length(frames: &[Bytes], max_segments: usize) -> usize {
     if shorter && equal < most { equal + 1 } else { equal }
 }
 
-/// Sends a run in one call. What the kernel refuses as one is tried frame by frame.
+/// Sends a run in one call. What the kernel refuses as one is tried frame by frame: if it takes
+/// them like that, it cannot segment on this route, and is not asked again.
 async fn send_run(shared: &Shared, to: SocketAddr, run: &[Bytes], joined: &mut Vec<u8>) {
+    let mut segmentation_refused = false;
     if let [_, _, ..] = run {
         joined.clear();
         run.iter().for_each(|frame| joined.extend_from_slice(frame));
-        if send_call(shared, to, joined, run).await {
-            return;
+        match send_call(shared, to, joined, run).await {
+            Ok(()) => return,
+            Err(error) => segmentation_refused = may_be_about_segmentation(&error),
         }
     }
     for frame in run {
-        if !send_call(shared, to, frame, std::slice::from_ref(frame)).await {
-            count(&shared.counters.unsent_datagrams, 1);
+        match send_call(shared, to, frame, slice::from_ref(frame)).await {
+            Ok(()) if segmentation_refused => shared.stop_segmentation(),
+            Ok(()) => {}
+            Err(_) => count(&shared.counters.unsent_datagrams, 1),
         }
     }
 }
 
-/// One call for frames that lie behind each other in `contents`. False if the kernel refused.
+/// One call for frames that lie behind each other in `contents`.
 ///
 /// No error of a sending call breaks the transport: it is about one peer, one route or the moment.
 /// A broken socket shows in `recv`.
-async fn send_call(shared: &Shared, to: SocketAddr, contents: &[u8], frames: &[Bytes]) -> bool {
+async fn send_call(
+    shared: &Shared,
+    to: SocketAddr,
+    contents: &[u8],
+    frames: &[Bytes],
+) -> io::Result<()> {
     let segment_size = if let [first, _, ..] = frames { Some(first.len()) } else { None };
     let transmit = Transmit { destination: to, ecn: None, contents, segment_size, src_ip: None };
     let call = || {
         count(&shared.counters.sent_syscalls, 1);
         shared.state.try_send((&shared.socket).into(), &transmit)
     };
-    match shared.socket.async_io(Interest::WRITABLE, call).await {
+    let sent = shared.socket.async_io(Interest::WRITABLE, call).await;
+    match &sent {
         Ok(()) => {
             count(&shared.counters.sent_datagrams, frames.len());
             count(&shared.counters.sent_bytes, contents.len());
-            true
         }
         Err(error) => {
-            absorb(shared, to, &error);
-            false
+            count(&shared.counters.send_errors, 1);
+            tracing::debug!(%to, %error, "not sent");
         }
     }
+    sent
 }
 
-fn absorb(shared: &Shared, to: SocketAddr, error: &io::Error) {
-    count(&shared.counters.send_errors, 1);
-    tracing::debug!(%to, %error, "not sent");
+/// Linux answers EIO or EINVAL where a device cannot segment, and EINVAL for other reasons too.
+fn may_be_about_segmentation(error: &io::Error) -> bool {
+    const EIO: i32 = 5;
+    error.kind() == io::ErrorKind::InvalidInput || error.raw_os_error() == Some(EIO)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bind::UdpConfig;
 
     fn check(sizes: &[usize], max_segments: usize, expected: &[usize]) {
         let frames: Vec<_> = sizes.iter().map(|size| Bytes::from(vec![0; *size])).collect();
@@ -117,5 +131,24 @@ mod tests {
         check(&[5, 5, 5, 3], 3, &[3, 1]);
         check(&[5, 5], 1, &[1, 1]);
         check(&[1_200; 60], 64, &[54, 6]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_refused_run_goes_frame_by_frame_and_ends_segmentation() {
+        let receiver = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let to = receiver.local_addr().unwrap();
+        let shared = Shared::new(&UdpConfig::new("127.0.0.1:0".parse().unwrap())).unwrap();
+        if shared.max_segments() == 1 {
+            return;
+        }
+        // No kernel takes as many segments in one call.
+        let run = vec![Bytes::from_static(b"7"); 1_000];
+        send_run(&shared, to, &run, &mut Vec::new()).await;
+        let stats = shared.counters.read();
+        assert_eq!((stats.send_errors, stats.sent_datagrams), (1, 1_000));
+        assert_eq!(shared.max_segments(), 1);
+        let mut buffer = [0; 10];
+        assert_eq!(receiver.recv(&mut buffer).unwrap(), 1);
     }
 }

@@ -21,12 +21,12 @@ const BROKEN_AFTER: u32 = 32;
 #[derive(Debug)]
 pub(crate) struct Intake {
     buffers: Vec<u8>,
-    errors_in_a_row: u32,
+    patience: Patience,
 }
 
 impl Intake {
     pub(crate) fn new() -> Self {
-        Self { buffers: vec![0; BATCH_SIZE * BUFFER_BYTES], errors_in_a_row: 0 }
+        Self { buffers: vec![0; BATCH_SIZE * BUFFER_BYTES], patience: Patience::default() }
     }
 
     /// Takes what has arrived, without waiting: perhaps nothing.
@@ -44,11 +44,15 @@ impl Intake {
         drop(slices);
         match received {
             Ok(filled) => {
-                self.errors_in_a_row = 0;
+                self.patience = Patience::default();
                 Ok(self.frames(shared, metas.get(..filled).unwrap_or(&[])))
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(Vec::new()),
-            Err(error) => self.absorb(shared, error).map(|()| Vec::new()),
+            Err(error) => {
+                count(&shared.counters.receive_errors, 1);
+                tracing::debug!(%error, "not received");
+                self.patience.absorb(error).map(|()| Vec::new())
+            }
         }
     }
 
@@ -73,12 +77,18 @@ impl Intake {
         count(&shared.counters.received_datagrams, inbound.len());
         inbound
     }
+}
 
-    fn absorb(&mut self, shared: &Shared, error: io::Error) -> io::Result<()> {
-        count(&shared.counters.receive_errors, 1);
-        tracing::debug!(%error, "not received");
-        self.errors_in_a_row = if passes(&error) { 0 } else { self.errors_in_a_row + 1 };
-        if self.errors_in_a_row < BROKEN_AFTER { Ok(()) } else { Err(error) }
+/// Tells passing errors from a broken socket.
+#[derive(Debug, Default)]
+struct Patience {
+    unknown_in_a_row: u32,
+}
+
+impl Patience {
+    fn absorb(&mut self, error: io::Error) -> io::Result<()> {
+        self.unknown_in_a_row = if passes(&error) { 0 } else { self.unknown_in_a_row + 1 };
+        if self.unknown_in_a_row < BROKEN_AFTER { Ok(()) } else { Err(error) }
     }
 }
 
@@ -98,4 +108,24 @@ fn passes(error: &io::Error) -> bool {
                 | ErrorKind::PermissionDenied
                 | ErrorKind::TimedOut
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_errors_are_absorbed_for_ever_and_unknown_ones_for_a_while() {
+        let mut patience = Patience::default();
+        for _ in 0..10 * BROKEN_AFTER {
+            patience.absorb(ErrorKind::ConnectionRefused.into()).unwrap();
+            patience.absorb(ErrorKind::Interrupted.into()).unwrap();
+            patience.absorb(ErrorKind::NotConnected.into()).unwrap();
+        }
+        for _ in 1..BROKEN_AFTER - 1 {
+            patience.absorb(ErrorKind::NotConnected.into()).unwrap();
+        }
+        let error = patience.absorb(ErrorKind::NotConnected.into()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotConnected);
+    }
 }

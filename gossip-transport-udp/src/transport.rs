@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -29,9 +30,7 @@ pub const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 /// A UDP socket as a transport. Dropping it sends what is queued, in the background.
 #[derive(Debug)]
 pub struct UdpTransport {
-    buffers: SocketBuffers,
     closed: watch::Sender<bool>,
-    endpoint: SocketAddr,
     /// Ends when the flushing task does: nobody sends on it.
     flushed: watch::Receiver<()>,
     flusher: AbortHandle,
@@ -42,10 +41,13 @@ pub struct UdpTransport {
 /// What both halves use.
 #[derive(Debug)]
 pub(crate) struct Shared {
+    buffers: SocketBuffers,
     pub(crate) counters: Counters,
+    endpoint: SocketAddr,
     pub(crate) outlet: Outlet,
     pub(crate) rooms: Rooms,
-    segmentation: bool,
+    /// Most datagrams of one call; 1 without segmentation.
+    segments: AtomicUsize,
     pub(crate) socket: UdpSocket,
     pub(crate) state: UdpSocketState,
 }
@@ -57,15 +59,7 @@ impl UdpTransport {
     /// The advertised address is missing or wrong, the system refuses the socket, or there is no
     /// tokio runtime.
     pub fn bind(config: UdpConfig) -> Result<Self, BindError> {
-        let Bound { buffers, endpoint, socket, state } = Bound::new(&config)?;
-        let shared = Arc::new(Shared {
-            counters: Counters::default(),
-            outlet: Outlet::new(config.outlet),
-            rooms: Rooms::new(config.outlet.peers),
-            segmentation: config.segmentation,
-            socket,
-            state,
-        });
+        let shared = Arc::new(Shared::new(&config)?);
         let (flushing, flushed) = watch::channel(());
         let flusher = tokio::spawn({
             let shared = Arc::clone(&shared);
@@ -75,9 +69,7 @@ impl UdpTransport {
             }
         });
         Ok(Self {
-            buffers,
             closed: watch::Sender::new(false),
-            endpoint,
             flushed,
             flusher: flusher.abort_handle(),
             intake: Mutex::new(Intake::new()),
@@ -88,7 +80,7 @@ impl UdpTransport {
     /// The buffers that the kernel granted.
     #[must_use]
     pub fn socket_buffers(&self) -> SocketBuffers {
-        self.buffers
+        self.shared.buffers
     }
 
     /// The counters as they stand.
@@ -102,19 +94,58 @@ impl UdpTransport {
     pub fn segments(&self) -> bool {
         self.shared.max_segments() > 1
     }
+
+    /// At least one frame. Cancel-safe: between taking frames and giving them there is no await.
+    async fn frames(&self) -> io::Result<Vec<Inbound>> {
+        let mut intake = self.intake.lock().await;
+        loop {
+            self.shared.socket.readable().await?;
+            let frames = intake.receive(&self.shared)?;
+            if !frames.is_empty() {
+                return Ok(frames);
+            }
+        }
+    }
 }
 
 impl Shared {
-    /// Most datagrams of one call. The kernel's answers may lower it to 1 at any time.
+    pub(crate) fn new(config: &UdpConfig) -> Result<Self, BindError> {
+        let Bound { buffers, endpoint, socket, state } = Bound::new(config)?;
+        let segments = if config.segmentation { state.max_gso_segments() } else { 1 };
+        Ok(Self {
+            buffers,
+            counters: Counters::default(),
+            endpoint,
+            outlet: Outlet::new(config.outlet),
+            rooms: Rooms::new(config.outlet.peers),
+            segments: AtomicUsize::new(segments),
+            socket,
+            state,
+        })
+    }
+
     pub(crate) fn max_segments(&self) -> usize {
-        if self.segmentation { self.state.max_gso_segments() } else { 1 }
+        self.segments.load(Ordering::Relaxed)
+    }
+
+    /// `quinn-udp` gives segmentation up after any EINVAL, and a peer that announces a strange
+    /// address could cause one: whether to stop is decided here, on proof.
+    pub(crate) fn stop_segmentation(&self) {
+        if self.segments.swap(1, Ordering::Relaxed) > 1 {
+            tracing::info!(endpoint = %self.endpoint, "the kernel refuses to segment: no more");
+        }
+    }
+
+    /// Whether the socket can send there at all.
+    fn serves(&self, to: SocketAddr) -> bool {
+        to.is_ipv4() == self.endpoint.is_ipv4() && to.port() != 0 && !to.ip().is_unspecified()
     }
 }
 
 #[async_trait]
 impl Transport for UdpTransport {
     fn endpoints(&self) -> Endpoints {
-        Endpoints::datagram(self.endpoint)
+        Endpoints::datagram(self.shared.endpoint)
     }
 
     fn max_payload(&self, _class: Class) -> usize {
@@ -127,7 +158,7 @@ impl Transport for UdpTransport {
         for Transmit { to, class: _, bytes } in batch {
             if bytes.len() > DATAGRAM_BYTES {
                 report.oversize += 1;
-            } else if matches!(to, Address::Socket(to) if to.is_ipv4() == self.endpoint.is_ipv4()) {
+            } else if matches!(to, Address::Socket(to) if self.shared.serves(to)) {
                 frames.push((to, bytes));
             } else {
                 report.unroutable += 1;
@@ -157,22 +188,8 @@ impl Transport for UdpTransport {
         self.shared.outlet.close();
         self.closed.send_replace(true);
         if timeout(CLOSE_PATIENCE, self.flushed.clone().changed()).await.is_err() {
-            tracing::warn!(endpoint = %self.endpoint, "closed with frames unsent");
+            tracing::warn!(endpoint = %self.shared.endpoint, "closed with frames unsent");
             self.flusher.abort();
-        }
-    }
-}
-
-impl UdpTransport {
-    /// At least one frame. Cancel-safe: between taking frames and giving them there is no await.
-    async fn frames(&self) -> io::Result<Vec<Inbound>> {
-        let mut intake = self.intake.lock().await;
-        loop {
-            self.shared.socket.readable().await?;
-            let frames = intake.receive(&self.shared)?;
-            if !frames.is_empty() {
-                return Ok(frames);
-            }
         }
     }
 }

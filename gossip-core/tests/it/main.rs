@@ -1,3 +1,4 @@
 //! Integration tests of gossip-core.
 
 mod transport;
+mod transport_faults;
