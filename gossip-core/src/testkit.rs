@@ -7,6 +7,8 @@ pub mod model;
 mod retain;
 mod script;
 mod store;
+#[cfg(feature = "runtime")]
+pub mod transport;
 
 pub use self::retain::retain_laws;
 pub use self::script::Script;

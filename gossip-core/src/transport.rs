@@ -1,5 +1,12 @@
 //! The transport port: frames out, frames in, and an honest word about what was dropped.
 
+#[cfg(feature = "runtime")]
+mod memory;
+#[cfg(feature = "runtime")]
+mod outlet;
+#[cfg(feature = "runtime")]
+mod rooms;
+
 use std::fmt::Debug;
 use std::net::SocketAddr;
 
@@ -8,6 +15,15 @@ use bytes::Bytes;
 use thiserror::Error;
 
 use crate::id::Endpoints;
+
+#[cfg(feature = "runtime")]
+pub use memory::{MemoryLimits, MemoryNet, MemoryTransport};
+#[cfg(feature = "runtime")]
+pub use outlet::{
+    FRAME_OVERHEAD_BYTES, Outlet, OutletLimits, Parcel, Pushed, TURN_BYTES, TURN_FRAMES,
+};
+#[cfg(feature = "runtime")]
+pub use rooms::Rooms;
 
 /// Most bytes of a datagram: what passes everywhere without fragments (house decision).
 pub const DATAGRAM_BYTES: usize = 1_200;

@@ -3,4 +3,6 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod store;
+mod transport;
+mod transport_faults;
 mod validity;
