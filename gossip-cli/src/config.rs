@@ -12,6 +12,7 @@ use gossip_core::config::ConfigSpec;
 use gossip_core::runtime::RuntimeConfig;
 use gossip_transport_udp::SOCKET_BUFFER_BYTES;
 
+pub(crate) use self::field::parse_seed;
 pub(crate) use self::key::Key;
 pub(crate) use self::layers::{Origin, Problem};
 pub(crate) use self::table::KEYS;
