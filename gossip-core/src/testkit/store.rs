@@ -50,6 +50,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     dying::sets_of_other_epochs_are_known(last_write().await).await;
 
     describing::parts_are_about_equal(last_write().await).await;
+    describing::few_facts_make_few_parts(last_write().await).await;
     describing::any_span_of_any_set_is_described(last_write().await).await;
 
     for seed in 0..16 {
