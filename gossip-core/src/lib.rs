@@ -14,6 +14,8 @@ mod peering;
 pub mod rng;
 #[cfg(feature = "runtime")]
 pub mod runtime;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod state;
 pub mod status;
 pub mod store;
