@@ -7,9 +7,10 @@ pub(crate) mod documents;
 mod error;
 mod guard;
 mod kv;
-pub(crate) mod server;
+mod port;
+mod server;
 mod stream;
-pub(crate) mod token;
+mod token;
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ use axum::routing::{get, post};
 use gossip_core::runtime::Gossip;
 use tokio::sync::Notify;
 
-pub(crate) use self::guard::Guard;
+use self::guard::Guard;
+pub(crate) use self::port::{Port, Serving};
 
 /// Most bytes of a request's body: 500 records of an import at twice the size that fits a
 /// datagram, as base64, take some 1.6 MiB.
@@ -28,15 +30,15 @@ const BODY_BYTES: usize = 4 << 20;
 
 /// What the handlers share.
 #[derive(Debug)]
-pub(crate) struct Admin {
-    pub(crate) gossip: Gossip,
+struct Admin {
+    gossip: Gossip,
     /// Told when somebody asks the node to leave.
-    pub(crate) leave: Notify,
-    pub(crate) name: String,
+    leave: Notify,
+    name: String,
 }
 
 /// All routes behind the guard.
-pub(crate) fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
+fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
     Router::new()
         .route("/v1/join", post(cluster::join))
         .route("/v1/leave", post(cluster::leave))

@@ -45,8 +45,10 @@ pub(crate) enum Command {
     #[command(after_help = "Example: gossip-cli demo --nodes 16 --fanout 3 --mode push-pull")]
     Demo(DemoArgs),
     /// Run a node until it is told to stop
-    #[command(after_help = "Example: gossip-cli node --listen 127.0.0.1:7946 --identity ./id1\n    \
-        and then: gossip-cli node --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946")]
+    #[command(
+        after_help = "Example: gossip-cli node --listen 127.0.0.1:7946 --identity ./id1\n    \
+        and then: gossip-cli node --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946"
+    )]
     Node(NodeArgs),
     /// Check, show and explain configuration
     #[command(subcommand)]
@@ -73,7 +75,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: gossip-cli version --json")]
     Version,
     /// Print a completion script for a shell
-    #[command(after_help = "Example: gossip-cli completion bash > /etc/bash_completion.d/gossip-cli")]
+    #[command(
+        after_help = "Example: gossip-cli completion bash > /etc/bash_completion.d/gossip-cli"
+    )]
     Completion(CompletionArgs),
 }
 
@@ -211,7 +215,9 @@ pub(crate) enum KvCommand {
         prefix: String,
     },
     /// Write all records of a file: NDJSON {"key","value"} or CSV key,value
-    #[command(after_help = "Example: gossip-cli kv import records.ndjson\n     or: ... | gossip-cli kv import -")]
+    #[command(
+        after_help = "Example: gossip-cli kv import records.ndjson\n     or: ... | gossip-cli kv import -"
+    )]
     Import {
         /// The file; `-` reads standard input
         file: PathBuf,

@@ -6,13 +6,13 @@
 mod admin;
 mod args;
 mod config;
-mod demo;
 mod failure;
 mod identity;
 mod launch;
 mod output;
 mod records;
 mod registry;
+mod signals;
 mod verbs;
 
 use std::process::ExitCode;

@@ -65,7 +65,11 @@ pub(crate) fn warn(text: &str) {
 
 /// Text in a style, where standard output shows colours.
 pub(crate) fn paint(style: Style, text: &str) -> String {
-    if colours(io::stdout().is_terminal()) { format!("{style}{text}{style:#}") } else { text.into() }
+    if colours(io::stdout().is_terminal()) {
+        format!("{style}{text}{style:#}")
+    } else {
+        text.into()
+    }
 }
 
 /// Whether standard error shows colours.

@@ -147,12 +147,14 @@ mod tests {
 
     #[test]
     fn both_formats_are_read_and_mistakes_have_lines() {
-        let text = "{\"key\":\"a\",\"value\":\"1\"}\n\n{\"key\":3}\n{\"key\":\"b\",\"value\":\"2\"}";
+        let text =
+            "{\"key\":\"a\",\"value\":\"1\"}\n\n{\"key\":3}\n{\"key\":\"b\",\"value\":\"2\"}";
         let expected = [record(1, "a", "1"), Err(3), record(4, "b", "2")];
         assert_eq!(all("x.ndjson", text), expected);
         assert_eq!(all("-", text), expected);
         let text = "key,value\na,1\nalone\n\"b,c\",\"two\nlines\"\nd,4\n";
-        let expected = [record(2, "a", "1"), Err(3), record(4, "b,c", "two\nlines"), record(6, "d", "4")];
+        let expected =
+            [record(2, "a", "1"), Err(3), record(4, "b,c", "two\nlines"), record(6, "d", "4")];
         assert_eq!(all("x.csv", text), expected);
         assert_eq!(all("-", text), expected);
         assert_eq!(all("-", ""), []);

@@ -3,6 +3,7 @@
 pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod demo;
+
 mod import;
 pub(crate) mod join;
 pub(crate) mod kv;

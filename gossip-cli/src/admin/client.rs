@@ -39,10 +39,7 @@ impl Client {
     ///
     /// # Errors
     /// When the token cannot be read.
-    pub(crate) fn with_timeout(
-        global: &Global,
-        timeout: Option<Duration>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn with_timeout(global: &Global, timeout: Option<Duration>) -> anyhow::Result<Self> {
         let admin = global.admin.as_deref().unwrap_or(DEFAULT_ADMIN);
         let agent = Agent::config_builder()
             .http_status_as_error(false)

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
+use futures_util::stream;
 use gossip_core::io::Event;
 use gossip_core::membership::Member;
 use gossip_core::runtime::{Events, Gossip, Happening};
@@ -30,14 +31,14 @@ pub(super) async fn members(
 /// Everybody known: now, and whenever somebody's status changes.
 pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
     let start = Watch { events: admin.gossip.events(), gossip: admin.gossip.clone(), first: true };
-    lines(start, async |mut watch| {
+    lines(stream::unfold(start, async |mut watch| {
         if !watch.first {
             watch.changed().await?;
         }
         watch.first = false;
         let members = list(&watch.gossip).await.ok()?;
         Some((vec![members], watch))
-    })
+    }))
 }
 
 /// Counters and queues.
@@ -92,7 +93,8 @@ async fn list(gossip: &Gossip) -> Result<MembersDocument, Refusal> {
 
 fn one(member: &Member, now: Wall) -> MemberDocument {
     let Member { id, alive, status, since, rtt_us, said_at: _ } = member;
-    let texts = |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect();
+    let texts =
+        |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect();
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a round trip are few")]
     let rtt_ms = rtt_us.map(|micros| micros as f64 / 1_000.0);
     MemberDocument {

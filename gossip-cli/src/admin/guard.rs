@@ -124,14 +124,20 @@ mod tests {
     fn only_our_own_names_pass_on_loopback() {
         let listen = "127.0.0.1:7980".parse().unwrap();
         let guard = Guard::new(listen, None, vec!["node1".into()]).unwrap();
-        for host in ["127.0.0.1:7980", "localhost:7980", "LOCALHOST:7980", "[::1]:7980", "node1:7980"] {
+        for host in
+            ["127.0.0.1:7980", "localhost:7980", "LOCALHOST:7980", "[::1]:7980", "node1:7980"]
+        {
             assert!(judge(&guard, &[(HOST, host)]), "{host}");
         }
-        for host in ["", "evil.example:7980", "127.0.0.1", "127.0.0.1:80", "10.0.0.1:7980", "node2:7980"] {
+        for host in
+            ["", "evil.example:7980", "127.0.0.1", "127.0.0.1:80", "10.0.0.1:7980", "node2:7980"]
+        {
             assert!(!judge(&guard, &[(HOST, host)]), "{host}");
         }
         assert!(judge(&guard, &[(HOST, "localhost:7980"), (ORIGIN, "http://localhost:7980")]));
-        for origin in ["http://evil.example", "null", "http://localhost:81", "https://localhost:7980"] {
+        for origin in
+            ["http://evil.example", "null", "http://localhost:81", "https://localhost:7980"]
+        {
             assert!(!judge(&guard, &[(HOST, "localhost:7980"), (ORIGIN, origin)]), "{origin}");
         }
     }

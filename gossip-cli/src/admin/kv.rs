@@ -84,7 +84,9 @@ impl WriteDocument {
             (Some(text), None) => Some(Bytes::from(text)),
             (None, Some(text)) => {
                 let bytes = BASE64_STANDARD.decode(text);
-                Some(bytes.map_err(|_| Refusal::bad_request("`value_base64` is not base64"))?.into())
+                Some(
+                    bytes.map_err(|_| Refusal::bad_request("`value_base64` is not base64"))?.into(),
+                )
             }
             (None, None) => None,
         };

@@ -1,12 +1,11 @@
 //! Answers that go on: one JSON document per line, made as the reader takes them.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Query, State};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, Stream, StreamExt as _};
 use gossip_core::id::ChannelId;
 use gossip_core::io::{Change, Event};
 use gossip_core::runtime::{Entry, Events, Gossip, Happening};
@@ -44,11 +43,11 @@ pub(super) async fn list(
         left: limit.unwrap_or(u64::MAX),
         prefix: Bytes::from(prefix),
     };
-    Ok(lines(scan, async |mut scan| {
+    Ok(lines(stream::unfold(scan, async |mut scan| {
         let page = scan.page().await?;
         let documents: Vec<_> = page.iter().map(EntryDocument::from).collect();
         Some((documents, scan))
-    }))
+    })))
 }
 
 /// Changes from now on: the answer begins when the subscription stands.
@@ -58,27 +57,21 @@ pub(super) async fn watch(
 ) -> Result<Body, Refusal> {
     let channel = admin.channel(&channel)?;
     let watch = Watch { channel, events: admin.gossip.events(), prefix };
-    Ok(lines(watch, async |mut watch| {
+    Ok(lines(stream::unfold(watch, async |mut watch| {
         let change = watch.next().await?;
         Some((vec![change], watch))
-    }))
+    })))
 }
 
-/// A body of lines: `next` makes some of them out of a state, or ends the body.
-pub(super) fn lines<S, T, F>(start: S, next: impl Fn(S) -> F + Send + 'static) -> Body
-where
-    S: Send + 'static,
-    T: Serialize,
-    F: Future<Output = Option<(Vec<T>, S)>> + Send,
-{
-    Body::from_stream(stream::unfold((start, Arc::new(next)), async |(state, next)| {
-        let (documents, state) = next(state).await?;
-        let mut bytes = Vec::new();
+/// A body of one line per document; the stream is asked for more as the reader takes them.
+pub(super) fn lines<T: Serialize>(documents: impl Stream<Item = Vec<T>> + Send + 'static) -> Body {
+    Body::from_stream(documents.map(|documents| {
+        let mut lines = Vec::new();
         for document in documents {
-            serde_json::to_writer(&mut bytes, &document).ok()?;
-            bytes.push(b'\n');
+            serde_json::to_writer(&mut lines, &document)?;
+            lines.push(b'\n');
         }
-        Some((Ok::<_, Infallible>(Bytes::from(bytes)), (state, next)))
+        Ok::<_, serde_json::Error>(Bytes::from(lines))
     }))
 }
 
@@ -122,7 +115,6 @@ impl Watch {
                         return Some(change);
                     }
                 }
-                _ => {}
             }
         }
     }

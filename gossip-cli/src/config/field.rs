@@ -100,7 +100,8 @@ impl Field<'_> {
                 list(seeds.iter().map(String::as_str))
             }
             Self::Tags(place) => {
-                let tags: Vec<_> = place.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                let tags: Vec<_> =
+                    place.iter().map(|(key, value)| format!("{key}={value}")).collect();
                 list(tags.iter().map(String::as_str))
             }
         })
@@ -159,7 +160,9 @@ pub(crate) fn parse_seed(text: &str) -> Result<Seed, String> {
 }
 
 fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| format!("expects an address with a port, such as 127.0.0.1:7946, not `{text}`"))
+    text.parse().map_err(|_| {
+        format!("expects an address with a port, such as 127.0.0.1:7946, not `{text}`")
+    })
 }
 
 fn parse_chance(text: &str) -> Result<f64, String> {

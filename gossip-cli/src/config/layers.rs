@@ -57,7 +57,8 @@ impl Loaded {
             let DeValue::Table(keys) = content.get_ref() else {
                 let sections = KEYS.iter().map(Key::section);
                 let near = nearest(section.get_ref(), sections);
-                let text = format!("`{}` belongs into a section, such as [node]{near}", section.get_ref());
+                let text =
+                    format!("`{}` belongs into a section, such as [node]{near}", section.get_ref());
                 self.problems.push(Problem { origin: origin(section.span().start), text });
                 continue;
             };
@@ -188,7 +189,11 @@ mod tests {
 
     #[test]
     fn mistakes_name_place_and_nearest() {
-        wrong("\n[rumors]\nfanout = 3", &[], "node.toml:3: there is no key `rumors.fanout`; did you mean `rumors.fan_out`?");
+        wrong(
+            "\n[rumors]\nfanout = 3",
+            &[],
+            "node.toml:3: there is no key `rumors.fanout`; did you mean `rumors.fan_out`?",
+        );
         wrong("[rumor]\nfan_out = 3", &[], "did you mean `rumors.fan_out`?");
         wrong("period = 3", &[], "belongs into a section");
         wrong("[rumors]\nperiod = 5", &[], "rumors.period expects a duration");

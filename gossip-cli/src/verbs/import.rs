@@ -88,8 +88,7 @@ impl Import {
         let (batches, queue) = sync_channel(WORKERS);
         let queue = Mutex::new(queue);
         let outcome = thread::scope(|scope| {
-            let workers: Vec<_> =
-                (0..WORKERS).map(|_| scope.spawn(|| self.work(&queue))).collect();
+            let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| self.work(&queue))).collect();
             self.feed(records, batches);
             let outcomes = workers.into_iter().map(|worker| {
                 worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -139,7 +138,8 @@ impl Import {
                 break;
             }
             if begun.elapsed() > self.patience {
-                let text = "the node stayed busy; import the rest later, or wait longer with --timeout";
+                let text =
+                    "the node stayed busy; import the rest later, or wait longer with --timeout";
                 return Err(Failure::new(Exit::TimedOut, text));
             }
             thread::sleep(pause);
@@ -150,8 +150,10 @@ impl Import {
 
     /// Writes a batch once, and returns what the node was too busy for.
     fn attempt(&self, batch: Vec<Record>) -> anyhow::Result<Vec<Record>> {
-        let writes = batch.iter().map(|record| {
-            WriteDocument { key: record.key.clone(), value: Some(record.value.clone()), ..WriteDocument::default() }
+        let writes = batch.iter().map(|record| WriteDocument {
+            key: record.key.clone(),
+            value: Some(record.value.clone()),
+            ..WriteDocument::default()
         });
         let document = WriteBatch { channel: self.channel.clone(), writes: writes.collect() };
         let answer = match self.client.post::<WriteResults>("/v1/kv/write", &document) {

@@ -15,11 +15,12 @@ pub(crate) fn run(global: &Global, seeds: Vec<String>) -> anyhow::Result<()> {
     for seed in &seeds {
         parse_seed(seed).map_err(Failure::usage)?;
     }
-    let joined: JoinDocument =
-        Client::new(global)?.post("/v1/join", &JoinDocument { seeds })?;
+    let joined: JoinDocument = Client::new(global)?.post("/v1/join", &JoinDocument { seeds })?;
     if global.json {
         return output::json(&joined);
     }
     let seeds = joined.seeds.join(", ");
-    output::line(&format!("the node dials {seeds} from now on; `gossip-cli members` shows who answers"))
+    output::line(&format!(
+        "the node dials {seeds} from now on; `gossip-cli members` shows who answers"
+    ))
 }

@@ -18,9 +18,9 @@ use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, paint};
 pub(crate) fn run(global: &Global, arguments: &MembersArgs) -> anyhow::Result<()> {
     let status = arguments.status.as_deref().map(expression).transpose()?;
     let show = |mut document: MembersDocument| {
-        document.members.retain(|member| {
-            status.as_ref().is_none_or(|status| status.is_match(&member.status))
-        });
+        document
+            .members
+            .retain(|member| status.as_ref().is_none_or(|status| status.is_match(&member.status)));
         if global.json { output::json(&document) } else { output::line(&human(&document)) }
     };
     if !arguments.watch {

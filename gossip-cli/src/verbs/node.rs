@@ -1,26 +1,23 @@
 //! `node`: runs a node until it is told to stop.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::Context as _;
-use gossip_core::fact::{Keys as _, SigningKeys};
+use gossip_core::fact::SigningKeys;
 use gossip_core::io::Event;
+use gossip_core::membership::MemberStatus;
 use gossip_core::runtime::{Events, Gossip, Happening};
 use serde::Serialize;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::Notify;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use crate::admin::token::Token;
-use crate::admin::{self, Admin, Guard, server};
+use crate::admin::{Port, Serving};
 use crate::args::{Global, NodeArgs};
-use crate::config::{self, AdminSettings, Loaded, Settings};
+use crate::config::{self, Loaded, Settings};
 use crate::failure::Failure;
 use crate::launch::launch;
+use crate::signals::Signals;
 use crate::{identity, output};
 
 /// Carries the command out.
@@ -77,61 +74,112 @@ struct Ready<'a> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
-    // From here on a signal is not lost.
-    let mut signals = Signals::new()?;
-    let (listener, guard) = admin_port(&settings.admin).await?;
-    let admin_address = listener.local_addr()?;
-    let keys = keys(settings)?;
-    let gossip = launch(settings, Box::new(keys)).await?;
+    // From here on no signal is lost.
+    let signals = Signals::catch()?;
+    let port = Port::bind(&settings.admin).await?;
+    let admin = port.address();
+    let gossip = launch(settings, Box::new(keys(settings)?)).await?;
     let events = gossip.events();
-    let name = settings.spec.name.clone();
-    let admin = Arc::new(Admin { gossip: gossip.clone(), leave: Notify::new(), name });
-    let close = Arc::new(Notify::new());
-    let closing = Arc::clone(&close);
-    let router = admin::router(Arc::clone(&admin), Arc::new(guard));
-    let port =
-        tokio::spawn(server::serve(listener, router, async move { closing.notified().await }));
-    let endpoints = gossip.endpoints();
-    output::warn("sessions are in the clear: whoever is on the path reads and forges talk (facts stay signed)");
+    let name = &settings.spec.name;
+    let serving = port.serve(gossip.clone(), name.clone());
+    output::warn("sessions are in the clear: anybody on the path reads and forges talk");
+    let listen = gossip.endpoints().iter().next().map(|address| address.to_string());
     output::json(&Ready {
         event: "ready",
         id: gossip.id().to_string(),
-        name: &settings.spec.name,
-        listen: endpoints.iter().next().map(|address| address.to_string()).unwrap_or_default(),
-        admin: admin_address.to_string(),
+        name,
+        listen: listen.unwrap_or_default(),
+        admin: admin.to_string(),
         version: env!("CARGO_PKG_VERSION"),
     })?;
-    let outcome = tokio::select! {
-        outcome = live(&gossip, &admin, events, &mut signals) => outcome,
-        () = signals.second() => Err(Failure::failed("stopped at once by a second signal")),
-    };
-    close.notify_one();
-    let stopped = async {
+    let whole_life = async {
+        let outcome = live(&gossip, &serving, events, &signals).await;
+        serving.close().await;
         gossip.shutdown().await;
-        let _ = port.await;
+        outcome
     };
     tokio::select! {
-        () = stopped => outcome,
-        () = signals.second() => Err(Failure::failed("stopped at once by a second signal")),
+        outcome = whole_life => outcome,
+        () = signals.reach(2) => Err(Failure::failed("stopped at once by a second signal")),
     }
 }
 
-/// Until a signal, an admin or a failure ends it; leaves gracefully unless it has failed.
+/// Until a signal, an admin or a failure ends it.
 async fn live(
     gossip: &Gossip,
-    admin: &Admin,
+    serving: &Serving,
     events: Events,
     signals: &Signals,
 ) -> anyhow::Result<()> {
     tokio::select! {
-        () = signals.first() => {
+        () = signals.reach(1) => {
             output::note("leaving; a second signal stops at once");
-            // A node that stopped by itself says why below.
+            // If the node stops by itself meanwhile, there is nobody left to say goodbye.
             let _ = gossip.leave().await;
             Ok(())
         }
-        () = admin.leave.notified() => Ok(()),
-        reason = failure(events) => Err(Failure::failed(reason)),
+        () = serving.left() => Ok(()),
+        reason = fatal(events) => Err(Failure::failed(reason)),
         outcome = gossip.stopped() => outcome.map_err(|error| Failure::failed(error.to_string())),
     }
+}
+
+/// Logs what people should know, until something ends the node.
+async fn fatal(mut events: Events) -> &'static str {
+    while let Some(happening) = events.next().await {
+        let Happening::Event(event) = happening else { continue };
+        match &*event {
+            Event::IdentityInUse => {
+                return "another process uses this node's key: give each node its own --identity";
+            }
+            Event::ClockDisagrees(true) => tracing::warn!(
+                "the clock differs from most partners': writes are refused until it is set"
+            ),
+            Event::ClockDisagrees(false) => tracing::info!("the clock agrees again"),
+            Event::Exported { facts, .. } => tracing::warn!(
+                writes = facts.len(),
+                "state that others had seen was lost here; it was taken from them anew"
+            ),
+            Event::Member { member, before } => tracing::info!(
+                member = %member.id,
+                name = member.alive.name,
+                status = member.status.name(),
+                before = before.map(MemberStatus::name),
+                "a member's status changed"
+            ),
+            Event::RefusedBy { address, why } => {
+                tracing::warn!(?address, %why, "a member refuses to talk with this node");
+            }
+            Event::StoreFailed(error) => tracing::error!(%error, "the store failed"),
+            Event::Rejected { from, why, .. } => tracing::debug!(?from, %why, "rejected"),
+            _ => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// The key that is kept, or a new one.
+fn keys(settings: &Settings) -> anyhow::Result<SigningKeys> {
+    let inside = settings.data.as_ref().map(|data| data.join("identity"));
+    match settings.identity.as_ref().or(inside.as_ref()) {
+        Some(directory) => identity::load(directory),
+        None => {
+            output::note("this node has a new key for this start only; --identity DIR keeps one");
+            identity::fresh()
+        }
+    }
+}
+
+/// Logs to stderr, so that stdout is the ready line's alone.
+fn log(filter: &str) -> anyhow::Result<()> {
+    let filter: Targets = filter.parse().map_err(|error| {
+        Failure::usage(format!(
+            "`{filter}` is no log filter ({error}); write such as warn,gossip_core=debug"
+        ))
+    })?;
+    let format = tracing_subscriber::fmt::layer()
+        .with_ansi(output::stderr_colours())
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(format).with(filter).init();
+    Ok(())
 }

@@ -53,7 +53,8 @@ fn human(status: &StatusDocument) -> String {
         ),
         format!("rounds    {}", count(status.rounds)),
     ];
-    let listed = |pairs: Vec<String>| if pairs.is_empty() { "none".into() } else { pairs.join(", ") };
+    let listed =
+        |pairs: Vec<String>| if pairs.is_empty() { "none".into() } else { pairs.join(", ") };
     let queues = status.queues.iter().filter(|(_, count)| **count > 0);
     let queues = queues.map(|(name, count)| format!("{count} {name}")).collect();
     lines.push(format!("waiting   {}", listed(queues)));

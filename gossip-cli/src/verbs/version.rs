@@ -34,5 +34,8 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<()> {
         return output::json(&version);
     }
     let Version { version, wire, git } = version;
-    output::line(&format!("gossip-cli {version} ({git}), wire versions {} to {}", wire.min, wire.max))
+    output::line(&format!(
+        "gossip-cli {version} ({git}), wire versions {} to {}",
+        wire.min, wire.max
+    ))
 }

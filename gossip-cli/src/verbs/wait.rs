@@ -52,13 +52,6 @@ pub(crate) fn run(global: &Global, arguments: &WaitArgs) -> anyhow::Result<()> {
 
 /// What the condition still lacks; `None`: it holds.
 fn missing(arguments: &WaitArgs, status: &StatusDocument) -> Option<String> {
-    if let Some(wanted) = arguments.members {
-        let alive = status.peers.alive;
-        return (alive < wanted).then(|| format!("{alive} of {wanted} members are alive"));
-    }
-    let (equal, partners) = (status.equal_partners, status.partners);
-    let expected = status.peers.alive.saturating_sub(1).max(partners);
-    (equal < expected).then(|| {
-        format!("the last comparison ended equal with {equal} of {expected} live partners")
-    })
+    let (alive, wanted) = (status.peers.alive, arguments.members?);
+    (alive < wanted).then(|| format!("{alive} of {wanted} members are alive"))
 }
