@@ -73,9 +73,8 @@ fn the_dead_are_noticed_and_come_back() {
     let statuses: Vec<_> = world
         .events(0)
         .into_iter()
-        .filter_map(|event| match event {
-            Event::Member { member, .. } => Some(member.status),
-            _ => None,
+        .filter_map(|event| {
+            if let Event::Member { member, .. } = event { Some(member.status) } else { None }
         })
         .collect();
     assert_eq!(statuses, [MemberStatus::Suspect, MemberStatus::Dead]);

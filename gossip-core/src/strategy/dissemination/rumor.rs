@@ -199,7 +199,8 @@ impl RumorMongering {
     fn may_tell(&self, hot: &Hot, node: NodeId) -> bool {
         let Exclusions { recipients, sender } = self.config.exclusions;
         let told = recipients && hot.sent_to.contains(&node);
-        !told && !(sender && hot.from == Some(node))
+        let teller = sender && hot.from == Some(node);
+        !(told || teller)
     }
 
     /// Whether a fact is still pushed: under push-then-pull for as many rounds as pushing doubles
