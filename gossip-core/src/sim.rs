@@ -38,6 +38,8 @@ pub struct World {
     rng: Rng,
     rules: Vec<Box<dyn Rule>>,
     sequence: u64,
+    /// Steps since time last advanced.
+    standstill: u64,
     trace: blake3::Hasher,
     verifier: Verifier,
 }
@@ -72,6 +74,9 @@ struct Host {
 /// Most events that a host keeps for the script; older ones are dropped.
 const EVENTS: usize = 100_000;
 
+/// More steps than this in one instant mean that something goes round in circles.
+const STANDSTILL: u64 = 10_000_000;
+
 impl World {
     /// An empty world; everything random in it comes from this seed.
     #[must_use]
@@ -83,6 +88,7 @@ impl World {
             rng: Rng::from_number(seed),
             rules: Vec::new(),
             sequence: 0,
+            standstill: 0,
             trace: blake3::Hasher::new(),
             verifier: Verifier::simulated(),
         }
@@ -313,6 +319,8 @@ impl World {
 
     fn step(&mut self) {
         let Some(((due, _), happening)) = self.agenda.pop_first() else { return };
+        self.standstill = if due > self.now { 0 } else { self.standstill + 1 };
+        assert!(self.standstill < STANDSTILL, "time stands still at {:?}", self.now);
         self.now = self.now.max(due);
         match happening {
             Happening::Deliver { from, to, bytes } => {

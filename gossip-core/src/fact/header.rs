@@ -1,6 +1,7 @@
 //! What an author signs, and the domain that separates one channel's signatures from another's.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -128,7 +129,8 @@ pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
 pub struct Domain {
     channel: ChannelId,
     cluster: ClusterId,
-    ids: blake3::Hasher,
+    /// Fed with everything that all ids of the domain have in common.
+    ids: Arc<blake3::Hasher>,
 }
 
 impl Domain {
@@ -137,7 +139,7 @@ impl Domain {
     pub fn new(cluster: ClusterId, channel: ChannelId) -> Self {
         let mut ids = blake3::Hasher::new_derive_key("gossip 2026 fact id v1");
         ids.update(cluster.as_bytes()).update(channel.as_bytes());
-        Self { channel, cluster, ids }
+        Self { channel, cluster, ids: Arc::new(ids) }
     }
 
     /// The channel.
@@ -155,7 +157,7 @@ impl Domain {
     /// The id of the fact with this kind and encoded header.
     #[must_use]
     pub fn fact_id(&self, kind: FactKind, header: &[u8]) -> FactId {
-        let mut hasher = self.ids.clone();
+        let mut hasher = blake3::Hasher::clone(&self.ids);
         hasher.update(&[kind.0]).update(header);
         FactId::from_bytes(*hasher.finalize().as_bytes())
     }
