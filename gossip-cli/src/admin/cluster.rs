@@ -7,7 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use futures_util::stream;
-use gossip_core::io::Event;
+use gossip_core::io::{AtEpoch, Event};
 use gossip_core::membership::Member;
 use gossip_core::runtime::{Events, Gossip, Happening};
 use gossip_core::status::Status;
@@ -46,7 +46,8 @@ pub(super) async fn status(
     State(admin): State<Arc<Admin>>,
 ) -> Result<Json<StatusDocument>, Refusal> {
     let status = admin.gossip.status().await?;
-    Ok(Json(document(&admin, status)))
+    let (_, totals) = admin.gossip.total(admin.gossip.main_channel(), AtEpoch::This).await?;
+    Ok(Json(document(&admin, status, totals.entries)))
 }
 
 /// Talks to more seeds from now on.
@@ -114,7 +115,7 @@ fn one(member: &Member, now: Wall) -> MemberDocument {
     }
 }
 
-fn document(admin: &Admin, status: Status) -> StatusDocument {
+fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
     let named = |(name, count): (&'static str, usize)| (name.to_owned(), count);
     StatusDocument {
         id: admin.gossip.id().to_string(),
@@ -128,7 +129,9 @@ fn document(admin: &Admin, status: Status) -> StatusDocument {
             left: status.peers.left,
         },
         queues: status.queues.into_iter().map(named).collect(),
-        entries: status.entries,
+        entries,
+        partners: status.partners,
+        equal_partners: status.equal_partners,
         rounds: status.rounds,
         wire: WireDocument {
             sent_bytes: status.wire.sent_bytes,

@@ -142,6 +142,8 @@ pub(crate) struct StatusDocument {
     pub(crate) peers: PeersDocument,
     pub(crate) queues: BTreeMap<String, usize>,
     pub(crate) entries: u64,
+    pub(crate) partners: usize,
+    pub(crate) equal_partners: usize,
     pub(crate) rounds: u64,
     pub(crate) wire: WireDocument,
     pub(crate) verify: VerifyDocument,

@@ -52,6 +52,7 @@ fn human(status: &StatusDocument) -> String {
             count(verify.failed)
         ),
         format!("rounds    {}", count(status.rounds)),
+        format!("equal     with {} of {} partners", status.equal_partners, status.partners),
     ];
     let listed =
         |pairs: Vec<String>| if pairs.is_empty() { "none".into() } else { pairs.join(", ") };

@@ -52,6 +52,17 @@ pub(crate) fn run(global: &Global, arguments: &WaitArgs) -> anyhow::Result<()> {
 
 /// What the condition still lacks; `None`: it holds.
 fn missing(arguments: &WaitArgs, status: &StatusDocument) -> Option<String> {
-    let (alive, wanted) = (status.peers.alive, arguments.members?);
-    (alive < wanted).then(|| format!("{alive} of {wanted} members are alive"))
+    let alive = status.peers.alive;
+    if let Some(wanted) = arguments.members {
+        return (alive < wanted).then(|| format!("{alive} of {wanted} members are alive"));
+    }
+    let pending = |name: &str| status.queues.get(name).copied().unwrap_or(0);
+    let unmerged = pending("facts-unmerged") + pending("writes");
+    if unmerged > 0 {
+        return Some(format!("{unmerged} facts are not merged yet"));
+    }
+    // A live member without a session is no partner yet: nothing is known of its state.
+    let (equal, others) = (status.equal_partners, alive.saturating_sub(1).max(status.partners));
+    (equal < others)
+        .then(|| format!("the last comparison ended equal with {equal} of {others} live members"))
 }
