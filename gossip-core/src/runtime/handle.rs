@@ -32,8 +32,8 @@ pub struct Gossip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GossipError {
-    /// Too many calls wait for their answers, probably for the store. Nothing was done.
-    #[error("busy: too many calls wait for their answers; try again later")]
+    /// Too many calls (65,536) wait for the store. Nothing was done.
+    #[error("busy: too many calls wait for the store; try again later")]
     Busy,
     /// The node cannot do it.
     #[error(transparent)]

@@ -13,6 +13,7 @@ use gossip_core::io::{AtEpoch, Change, Event, Refused, Seed, Write, WriteError};
 use gossip_core::membership::MemberStatus;
 use gossip_core::runtime::{DriverError, Gossip, GossipError, Happening, RuntimeConfig};
 use gossip_core::store::MemoryStore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use self::cluster::{Cluster, PATIENCE, address, all_alive, ended, eventually, next_event, reads};
@@ -98,7 +99,7 @@ async fn watchers_see_deletions_and_expiries() {
     nodes[0].delete("short").await.unwrap();
     next_event(&mut events, |event| changed(event, Change::Delete, "short")).await;
     assert_eq!(nodes[1].get("short").await, Ok(None));
-    nodes[0].put_for("brief", "1", Duration::from_millis(300)).await.unwrap();
+    nodes[0].put_for("brief", "1", Duration::from_secs(3)).await.unwrap();
     next_event(&mut events, |event| changed(event, Change::Put, "brief")).await;
     next_event(&mut events, |event| changed(event, Change::Expire, "brief")).await;
     assert_eq!(nodes[1].get("brief").await, Ok(None));
@@ -148,6 +149,33 @@ async fn a_store_that_hangs_stops_neither_gossip_nor_commands() {
     assert!(!write.is_finished());
     timeout(PATIENCE, stuck.shutdown()).await.expect("a stop does not wait for the store");
     assert_eq!(write.await.unwrap(), Err(GossipError::Stopped));
+}
+
+#[tokio::test]
+async fn too_many_calls_that_wait_for_the_store_are_told_so() {
+    let store = Arc::new(Stuck::new(How::Hang));
+    let node = Cluster::new().node_with(1, store, RuntimeConfig::default()).await;
+    let mut calls = JoinSet::new();
+    let call = |node: &Gossip| {
+        let node = node.clone();
+        async move { node.get("a").await.map(drop) }
+    };
+    calls.spawn({
+        let node = node.clone();
+        async move { node.put("a", "1").await.map(drop) }
+    });
+    while calls.len() < 65_536 {
+        calls.spawn(call(&node));
+    }
+    eventually("all of them wait", async || {
+        node.status().await.unwrap().queues["commands"] == 65_536
+    })
+    .await;
+    assert_eq!(call(&node).await, Err(GossipError::Busy));
+    assert_eq!(node.members().await.unwrap().len(), 1);
+    assert!(calls.try_join_next().is_none(), "none of the others was answered");
+    node.shutdown().await;
+    assert_eq!(calls.join_next().await.unwrap().unwrap(), Err(GossipError::Stopped));
 }
 
 #[tokio::test]
