@@ -32,7 +32,8 @@ const PENDING: usize = 65_536;
 /// turn (guess: well under a millisecond). A transport's batch is taken as it comes.
 const TURN: usize = 64;
 
-/// How long a stop waits for the store's answers, and again for the transport to close.
+/// How long a stop waits for the store's answers, for its worker to end, and for the transport to
+/// close: each.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a handle asks for.
@@ -177,7 +178,7 @@ impl Driver {
         }
         // Whoever still waits for an answer hears that the node has stopped.
         self.pending.clear();
-        self.writer.stop();
+        self.writer.stop(FAREWELL).await;
         self.verifiers.stop().await;
         if timeout(FAREWELL, self.transport.close()).await.is_err() {
             tracing::warn!("the transport did not close in time");
@@ -254,6 +255,10 @@ const fn needs_store(command: &Command) -> bool {
         | Command::Scan { .. }
         | Command::Total { .. }
         | Command::Write { .. } => true,
-        Command::Join(_) | Command::Leave | Command::Members | Command::Status => false,
+        Command::Compare { .. }
+        | Command::Join(_)
+        | Command::Leave
+        | Command::Members
+        | Command::Status => false,
     }
 }

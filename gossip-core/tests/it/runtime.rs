@@ -12,7 +12,7 @@ use gossip_core::id::ChannelId;
 use gossip_core::io::{AtEpoch, Change, Event, Refused, Seed, Write, WriteError};
 use gossip_core::membership::MemberStatus;
 use gossip_core::runtime::{DriverError, Gossip, GossipError, Happening, RuntimeConfig};
-use gossip_core::store::MemoryStore;
+use gossip_core::store::{MemoryStore, Store};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -50,8 +50,14 @@ async fn nodes_join_through_a_seed_and_read_each_others_writes() {
         assert_eq!((entry.id(), entry.version()), (written.id, written.version));
         assert_eq!((entry.author(), entry.expires_at()), (writer.id(), None));
     }
-    let (_, total) = nodes[0].total(nodes[0].main_channel(), AtEpoch::This).await.unwrap();
+    let main = nodes[0].main_channel();
+    let (_, total) = nodes[0].total(main, AtEpoch::This).await.unwrap();
     assert_eq!(total.entries, 3);
+    nodes[0].compare(main).await.unwrap();
+    eventually("all others have the same", async || {
+        nodes[0].status().await.unwrap().equal_partners == 2
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -242,6 +248,22 @@ async fn who_leaves_is_seen_to_leave() {
     assert_eq!(nodes[1].get("a").await.unwrap().unwrap().value(), b"1");
     let write = nodes[1].put("a", "2").await;
     assert_eq!(write, Err(GossipError::Write(WriteError::Left)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_has_stopped_holds_nothing() {
+    let cluster = Cluster::new();
+    for store in [How::Hang, How::Answer].map(|how| Arc::new(Stuck::new(how))) {
+        let options = RuntimeConfig::default();
+        let node = cluster.node_with(1, Arc::clone(&store) as Arc<dyn Store>, options).await;
+        tokio::spawn({
+            let node = node.clone();
+            async move { node.put("a", "1").await }
+        });
+        eventually("the write is at the store", async || store.merges() > 0).await;
+        timeout(PATIENCE, node.shutdown()).await.expect("it stops");
+        assert_eq!(Arc::strong_count(&store), 1);
+    }
 }
 
 #[tokio::test]

@@ -1,24 +1,34 @@
-//! Stores that misbehave.
+//! A store that misbehaves.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use gossip_core::store::{MemoryStore, Restored, Store, StoreError, StoreOp, StoreReply};
 
-/// A memory store that does not answer merges.
+/// A memory store that does something else than it should when it is to merge.
 #[derive(Debug)]
 pub(super) struct Stuck {
-    pub(super) how: How,
-    pub(super) inner: MemoryStore,
+    how: How,
+    inner: MemoryStore,
+    merges: AtomicUsize,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum How {
+    /// Nothing else.
+    Answer,
     Hang,
     Panic,
 }
 
 impl Stuck {
     pub(super) fn new(how: How) -> Self {
-        Self { how, inner: MemoryStore::new() }
+        Self { how, inner: MemoryStore::new(), merges: AtomicUsize::new(0) }
+    }
+
+    /// How many merges have begun.
+    pub(super) fn merges(&self) -> usize {
+        self.merges.load(Ordering::Relaxed)
     }
 }
 
@@ -33,10 +43,14 @@ impl Store for Stuck {
     }
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
-        match (&op, self.how) {
-            (StoreOp::Merge(_), How::Hang) => std::future::pending().await,
-            (StoreOp::Merge(_), How::Panic) => panic!("as the test wants"),
-            _ => self.inner.run(op).await,
+        if let StoreOp::Merge(_) = op {
+            self.merges.fetch_add(1, Ordering::Relaxed);
+            match self.how {
+                How::Answer => {}
+                How::Hang => std::future::pending().await,
+                How::Panic => panic!("as the test wants"),
+            }
         }
+        self.inner.run(op).await
     }
 }
