@@ -5,6 +5,7 @@
 mod cluster;
 mod epochs;
 mod messages;
+mod runtime;
 mod store;
 mod transport;
 mod transport_faults;
