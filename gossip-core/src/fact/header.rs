@@ -128,6 +128,9 @@ pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
 pub struct Domain {
     channel: ChannelId,
     cluster: ClusterId,
+    /// Has taken in the domain, and that the fact is an entry: it has nothing left to do for the
+    /// domain's block, a third of what hashing most headers takes.
+    entry_ids: blake3::Hasher,
     ids: blake3::Hasher,
 }
 
@@ -137,7 +140,9 @@ impl Domain {
     pub fn new(cluster: ClusterId, channel: ChannelId) -> Self {
         let mut ids = blake3::Hasher::new_derive_key("gossip 2026 fact id v1");
         ids.update(cluster.as_bytes()).update(channel.as_bytes());
-        Self { channel, cluster, ids }
+        let mut entry_ids = ids.clone();
+        entry_ids.update(&[FactKind::ENTRY.0]);
+        Self { channel, cluster, entry_ids, ids }
     }
 
     /// The channel.
@@ -155,8 +160,14 @@ impl Domain {
     /// The id of the fact with this kind and encoded header.
     #[must_use]
     pub fn fact_id(&self, kind: FactKind, header: &[u8]) -> FactId {
-        let mut hasher = self.ids.clone();
-        hasher.update(&[kind.0]).update(header);
+        let mut hasher = if kind == FactKind::ENTRY {
+            self.entry_ids.clone()
+        } else {
+            let mut hasher = self.ids.clone();
+            hasher.update(&[kind.0]);
+            hasher
+        };
+        hasher.update(header);
         FactId::from_bytes(*hasher.finalize().as_bytes())
     }
 
