@@ -239,9 +239,13 @@ impl Channel {
     }
 
     /// What waits here, for the status.
-    pub(crate) fn describe(&self, status: &mut crate::status::Status) {
+    pub(crate) fn describe(&self, partners: &[NodeId], status: &mut crate::status::Status) {
         let (hot, rounds) = self.slots.dissemination.counts();
         status.rounds += rounds;
+        if !self.is_view() {
+            status.partners = partners.len();
+            status.equal_partners = self.collect.agreeing(partners);
+        }
         for (name, count) in [
             ("facts-unmerged", self.pipeline.len()),
             ("facts-unmerged-bytes", self.pipeline.bytes()),
@@ -275,6 +279,7 @@ impl Channel {
         displaced: &[Envelope],
     ) {
         self.recent.insert(fact.id());
+        self.collect.disagrees();
         env.clock.observe(fact.hlc());
         self.slots.reconcile.changed(env.now.mono);
         for old in displaced {

@@ -74,6 +74,12 @@ pub enum Output {
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "the node must answer all of them")]
 pub enum Command {
+    /// Compare with every partner now: answered by [`Answer::Done`] at once; how it went shows
+    /// in [`Status::equal_partners`].
+    Compare {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// All current values of a key: answered by [`Answer::Facts`].
     Get {
         /// The channel.

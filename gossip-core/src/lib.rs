@@ -12,6 +12,10 @@ pub mod membership;
 pub mod node;
 mod peering;
 pub mod rng;
+#[cfg(feature = "runtime")]
+pub mod runtime;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod state;
 pub mod status;
 pub mod store;

@@ -205,6 +205,12 @@ impl Node {
 
     fn command(&mut self, request: RequestId, command: Command) {
         match command {
+            Command::Compare { channel } => {
+                self.on_channel(request, channel, |channel, env| {
+                    channel.survey(env);
+                    env.answer(request, Answer::Done);
+                });
+            }
             Command::Get { channel, key } => {
                 self.on_channel(request, channel, |channel, env| channel.get(env, request, key));
             }
@@ -251,7 +257,7 @@ impl Node {
             left: self.roster.count(MemberStatus::Left),
         };
         for channel in self.channels.values() {
-            channel.describe(&mut status);
+            channel.describe(&self.partners, &mut status);
         }
         status.queues.insert("sessions", self.peering.linked().count());
         status.queues.insert("tickets", self.routes.len());

@@ -111,11 +111,12 @@ pub struct Part {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "stores build it literally")]
 pub struct Totals {
-    /// Facts whose key has a value.
+    /// Facts of the set that have a value.
     pub entries: u64,
-    /// Deletions, and values that expired before the last sweep.
+    /// The others: deletions, and what a sweep has announced as expired.
     pub tombstones: u64,
-    /// Facts that have left the compared set and still reject older offers.
+    /// All held facts that leave up to the set's epoch (`upto`, if it is a dormant set): they
+    /// still reject older offers.
     pub dormant: u64,
     /// The ids of the asked set: replicas hold the same facts exactly when these are equal.
     pub sum: Sum,

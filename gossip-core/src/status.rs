@@ -15,8 +15,10 @@ pub struct Status {
     pub peers: PeerCounts,
     /// What waits where, by name.
     pub queues: BTreeMap<&'static str, usize>,
-    /// Live entries of all channels.
-    pub entries: u64,
+    /// Live members that the main channel is repaired with.
+    pub partners: usize,
+    /// Those of them with whom the last comparison ended equal, and no fact was merged since.
+    pub equal_partners: usize,
     /// Rumor rounds of all channels.
     pub rounds: u64,
     /// Frames.

@@ -48,7 +48,7 @@ pub enum StoreOp {
     Remember {
         /// Its name.
         name: MetaName,
-        /// What to keep; `None` forgets it.
+        /// What to keep; `None` forgets it. It counts as no commit.
         value: Option<Bytes>,
     },
     /// Facts in key order: answered by [`StoreReply::Facts`].
@@ -59,7 +59,8 @@ pub enum StoreOp {
         prefix: Bytes,
         /// Only keys after this one.
         after: Option<Bytes>,
-        /// At most so many facts.
+        /// Keys are taken until the next one would exceed so many facts. A key is never split: the
+        /// first one is taken even if it alone exceeds them, unless this is 0.
         limit: usize,
     },
     /// Which of these (unverified) facts are worth a verification: answered by
@@ -85,7 +86,7 @@ pub enum StoreOp {
     },
     /// Answered by [`StoreReply::Synced`] once everything up to this commit is durable.
     Sync {
-        /// The commit number.
+        /// The commit number; one that has not happened is refused.
         commit: u64,
     },
     /// Count and sum up a shard's compared set: answered by [`StoreReply::Totals`].
@@ -113,7 +114,7 @@ pub struct Merge {
     pub retain: Arc<dyn Retain>,
     /// The facts, all of this shard's channel and topic.
     pub facts: Vec<Verified<Envelope>>,
-    /// The node's epoch: what has left its compared set is merged as dormant.
+    /// The node's epoch: what has left its compared set is dormant from now on, merged or held.
     pub epoch: Epoch,
     /// Facts that left the compared set before this epoch were dropped; they stay away.
     pub floor: Epoch,
@@ -143,7 +144,7 @@ pub struct Ask {
     pub unless: Option<[u8; 16]>,
     /// List the range's items if there are no more than this.
     pub leaf: usize,
-    /// Otherwise split it into so many parts of about equal counts (at least 2).
+    /// Otherwise split it into so many parts of about equal counts; less than 2 is refused.
     pub ways: usize,
 }
 
@@ -167,8 +168,9 @@ pub enum Merged {
     Inserted(Vec<Envelope>),
     /// It was held already.
     Known,
-    /// The retain rule prefers what is held. A dormant fact that decided so is named, for the
-    /// offerer has missed it.
+    /// The retain rule prefers what is held. A dormant fact that alone displaces the new one is
+    /// named, for the offerer has missed it. Dormant is what left the compared set of the highest
+    /// epoch that a merge or sweep of the shard has named.
     Obsolete(Option<Envelope>),
     /// It left the compared set before the floor: dropped once already.
     Collected,
@@ -198,7 +200,7 @@ pub enum StoreReply {
     Merged {
         /// One outcome per fact, in order.
         outcomes: Vec<Merged>,
-        /// The commit number that contains the merge.
+        /// The last commit. A merge that inserts anything is one; nothing else is.
         commit: u64,
     },
     /// One outcome per fact, in order.
@@ -209,14 +211,14 @@ pub enum StoreReply {
         expired: Vec<Envelope>,
         /// When the next fact expires, if any does; in the past if there is more to announce.
         next: Option<Wall>,
-        /// How many facts became dormant.
+        /// How many held facts became dormant since the last sweep, by merges or this sweep.
         left: usize,
         /// How many dormant facts were dropped.
         dropped: usize,
     },
     /// Everything up to this commit is durable.
     Synced {
-        /// The commit number.
+        /// The commit number: at least the asked one.
         commit: u64,
     },
     /// The shard's totals.

@@ -6,7 +6,7 @@
 //! proof is each member's signed receipt. Whoever states an older commit in its Hello than its
 //! receipt names has lost state: it is shown its own receipt, and takes the state anew.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,6 +29,8 @@ pub(super) struct Collect {
     /// The commit that the store held at the start: zero means that nothing can be stale.
     boot_commit: u64,
     commit: u64,
+    /// With whom a comparison found the compared sets equal, and nothing was merged since.
+    agreed: BTreeSet<NodeId>,
     /// With whom a comparison ended equal at which epoch, their receipt still missing.
     awaiting: BTreeMap<NodeId, Epoch>,
     /// Up to which epoch a member has confirmed everything.
@@ -44,6 +46,7 @@ impl Collect {
         Self {
             boot_commit,
             commit: boot_commit,
+            agreed: BTreeSet::new(),
             awaiting: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             due: Some(Mono::ZERO),
@@ -66,7 +69,21 @@ impl Collect {
         self.commit
     }
 
+    pub(super) fn agreed(&mut self, with: NodeId) {
+        self.agreed.insert(with);
+    }
+
+    /// The set is another one now: who agreed with the old one may not agree with it.
+    pub(super) fn disagrees(&mut self) {
+        self.agreed.clear();
+    }
+
+    pub(super) fn agreeing(&self, partners: &[NodeId]) -> usize {
+        partners.iter().filter(|partner| self.agreed.contains(partner)).count()
+    }
+
     pub(super) fn equal(&mut self, with: NodeId, epoch: Epoch) {
+        self.agreed.insert(with);
         self.awaiting.insert(with, epoch);
     }
 
@@ -100,11 +117,15 @@ impl Collect {
 
 impl Channel {
     pub(super) fn sweep_if_due(&mut self, env: &mut Env<'_>) {
-        let due = self.collect.deadline().is_some_and(|due| due <= env.now.mono);
-        // A clock that most partners contradict must not let go of anything.
-        if !due || self.is_view() {
+        if self.collect.deadline().is_none_or(|due| due > env.now.mono) {
             return;
         }
+        if self.is_view() {
+            // Statements of members never leave the compared set.
+            self.collect.due = None;
+            return;
+        }
+        // A clock that most partners contradict must not let go of anything.
         if env.clock_disagrees {
             self.collect.due = Some(env.now.mono + SWEEP_PAUSE * 10);
             return;

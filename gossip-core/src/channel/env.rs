@@ -17,8 +17,8 @@ pub(crate) enum ChannelEffect {
     Answer(RequestId, Answer),
     /// The member's facts were false: slow its address down.
     Blame(NodeId),
-    /// A comparison that we began with this member ended equal at this epoch.
-    Equal(ChannelId, NodeId, Epoch),
+    /// A comparison that we began with this member ended equal.
+    Equal(ChannelId, NodeId),
     Event(Event),
     Rejected(Option<NodeId>, Why),
     Send {

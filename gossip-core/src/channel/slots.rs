@@ -49,6 +49,11 @@ impl Channel {
         }
     }
 
+    /// Compares with every partner now.
+    pub(crate) fn survey(&mut self, env: &mut Env<'_>) {
+        self.with_slots(env, |slots, cx| slots.reconcile.survey(cx));
+    }
+
     /// Lets the slots act, and carries out what they want.
     pub(super) fn with_slots(
         &mut self,
@@ -80,9 +85,10 @@ impl Channel {
     fn carry_out(&mut self, env: &mut Env<'_>, effect: Effect) {
         let channel = self.id();
         match effect {
+            Effect::Agreed { with } => self.collect.agreed(with),
             Effect::Equal { with, epoch } => {
                 self.collect.equal(with, epoch);
-                env.effects.push(ChannelEffect::Equal(channel, with, epoch));
+                env.effects.push(ChannelEffect::Equal(channel, with));
             }
             Effect::Fact { to, fact, feedback } => env.send_fact(channel, to, &fact, feedback),
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),

@@ -1,6 +1,7 @@
 //! What an author signs, and the domain that separates one channel's signatures from another's.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -128,10 +129,11 @@ pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
 pub struct Domain {
     channel: ChannelId,
     cluster: ClusterId,
-    /// Has taken in the domain, and that the fact is an entry: it has nothing left to do for the
-    /// domain's block, a third of what hashing most headers takes.
-    entry_ids: blake3::Hasher,
-    ids: blake3::Hasher,
+    /// Fed with everything that all ids of the domain have in common.
+    ids: Arc<blake3::Hasher>,
+    /// The same for entries, whose kind is fed too: that lets it finish with the domain's block,
+    /// a third of what hashing most headers takes.
+    entry_ids: Arc<blake3::Hasher>,
 }
 
 impl Domain {
@@ -142,7 +144,7 @@ impl Domain {
         ids.update(cluster.as_bytes()).update(channel.as_bytes());
         let mut entry_ids = ids.clone();
         entry_ids.update(&[FactKind::ENTRY.0]);
-        Self { channel, cluster, entry_ids, ids }
+        Self { channel, cluster, ids: Arc::new(ids), entry_ids: Arc::new(entry_ids) }
     }
 
     /// The channel.
@@ -161,9 +163,9 @@ impl Domain {
     #[must_use]
     pub fn fact_id(&self, kind: FactKind, header: &[u8]) -> FactId {
         let mut hasher = if kind == FactKind::ENTRY {
-            self.entry_ids.clone()
+            blake3::Hasher::clone(&self.entry_ids)
         } else {
-            let mut hasher = self.ids.clone();
+            let mut hasher = blake3::Hasher::clone(&self.ids);
             hasher.update(&[kind.0]);
             hasher
         };

@@ -57,7 +57,7 @@ impl Node {
                     self.peering.blame(self.now.mono, address);
                 }
             }
-            ChannelEffect::Equal(channel, with, _) if channel == self.view_id => {
+            ChannelEffect::Equal(channel, with) if channel == self.view_id => {
                 self.view_equal.insert(with, Epoch::of(self.now.wall));
             }
             ChannelEffect::Equal(..) => {}

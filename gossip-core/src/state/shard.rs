@@ -11,7 +11,7 @@ use slab::Slab;
 
 use self::heads::Heads;
 use self::sets::Sets;
-use super::index::Slot;
+use super::index::{Entry, Slot};
 use super::{Item, Point, Set, Totals};
 use crate::fact::{Envelope, Verified};
 use crate::store::{Describe, Description, Merge, Merged, SWEEP_LIMIT, Sifted, StoreReply};
@@ -125,8 +125,7 @@ impl Shard {
     pub(super) fn describe(&self, describe: &Describe) -> Vec<Description> {
         let selection = self.sets.select(describe.set, &self.facts);
         let rival = |slot| self.get(slot).map_or([0; 8], |fact| describe.retain.rival(fact));
-        let item =
-            |entry: &super::index::Entry| Item { point: entry.point(), rival: rival(entry.slot) };
+        let item = |entry: &Entry| Item { point: entry.point(), rival: rival(entry.slot) };
         describe.asks.iter().map(|ask| selection.describe(ask, item)).collect()
     }
 

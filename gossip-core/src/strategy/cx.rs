@@ -18,6 +18,11 @@ pub type SlotToken = u64;
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a channel must carry out each of them")]
 pub enum Effect {
+    /// A comparison that this member began found the compared sets equal.
+    Agreed {
+        /// The member.
+        with: NodeId,
+    },
     /// A comparison that we began with this member ended equal, dormant facts included.
     Equal {
         /// The member.
@@ -65,6 +70,7 @@ pub enum Effect {
 }
 
 /// Time, randomness, partners, and a place for effects: made anew for each call.
+#[expect(clippy::exhaustive_structs, reason = "drivers of a single slot build it literally")]
 pub struct Cx<'a> {
     /// Bytes of facts that wait to be verified and merged: a slot that fetches pauses when this
     /// grows.

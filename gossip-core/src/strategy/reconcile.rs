@@ -25,6 +25,9 @@ pub trait Reconcile: Debug + Send {
     /// The store answered; `None` when it failed.
     fn stored(&mut self, cx: &mut Cx<'_>, token: SlotToken, reply: Option<StoreReply>);
 
+    /// Somebody wants to know: compare with every partner now, one after the other.
+    fn survey(&mut self, cx: &mut Cx<'_>);
+
     /// The shard changed: a comparison is worthwhile again.
     fn changed(&mut self, now: Mono);
 

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use crate::fact::Envelope;
 use crate::id::{FactId, ShardId};
-use crate::state::{Item, Point, Set, Span, Sum, Totals};
+use crate::state::{Item, Part, Point, Set, Span, Sum, Totals};
 use crate::store::{
-    Ask, Describe, Description, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
+    Describe, Description, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -131,6 +131,7 @@ impl Shard {
     }
 
     fn raise(&mut self, epoch: Epoch) {
+        let epoch = epoch.min(Epoch::NEVER.previous());
         let leaves = |fact: &&Envelope| self.epoch < fact.leaves_at() && fact.leaves_at() <= epoch;
         self.left += self.facts().filter(leaves).count();
         self.epoch = self.epoch.max(epoch);
@@ -278,32 +279,28 @@ impl Shard {
                     assert!(!same && facts.len() > ask.leaf, "{ask:?}: few enough to list");
                     assert!(parts.len() <= ask.ways, "{ask:?}: too many parts");
                     let ends: Vec<_> = parts.iter().map(|part| part.upto).collect();
-                    self.compare_parts(describe.set, ask, &ends);
-                    for (part, (count, fingerprint)) in
-                        parts.iter().zip(self.parts(describe.set, ask, &ends))
-                    {
-                        assert_eq!((part.count, part.fingerprint), (count, fingerprint), "{ask:?}");
-                    }
+                    assert!(partition(&ask.span, &ends), "{ask:?}: not a partition: {ends:?}");
+                    let expected = self.parts(describe.set, ask.span.from, &ends);
+                    assert_eq!(*parts, expected, "{ask:?}");
                 }
             }
         }
     }
 
-    fn compare_parts(&self, set: Set, ask: &Ask, ends: &[Point]) {
-        assert_eq!(ends.last(), Some(&ask.span.upto), "{set:?}: parts end where the span ends");
-        assert!(ends.is_sorted_by(|a, b| a < b), "{set:?}: parts have an order");
-        assert!(ends.first().is_some_and(|end| *end > ask.span.from), "{set:?}: parts lie within");
-    }
-
-    fn parts(&self, set: Set, ask: &Ask, ends: &[Point]) -> Vec<(u64, [u8; 16])> {
-        let mut from = ask.span.from;
+    fn parts(&self, set: Set, mut from: Point, ends: &[Point]) -> Vec<Part> {
         let part = |upto: &Point| {
             let sum = sum_of(&self.select(set, &Span { from, upto: *upto }));
             from = *upto;
-            (sum.count(), sum.fingerprint())
+            Part { upto: *upto, count: sum.count(), fingerprint: sum.fingerprint() }
         };
         ends.iter().map(part).collect()
     }
+}
+
+/// Whether parts with these ends cover a span without gap or overlap.
+fn partition(span: &Span, ends: &[Point]) -> bool {
+    let within = ends.first().is_some_and(|first| *first > span.from);
+    within && ends.is_sorted_by(|a, b| a < b) && ends.last() == Some(&span.upto)
 }
 
 fn retained(retain: &dyn Retain, facts: &[Envelope]) -> Vec<Envelope> {

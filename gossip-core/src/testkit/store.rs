@@ -47,9 +47,11 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     dying::a_dormant_sibling_names_itself_only_to_its_own(siblings().await).await;
     dying::expiry_is_announced_once(last_write().await).await;
     dying::many_expire_in_turns(last_write().await).await;
+    dying::what_lives_never_leaves(last_write().await).await;
     dying::sets_of_other_epochs_are_known(last_write().await).await;
 
     describing::parts_are_about_equal(last_write().await).await;
+    describing::few_facts_make_few_parts(last_write().await).await;
     describing::any_span_of_any_set_is_described(last_write().await).await;
 
     for seed in 0..16 {

@@ -3,14 +3,19 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use gossip_core::state::MemoryState;
+use gossip_core::fact::{Envelope, Verified};
+use gossip_core::rng::Rng;
+use gossip_core::state::{MemoryState, Set, Totals};
 use gossip_core::store::{
-    Description, MemoryStore, Merged, Restored, Sifted, Store, StoreError, StoreOp, StoreReply,
+    Description, MemoryStore, Merge, Merged, Restored, Sifted, Store, StoreError, StoreOp,
+    StoreReply,
 };
 use gossip_core::strategy::Retain;
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
+use gossip_core::testkit::facts::{Author, at_minute, domain, minute};
 use gossip_core::testkit::model::Model;
 use gossip_core::testkit::{Script, store_conformance};
+use gossip_core::time::Epoch;
 use proptest::prelude::*;
 
 #[tokio::test]
@@ -30,6 +35,51 @@ fn agrees(retain: Arc<dyn Retain>, dice: &[u64]) {
     }
 }
 
+/// Facts from small numbers: author, key, minute and form.
+fn facts(numbers: &[(u64, u8, u64, u8)]) -> Vec<Verified<Envelope>> {
+    let fact = |&(number, key, at, form): &(u64, u8, u64, u8)| {
+        let author = Author::simulated(number, &domain());
+        match form {
+            0 => author.put([key], "v", at_minute(at)),
+            1 => author.delete([key], at_minute(at)),
+            _ => author.expiring([key], "v", at_minute(at), minute(at + u64::from(form))),
+        }
+    };
+    numbers.iter().map(fact).collect()
+}
+
+/// The totals of every epoch around which such facts leave, after merging them in small batches.
+fn totals(retain: &Arc<dyn Retain>, facts: &[Verified<Envelope>], rng: &mut Rng) -> Vec<Totals> {
+    let shard = Author::simulated(0, &domain()).shard();
+    let mut state = MemoryState::new();
+    let mut facts = facts;
+    while !facts.is_empty() {
+        let (batch, rest) = facts.split_at(1 + rng.index(facts.len()));
+        facts = rest;
+        let (retain, facts) = (Arc::clone(retain), batch.to_vec());
+        let epoch = Epoch::from_number(1_435 + rng.below(50) as u32);
+        let merge = Merge { shard, retain, facts, epoch, floor: Epoch::ZERO };
+        state.apply(StoreOp::Merge(merge)).expect("a merge within the contract");
+    }
+    state.check();
+    let mut total = |epoch| {
+        let set = Set::Active(Epoch::from_number(epoch));
+        let reply = state.apply(StoreOp::Total { shard, set }).expect("totals are never refused");
+        let StoreReply::Totals(totals) = reply else { panic!("{reply:?}") };
+        Totals { commit: 0, durable: 0, ..totals }
+    };
+    (1_435..1_485).map(&mut total).collect()
+}
+
+fn any_order_is_the_same(retain: Arc<dyn Retain>, numbers: &[(u64, u8, u64, u8)], seed: u64) {
+    let rng = &mut Rng::from_number(seed);
+    let once = facts(numbers);
+    let copies = once.iter().filter(|_| rng.chance(0.5)).cloned().collect();
+    let mut again = [once.clone(), copies].concat();
+    rng.shuffle(&mut again);
+    assert_eq!(totals(&retain, &once, rng), totals(&retain, &again, rng));
+}
+
 proptest! {
     #[test]
     fn last_write_agrees_with_the_model(dice in prop::collection::vec(any::<u64>(), 0..150)) {
@@ -39,6 +89,15 @@ proptest! {
     #[test]
     fn keep_siblings_agrees_with_the_model(dice in prop::collection::vec(any::<u64>(), 0..150)) {
         agrees(Arc::new(KeepSiblings::default()), &dice);
+    }
+
+    #[test]
+    fn any_order_and_copies_give_the_same_totals(
+        numbers in prop::collection::vec((0..20_u64, 0..3_u8, 0..20_u64, 0..20_u8), 1..60),
+        seed: u64,
+    ) {
+        any_order_is_the_same(Arc::new(LastWrite::default()), &numbers, seed);
+        any_order_is_the_same(Arc::new(KeepSiblings::default()), &numbers, seed);
     }
 }
 

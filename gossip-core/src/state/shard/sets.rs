@@ -61,6 +61,8 @@ impl Sets {
 
     /// Makes dormant what has left the compared set of this epoch.
     pub(super) fn raise(&mut self, epoch: Epoch, facts: &Facts) {
+        // What never leaves is never dormant, whatever the clock says.
+        let epoch = epoch.min(Epoch::NEVER.previous());
         if epoch <= self.epoch {
             return;
         }

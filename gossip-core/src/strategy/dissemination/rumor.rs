@@ -198,7 +198,9 @@ impl RumorMongering {
 
     fn may_tell(&self, hot: &Hot, node: NodeId) -> bool {
         let Exclusions { recipients, sender } = self.config.exclusions;
-        !(recipients && hot.sent_to.contains(&node)) && !(sender && hot.from == Some(node))
+        let told = recipients && hot.sent_to.contains(&node);
+        let teller = sender && hot.from == Some(node);
+        !(told || teller)
     }
 
     /// Whether a fact is still pushed: under push-then-pull for as many rounds as pushing doubles

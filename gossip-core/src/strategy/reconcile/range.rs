@@ -5,7 +5,7 @@ mod diff;
 mod exchange;
 mod serve;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::diff::Difference;
@@ -92,6 +92,8 @@ pub struct RangeReconcile {
     pause: Duration,
     pending: BTreeMap<SlotToken, Pending>,
     serving: Serving,
+    /// Partners still to be compared with, for somebody wants to know.
+    survey: BTreeSet<NodeId>,
 }
 
 /// What a store answer is for.
@@ -134,6 +136,7 @@ impl RangeReconcile {
             pause: config.period,
             pending: BTreeMap::new(),
             serving: Serving::default(),
+            survey: BTreeSet::new(),
         }
     }
 
@@ -166,11 +169,18 @@ impl RangeReconcile {
     }
 
     fn round(&mut self, cx: &mut Cx<'_>) {
-        if self.exchange.is_some() || !cx.rng.chance(self.config.chance) {
+        if self.exchange.is_some() {
             return;
         }
-        let Some(with) = cx.pick(1, |_| true).pop() else { return };
-        self.open(cx, with);
+        self.survey.retain(|partner| cx.partners.binary_search(partner).is_ok());
+        let with = match self.survey.pop_first() {
+            Some(partner) => Some(partner),
+            None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
+            None => None,
+        };
+        if let Some(with) = with {
+            self.open(cx, with);
+        }
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
@@ -268,7 +278,8 @@ impl RangeReconcile {
         } else {
             (self.pause * 2).min(self.config.period_max)
         };
-        self.next_round = Some(now + self.pause);
+        let pause = if self.survey.is_empty() { self.pause } else { Duration::ZERO };
+        self.next_round = Some(now + pause);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -485,6 +496,11 @@ impl Reconcile for RangeReconcile {
                 }
             }
         }
+    }
+
+    fn survey(&mut self, cx: &mut Cx<'_>) {
+        self.survey = cx.partners.iter().copied().collect();
+        self.next_round = Some(cx.now.mono);
     }
 
     fn changed(&mut self, now: Mono) {

@@ -38,6 +38,15 @@ pub(super) async fn parts_are_about_equal(mut subject: Subject<impl Store>) {
     }
 }
 
+pub(super) async fn few_facts_make_few_parts(mut subject: Subject<impl Store>) {
+    let facts = [1, 2, 3].map(|minute| author(1).put([minute as u8], "v", at_minute(minute)));
+    subject.merge(&facts).await;
+    let ask = Ask { span: Span::ALL, unless: None, leaf: 2, ways: 16 };
+    let described = subject.describe(Set::Active(Epoch::ZERO), vec![ask]).await;
+    let Some(Description::Parts(parts)) = described.first() else { panic!("{described:?}") };
+    assert!(parts.len() == 3 && parts.iter().all(|part| part.count == 1), "{parts:?}");
+}
+
 pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl Store>) {
     let author = author(1);
     let rng = &mut Rng::from_number(2);

@@ -109,6 +109,16 @@ pub(super) async fn many_expire_in_turns(mut subject: Subject<impl Store>) {
     assert!(announced == facts, "each is announced once");
 }
 
+pub(super) async fn what_lives_never_leaves(mut subject: Subject<impl Store>) {
+    let old = author(1).put("k", "v", at_minute(1));
+    subject.merge([&old, &author(1).delete("gone", at_minute(1))]).await;
+    let swept = subject.sweep(minute(1), Epoch::NEVER, Epoch::NEVER).await;
+    assert_eq!((swept.left, swept.dropped), (1, 1));
+    let new = author(1).put("k", "v", at_minute(2));
+    assert_eq!(subject.merge([&new]).await, [Merged::Inserted(vec![old.into_inner()])]);
+    assert_eq!(subject.total(Set::Active(Epoch::ZERO)).await.entries, 1);
+}
+
 pub(super) async fn sets_of_other_epochs_are_known(mut subject: Subject<impl Store>) {
     let mut facts = Vec::new();
     for minute_of_death in 0..10 {

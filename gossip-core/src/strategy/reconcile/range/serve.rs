@@ -138,6 +138,7 @@ impl RangeReconcile {
             Pending::AskedDormant { from, compare, floor } => {
                 let (exchange, dormant) = (compare.exchange, totals.sum.fingerprint());
                 cx.talk(from, Talk::Same(Same { exchange, floor, dormant }));
+                cx.effects.push(Effect::Agreed { with: from });
                 if compare.receipt {
                     cx.effects.push(Effect::GiveReceipt { to: from, exchange });
                 }

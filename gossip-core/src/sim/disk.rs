@@ -1,0 +1,76 @@
+//! A disk that lags, and forgets in a crash what was not synced.
+
+use std::time::Duration;
+
+use crate::id::{ChannelId, ShardId, TopicId};
+use crate::io::Ticket;
+use crate::state::{MemoryState, Set, Totals};
+use crate::store::{Restored, StoreError, StoreOp, StoreReply};
+
+/// What a host keeps. Ops apply at once and in order; `Sync` and `Remember` are answered by the
+/// next flush.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// How long an answer takes.
+    pub latency: Duration,
+    /// How long after the first wish for durability the disk is flushed.
+    pub sync_interval: Duration,
+    durable: MemoryState,
+    state: MemoryState,
+    waiting: Vec<(Ticket, Result<StoreReply, StoreError>)>,
+}
+
+impl Disk {
+    /// What is on the disk now, to be put back later.
+    #[must_use]
+    pub fn snapshot(&self) -> Self {
+        self.clone()
+    }
+
+    /// Puts an older content back, as an operator with a backup does.
+    pub fn restore(&mut self, snapshot: Self) {
+        *self = Self { waiting: Vec::new(), ..snapshot };
+        self.durable = self.state.clone();
+    }
+
+    /// The answer, or `None` if it comes with the next flush.
+    pub(super) fn run(
+        &mut self,
+        ticket: Ticket,
+        op: StoreOp,
+    ) -> Option<Result<StoreReply, StoreError>> {
+        let durability = matches!(op, StoreOp::Sync { .. } | StoreOp::Remember { .. });
+        let reply = self.state.apply(op);
+        if !durability {
+            return Some(reply);
+        }
+        self.waiting.push((ticket, reply));
+        None
+    }
+
+    /// Makes everything durable; the answers that waited for it.
+    pub(super) fn flush(&mut self) -> Vec<(Ticket, Result<StoreReply, StoreError>)> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        self.durable = self.state.clone();
+        std::mem::take(&mut self.waiting)
+    }
+
+    pub(super) fn crash(&mut self) {
+        self.waiting.clear();
+        self.state = self.durable.clone();
+    }
+
+    pub(super) fn restored(&self) -> Restored {
+        self.state.restored()
+    }
+
+    pub(super) fn totals(&mut self, channel: ChannelId, set: Set) -> Totals {
+        let shard = ShardId { channel, topic: TopicId(0) };
+        match self.state.apply(StoreOp::Total { shard, set }) {
+            Ok(StoreReply::Totals(totals)) => totals,
+            _ => Totals::default(),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Clusters in the simulator: joining, spreading, healing.
+
+use std::time::Duration;
+
+use gossip_core::config::ConfigSpec;
+use gossip_core::io::{Answer, Command, Event};
+use gossip_core::membership::MemberStatus;
+use gossip_core::sim::{self, World};
+
+const MOMENT: Duration = Duration::from_millis(50);
+
+fn everybody_knows_everybody(world: &mut World) -> bool {
+    let alive = |world: &World, host| world.node(host).map(|node| node.status().peers.alive);
+    (0..world.len()).all(|host| alive(world, host).is_none_or(|alive| alive == world.len()))
+}
+
+#[test]
+fn sixteen_nodes_meet_through_one_seed() {
+    let mut world = World::new(1);
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(5)));
+    world.add_cluster(16, &ConfigSpec::default());
+    let met = world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody);
+    assert!(met, "not everybody is known after 10 s");
+}
+
+#[test]
+fn a_write_reaches_everybody() {
+    let mut world = World::new(2);
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(5)));
+    world.add_cluster(16, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    let request = world.write(3, "colour", Some("blue"), None);
+    world.run_for(MOMENT);
+    assert!(
+        matches!(world.answer(3, request), Some(Answer::Written(results)) if results[0].is_ok())
+    );
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, |world| {
+        (0..16).all(|host| world.totals(host, None).entries == 1)
+    }));
+    assert!(world.converged());
+}
+
+#[test]
+fn a_thousand_entries_repair_over_loss() {
+    let mut world = World::new(3);
+    world.rule(sim::loss(0.1));
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(20)));
+    world.add_cluster(5, &ConfigSpec::default());
+    world.run_for(Duration::from_secs(5));
+    for n in 0..1_000 {
+        world.write(n % 5, &format!("key-{n}"), Some("value"), None);
+    }
+    let converged = world.run_until(Duration::from_secs(60), MOMENT, |world| {
+        world.converged() && world.totals(0, None).entries == 1_000
+    });
+    assert!(converged);
+}
+
+#[test]
+fn the_dead_are_noticed_and_come_back() {
+    let mut world = World::new(4);
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(5)));
+    world.add_cluster(5, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    world.crash(2);
+    world.events(0);
+    let noticed = world.run_until(Duration::from_secs(30), MOMENT, |world| {
+        (0..5)
+            .filter(|host| *host != 2)
+            .all(|host| world.node(host).is_some_and(|node| node.status().peers.dead == 1))
+    });
+    assert!(noticed);
+    let statuses: Vec<_> = world
+        .events(0)
+        .into_iter()
+        .filter_map(|event| {
+            if let Event::Member { member, .. } = event { Some(member.status) } else { None }
+        })
+        .collect();
+    assert_eq!(statuses, [MemberStatus::Suspect, MemberStatus::Dead]);
+    world.start(2);
+    assert!(world.run_until(Duration::from_secs(30), MOMENT, everybody_knows_everybody));
+}
+
+#[test]
+fn leaving_is_seen_as_leaving() {
+    let mut world = World::new(5);
+    world.add_cluster(5, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    let request = world.command(1, Command::Leave);
+    world.run_for(Duration::from_secs(2));
+    assert!(matches!(world.answer(1, request), Some(Answer::Done)));
+    world.crash(1);
+    world.run_for(Duration::from_secs(30));
+    for host in [0, 2, 3, 4] {
+        let peers = world.node(host).unwrap().status().peers;
+        assert_eq!((peers.alive, peers.left, peers.dead), (4, 1, 0), "host {host}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_trace() {
+    let run = |seed| {
+        let mut world = World::new(seed);
+        world.rule(sim::loss(0.05));
+        world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(30)));
+        world.add_cluster(6, &ConfigSpec::default());
+        for n in 0..50 {
+            world.write(n % 6, &format!("k{n}"), Some("v"), None);
+            world.run_for(Duration::from_millis(100));
+        }
+        world.crash(3);
+        world.run_for(Duration::from_secs(10));
+        world.start(3);
+        world.run_for(Duration::from_secs(10));
+        world.trace()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}
