@@ -11,9 +11,11 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use ed25519_zebra::batch;
-use gossip_benches::{BATCH, Dates, MANY, filled, merge};
+use gossip_benches::{BATCH, Dates, KEY_BYTES, MANY, Mesh, VALUE_BYTES, claim, filled, merge};
 use gossip_core::fact::{Envelope, Job, Verdict, Verified, Verifier};
 use gossip_core::state::MemoryState;
+use gossip_core::strategy::dissemination::RumorConfig;
+use gossip_core::strategy::reconcile::RangeConfig;
 use gossip_core::testkit::facts::{self, Author};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -41,7 +43,8 @@ fn main() {
     for (dates, numbers) in [(Dates::Newest, 2), (Dates::Between, 3)] {
         rows.push(verified(&mut state, held, dates, rounds, numbers * rounds));
     }
-    report(&rows);
+    rows.push(sending());
+    report(&rows).expect("the table's file can be written");
 }
 
 /// Signed entries of distinct authors, from the bytes of their records into the store, against
@@ -69,11 +72,10 @@ fn signed(state: &mut MemoryState, dates: Dates, rounds: u64, first: u64) -> Row
         pairs.push(in_turns(number, ours, bare));
     }
     Row {
-        name: "signed entries merged, against bare batch verification",
-        dates,
+        name: format!("signed entries merged, against bare batch verification; {dates:?}"),
         // A rate against a rate: the bare time over ours.
         ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
-        nanos: per_entry(&pairs),
+        nanos: Some(per_entry(&pairs)),
         target: Target::AtLeast(0.85),
     }
 }
@@ -102,21 +104,62 @@ fn verified(state: &mut MemoryState, held: u64, dates: Dates, rounds: u64, first
         pairs.push(in_turns(number, ours, bare));
     }
     Row {
-        name: "verified entries merged, against blake3 and a hash-map insert",
-        dates,
+        name: format!("verified entries merged, against blake3 and a hash-map insert; {dates:?}"),
         ratios: pairs.iter().map(|(ours, bare)| ours / bare).collect(),
-        nanos: per_entry(&pairs),
+        nanos: Some(per_entry(&pairs)),
         target: Target::AtMost(4.0),
     }
 }
 
+/// What telling one fact to more partners allocates per byte of its value: a frame for each, and
+/// nothing else. Were it encoded anew for each, that would be at least twice as much.
+fn sending() -> Row {
+    const FEW: usize = 1;
+    const MANY: usize = 32;
+    let per_partner = (copies(MANY) - copies(FEW)) / (MANY - FEW) as f64;
+    Row {
+        name: "copies of a written value per partner that it is told, its frame included"
+            .to_owned(),
+        ratios: vec![per_partner],
+        nanos: None,
+        target: Target::AtMost(1.0),
+    }
+}
+
+/// Bytes allocated per byte of a value while a node writes it and tells so many partners.
+fn copies(partners: usize) -> f64 {
+    let (short, long) = (VALUE_BYTES, 4 * VALUE_BYTES);
+    let more = allocated(partners, long) as f64 - allocated(partners, short) as f64;
+    more / (long - short) as f64
+}
+
+fn allocated(partners: usize, value_bytes: usize) -> u64 {
+    let rumors = RumorConfig { fan_out: partners, ..RumorConfig::default() };
+    let repair = RangeConfig::default();
+    let mut mesh = Mesh::new(partners + 1, rumors, repair, &MemoryState::new());
+    mesh.run_for(30 * rumors.period);
+    assert!(mesh.known().iter().all(|known| *known == partners + 1), "everybody is linked");
+    let value = vec![7; value_bytes];
+    let mut frames = Vec::new();
+    let counts = allocation_counter::measure(|| {
+        mesh.write(0, vec![1; KEY_BYTES], value);
+        frames = mesh.run_alone(0, 2 * rumors.period);
+    });
+    let told = frames.iter().filter(|frame| frame.bytes.windows(value_bytes).any(is_value)).count();
+    assert_eq!(told, partners, "every partner is told once");
+    counts.bytes_total
+}
+
+fn is_value(window: &[u8]) -> bool {
+    window.iter().all(|byte| *byte == 7)
+}
+
 /// What one comparison found.
 struct Row {
-    name: &'static str,
-    dates: Dates,
+    name: String,
     ratios: Vec<f64>,
     /// Medians per entry: ours, and what it is compared with.
-    nanos: (f64, f64),
+    nanos: Option<(f64, f64)>,
     target: Target,
 }
 
@@ -159,14 +202,6 @@ fn quartiles(values: &[f64]) -> [f64; 3] {
     [1, 2, 3].map(|quarter| sorted.get(last * quarter / 4).copied().unwrap_or(f64::NAN))
 }
 
-type Claim = (ed25519_zebra::VerificationKeyBytes, ed25519_zebra::Signature, Vec<u8>);
-
-fn claim(fact: &Envelope) -> Claim {
-    let mut message = Vec::new();
-    facts::domain().signed_bytes(fact.kind(), fact.header_bytes(), &mut message);
-    ((*fact.author().as_bytes()).into(), (*fact.signature().as_bytes()).into(), message)
-}
-
 fn good(verdict: Verdict) -> Verified<Envelope> {
     match verdict {
         Verdict::Good(fact) => fact,
@@ -174,23 +209,32 @@ fn good(verdict: Verdict) -> Verified<Envelope> {
     }
 }
 
-fn report(rows: &[Row]) {
-    println!(
-        "\n{:62} {:>8} {:>17} {:>8} {:>8} {:>7}",
-        "", "median", "quartiles", "ours ns", "bare ns", "target"
-    );
-    for row in rows {
-        let [low, median, high] = quartiles(&row.ratios);
-        let (target, passed) = match row.target {
-            Target::AtLeast(least) => (format!(">= {least}"), median >= least),
-            Target::AtMost(most) => (format!("<= {most}"), median <= most),
+fn report(rows: &[Row]) -> std::io::Result<()> {
+    let mut json = Vec::new();
+    println!("\n{:74} {:>7} {:>16} {:>15}", "ratio", "median", "quartiles", "ns per entry");
+    for Row { name, ratios, nanos, target } in rows {
+        let [low, median, high] = quartiles(ratios);
+        let (bound, passed) = match target {
+            Target::AtLeast(least) => (format!(">= {least}"), median >= *least),
+            Target::AtMost(most) => (format!("<= {most}"), median <= *most),
         };
-        let name = format!("{}, {:?}", row.name, row.dates);
+        let verdict = if passed { "PASS" } else { "MISS" };
+        let times = nanos.map_or(String::new(), |(ours, bare)| format!("{ours:.0} to {bare:.0}"));
         println!(
-            "{name:74} {median:8.3} {low:8.3}..{high:<7.3} {:8.0} {:8.0} {target:>7} {}",
-            row.nanos.0,
-            row.nanos.1,
-            if passed { "PASS" } else { "MISS" }
+            "{name:74} {median:7.3} {:>16} {times:>15}  {bound} {verdict}",
+            format!("{low:.3}..{high:.3}")
         );
+        json.push(serde_json::json!({
+            "name": name, "median": median, "quartiles": [low, high], "target": bound,
+            "passed": passed, "nanos_ours": nanos.map(|pair| pair.0),
+            "nanos_bare": nanos.map(|pair| pair.1),
+        }));
     }
+    // Cargo puts this program into target/release/deps.
+    let program = std::env::current_exe()?;
+    let folder = program.ancestors().nth(3).unwrap_or(&program).join("bench");
+    std::fs::create_dir_all(&folder)?;
+    let file = folder.join("ratios.json");
+    println!("\nwritten to {}", file.display());
+    std::fs::write(file, format!("{:#}\n", serde_json::Value::from(json)))
 }

@@ -1,14 +1,19 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
+mod mesh;
+
 use std::sync::Arc;
 
+use ed25519_zebra::{Signature, VerificationKeyBytes};
 use gossip_core::fact::{Domain, Envelope, MAX_BATCH, Verified};
 use gossip_core::id::{ShardId, TopicId};
-use gossip_core::state::MemoryState;
+use gossip_core::state::{MemoryState, Set};
 use gossip_core::store::{Merge, StoreOp, StoreReply};
 use gossip_core::strategy::retain::LastWrite;
 use gossip_core::testkit::facts::{self, Author};
 use gossip_core::time::{Epoch, Hlc};
+
+pub use self::mesh::Mesh;
 
 /// Bytes of an entry's key.
 pub const KEY_BYTES: usize = 32;
@@ -89,6 +94,28 @@ pub fn merge(state: &mut MemoryState, facts: Vec<Verified<Envelope>>) -> StoreRe
     let retain = Arc::new(LastWrite::default());
     let merge = Merge { shard: shard(), retain, facts, epoch: Epoch::ZERO, floor: Epoch::ZERO };
     state.apply(StoreOp::Merge(merge)).expect("entries of this shard are merged")
+}
+
+/// How many facts of the shard a store holds.
+///
+/// # Panics
+/// If the store refuses to tell.
+pub fn held(state: &mut MemoryState) -> u64 {
+    match state.apply(StoreOp::Total { shard: shard(), set: Set::Active(Epoch::ZERO) }) {
+        Ok(StoreReply::Totals(totals)) => totals.sum.count(),
+        other => panic!("not totals: {other:?}"),
+    }
+}
+
+/// A signature with its key and message, as the library takes them.
+pub type Claim = (VerificationKeyBytes, Signature, Vec<u8>);
+
+/// What a fact's author claims.
+#[must_use]
+pub fn claim(fact: &Envelope) -> Claim {
+    let mut message = Vec::new();
+    facts::domain().signed_bytes(fact.kind(), fact.header_bytes(), &mut message);
+    ((*fact.author().as_bytes()).into(), (*fact.signature().as_bytes()).into(), message)
 }
 
 /// A permutation of `0..MANY`: its factor has no divisor in common with a power of ten.
