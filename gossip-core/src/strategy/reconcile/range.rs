@@ -46,7 +46,8 @@ pub struct RangeConfig {
     pub reply_timeout: Duration,
     /// How many parts a range is split into. Default 16 (as negentropy does).
     pub ways: usize,
-    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 32.
+    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 16: each may
+    /// bring two leaves of facts, which together stay within what one peer may have waiting.
     pub window: usize,
 }
 
@@ -62,13 +63,13 @@ impl Default for RangeConfig {
             period_max: Duration::from_secs(16),
             reply_timeout: Duration::from_secs(1),
             ways: 16,
-            window: 32,
+            window: 16,
         }
     }
 }
 
-/// Most items that one side lists in answer to a list, and most facts that one question asks
-/// for: what bounds the work that a partner can cause with one datagram.
+/// Most items in a partner's list, and most facts that one of its questions asks for: what bounds
+/// the work that a partner can cause with one datagram.
 const LIST_LIMIT: usize = 256;
 
 /// Most points in one `Want`: they fit a datagram.
@@ -158,6 +159,12 @@ impl RangeReconcile {
         self.ask_store(cx, pending, StoreOp::Total { shard: cx.shard, set });
     }
 
+    /// Of a stretch that one side listed, the other compares up to twice as many; if it has more,
+    /// it splits the stretch, so that no question brings a flood of facts.
+    fn listed_leaf(&self) -> usize {
+        self.config.leaf.saturating_mul(2).min(LIST_LIMIT)
+    }
+
     fn describe(&mut self, cx: &mut Cx<'_>, pending: Pending, set: Set, asks: Vec<Ask>) {
         let retain = cx.retain.clone();
         let op = StoreOp::Describe(Describe { shard: cx.shard, set, retain, asks });
@@ -184,10 +191,10 @@ impl RangeReconcile {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
-        self.next_exchange = self.next_exchange.wrapping_add(1);
+        self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
         let set = Set::Active(epoch);
-        let exchange = Exchange::new(self.next_exchange, with, set, cx.now.mono);
+        let exchange = Exchange::new(self.next_exchange, with, set, self.config.window);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
             self.total(cx, Pending::Open { with, epoch }, set);
@@ -267,11 +274,12 @@ impl RangeReconcile {
             )
         };
         if exchange.is_idle() && !self.pending.values().any(ours) {
-            self.end(cx.now.mono, exchange.differed);
+            let differed = exchange.differed;
+            self.end(cx, differed);
         }
     }
 
-    fn end(&mut self, now: Mono, differed: bool) {
+    fn end(&mut self, cx: &mut Cx<'_>, differed: bool) {
         self.exchange = None;
         self.pause = if differed {
             self.config.period
@@ -279,7 +287,15 @@ impl RangeReconcile {
             (self.pause * 2).min(self.config.period_max)
         };
         let pause = if self.survey.is_empty() { self.pause } else { Duration::ZERO };
-        self.next_round = Some(now + pause);
+        self.schedule(cx, pause);
+    }
+
+    /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
+    /// meet at the same second of every minute for ever, and always straddle an epoch.
+    fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
+        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        let jitter = Duration::from_nanos(cx.rng.below(nanos / 4 + 1));
+        self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -312,6 +328,10 @@ impl RangeReconcile {
         };
         exchange.described();
         match view {
+            // At the lower epoch of the two there is no difference after all.
+            Description::Same if work.span == Span::ALL && exchange.is_active() => {
+                cx.effects.push(Effect::Agreed { with: exchange.with });
+            }
             Description::Same => {}
             Description::Items(items) => {
                 exchange.differed |= work.theirs.is_some();
@@ -417,8 +437,8 @@ impl RangeReconcile {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(compared) = exchange.compared else { return };
         if same.dormant == ours {
-            let with = exchange.with;
-            cx.effects.push(Effect::Equal { with, epoch: compared.epoch });
+            let (with, exchange) = (exchange.with, exchange.number);
+            cx.effects.push(Effect::Equal { with, exchange, epoch: compared.epoch });
         } else {
             exchange.set = Set::Dormant { from: same.floor, upto: compared.epoch };
             exchange.add(Work { span: Span::ALL, theirs: Some(same.dormant) });
@@ -492,7 +512,7 @@ impl Reconcile for RangeReconcile {
             // one starts from nothing.
             (_, _) => {
                 if self.exchange.is_some() {
-                    self.end(cx.now.mono, true);
+                    self.end(cx, true);
                 }
             }
         }
@@ -519,7 +539,7 @@ impl Reconcile for RangeReconcile {
         if let Some(exchange) = &mut self.exchange
             && !exchange.repeat_unanswered(cx, self.config.reply_timeout)
         {
-            self.end(cx.now.mono, true);
+            self.end(cx, true);
         }
         self.pump(cx);
         match self.next_round {
@@ -528,7 +548,8 @@ impl Reconcile for RangeReconcile {
                 self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
             }
             Some(due) if due <= cx.now.mono => {
-                self.next_round = Some(cx.now.mono + self.pause);
+                let pause = self.pause;
+                self.schedule(cx, pause);
                 self.round(cx);
             }
             Some(_) => {}
