@@ -18,6 +18,13 @@ const PER_PARTNER: usize = 64;
 /// Most parts in one question.
 const MAX_PARTS: usize = 64;
 
+/// Bytes of one answer's parts: with the rest of it they fit a datagram.
+const ANSWER_BYTES: usize = 1_000;
+
+/// Stands for the fingerprint of a stretch that has no room in this answer: the partner looks
+/// deeper there by itself.
+const DIFFERS: [u8; 16] = [0; 16];
+
 /// Store questions on behalf of each partner.
 #[derive(Debug, Default)]
 pub(super) struct Serving(BTreeMap<NodeId, usize>);
@@ -201,30 +208,39 @@ impl RangeReconcile {
         let mut parts = Vec::new();
         let mut difference = Difference::default();
         let mut listed = false;
+        let mut room = ANSWER_BYTES;
         for asked in &ranges.parts {
             let view = match asked.content {
                 RangeContent::Skip => None,
                 RangeContent::Fingerprint(_) | RangeContent::Items(_) => views.next(),
             };
-            match (&asked.content, view) {
+            let details: Vec<RangePart> = match (&asked.content, view) {
                 (RangeContent::Items(theirs), Some(Description::Items(ours))) => {
                     listed = true;
                     let found = diff::compare(&ours, theirs);
                     difference.missing_here.extend(found.missing_here);
                     difference.missing_there.extend(found.missing_there);
-                    parts.push(RangePart { upto: asked.upto, content: RangeContent::Skip });
+                    vec![RangePart { upto: asked.upto, content: RangeContent::Skip }]
                 }
                 (_, Some(Description::Items(ours))) => {
                     let content = RangeContent::Items(ours);
-                    parts.push(RangePart { upto: asked.upto, content });
+                    vec![RangePart { upto: asked.upto, content }]
                 }
                 (_, Some(Description::Parts(split))) => {
-                    parts.extend(split.into_iter().map(RangePart::from));
+                    split.into_iter().map(RangePart::from).collect()
                 }
                 (_, Some(Description::Same) | None) => {
-                    parts.push(RangePart { upto: asked.upto, content: RangeContent::Skip });
+                    vec![RangePart { upto: asked.upto, content: RangeContent::Skip }]
                 }
+            };
+            let bytes: usize = details.iter().map(part_bytes).sum();
+            if bytes > room && !parts.is_empty() {
+                let upto = ranges.parts.last().map_or(asked.upto, |last| last.upto);
+                parts.push(RangePart { upto, content: RangeContent::Fingerprint(DIFFERS) });
+                break;
             }
+            room = room.saturating_sub(bytes);
+            parts.extend(details);
         }
         let told = parts.iter().any(|part| part.content != RangeContent::Skip);
         if told || !listed {
@@ -240,6 +256,16 @@ impl RangeReconcile {
             self.fetch(cx, Pending::Serve { from, exchange, step, wants, done }, gives);
         }
     }
+}
+
+/// How many bytes a part takes, at most: where it ends, and its kind, fingerprint or items.
+const fn part_bytes(part: &RangePart) -> usize {
+    let content = match &part.content {
+        RangeContent::Skip => 0,
+        RangeContent::Fingerprint(_) => 16,
+        RangeContent::Items(items) => 2 + items.len() * 34,
+    };
+    27 + content
 }
 
 /// After the facts: what we want in turn, and the word that the step is done.
