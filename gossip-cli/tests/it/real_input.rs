@@ -1,8 +1,9 @@
 //! Real input: every file path that Debian's package database lists, with its package.
 
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -35,11 +36,8 @@ fn records(prefix: &str, count: usize) -> String {
     pairs.retain(|(key, _)| key.len() <= 512);
     let made_up = (0..count).map(|n| (format!("{prefix}/made/up/{n:06}"), "none".to_owned()));
     let pairs = pairs.into_iter().chain(made_up).take(count);
-    pairs.fold(String::new(), |mut text, (key, value)| {
-        let line = serde_json::json!({ "key": key, "value": value });
-        writeln!(text, "{line}").unwrap();
-        text
-    })
+    let line = |(key, value)| format!("{}\n", serde_json::json!({ "key": key, "value": value }));
+    pairs.map(line).collect()
 }
 
 fn peak_kib(node: &Node) -> u64 {
@@ -78,19 +76,13 @@ fn five_nodes_take_a_package_database() {
     eprintln!("import {imported}; equal {:?} later: {hash}", begun.elapsed());
     assert_eq!(hash["entries"], RECORDS);
 
-    let file = scratch.file("second.ndjson", &records("second", RECORDS));
-    let import = program(&[
-        "--json",
-        "--admin",
-        nodes[0].admin(),
-        "--timeout",
-        "60s",
-        "kv",
-        "import",
-        &file,
-    ]);
-    let mut import = Running::start(import);
-    // In the middle: the others have some of it, and not all.
+    // The second import stands still in its middle while two nodes are killed.
+    let second = records("second", RECORDS);
+    let middle = second.len() / 2;
+    let mut import = program(&["--json", "--admin", nodes[0].admin(), "kv", "import", "-"]);
+    let mut import = Running::start_fed(import.stdin(Stdio::piped()));
+    let mut stdin = import.stdin();
+    stdin.write_all(&second.as_bytes()[..middle]).unwrap();
     wait_until("the second import is under way", || {
         let entries = nodes[4].hash("this")["entries"].as_u64().unwrap();
         (entries > RECORDS as u64 + 1_000).then_some(())
@@ -99,6 +91,8 @@ fn five_nodes_take_a_package_database() {
         nodes[number].process.signal("-KILL");
         nodes[number].process.wait();
     }
+    stdin.write_all(&second.as_bytes()[middle..]).unwrap();
+    drop(stdin);
     for number in [3, 4] {
         let before = nodes[number].id().to_owned();
         let seeds = [nodes[0].listen(), nodes[1].listen()].map(str::to_owned);

@@ -1,9 +1,9 @@
 //! Processes of the program: nodes that end with their test, and commands with their results.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -92,8 +92,12 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let pipes = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = pipes.spawn().unwrap();
+        Self::start_fed(command.stdin(Stdio::null()))
+    }
+
+    /// With the command's own standard input.
+    pub(crate) fn start_fed(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let lines = follow(child.stdout.take().unwrap());
         let complaints = follow(child.stderr.take().unwrap());
         Self { child, lines, complaints }
@@ -103,6 +107,11 @@ impl Running {
     #[track_caller]
     pub(crate) fn next(&self) -> Value {
         serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
+    }
+
+    /// Its standard input, if that is a pipe.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
     }
 
     /// Sends a signal.
@@ -270,16 +279,13 @@ impl Drop for Scratch {
     }
 }
 
-fn follow(mut source: impl std::io::Read + Send + 'static) -> Receiver<String> {
+fn follow(source: impl std::io::Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
-        for line in BufReader::new(&mut source).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                break;
-            }
+        // The process must not stall when nobody listens any more.
+        for line in BufReader::new(source).lines().map_while(Result::ok) {
+            let _ = sender.send(line);
         }
-        // Nobody listens any more, but the process must not stall.
-        let _ = source.read_to_end(&mut Vec::new());
     });
     receiver
 }
