@@ -40,7 +40,7 @@ fn the_document_shows_the_bytes_that_are_sent() {
     for (name, bytes) in samples() {
         let golden = shown.get(name).unwrap_or_else(|| panic!("no block `{name}` in the document"));
         let first = golden.iter().zip(&bytes).position(|(golden, sent)| golden != sent);
-        let at = first.unwrap_or(golden.len().min(bytes.len()));
+        let at = first.unwrap_or_else(|| golden.len().min(bytes.len()));
         assert_eq!(hex(golden), hex(&bytes), "`{name}` differs from byte {at} on: {ADVICE}");
     }
     let unknown = shown.keys().find(|name| samples().iter().all(|(sample, _)| sample != *name));
