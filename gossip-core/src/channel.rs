@@ -89,6 +89,8 @@ enum Pending {
     Reconcile(SlotToken),
     /// An application's question.
     Read(Read),
+    /// Something kept beside the state; a failure shows in the status.
+    Remember,
     /// Time passing over the shard.
     Sweep,
     /// What we hold becoming durable, before we say so to a member.
@@ -140,6 +142,9 @@ impl Channel {
         bytes: bytes::Bytes,
         feedback: bool,
     ) {
+        if self.is_stale(env, from) {
+            return env.reject(Some(from), Why::StaleMember);
+        }
         let decoded = Envelope::decode(bytes, &self.domain)
             .and_then(|fact| self.rules.has(&fact).map(|()| fact));
         match decoded {
@@ -192,7 +197,7 @@ impl Channel {
                 self.give_receipt(env, to, exchange, commit, reply);
             }
             Pending::Wipe => self.wiped(env, reply),
-            Pending::Verify { .. } => {}
+            Pending::Remember | Pending::Verify { .. } => {}
         }
         self.pump(env);
     }
@@ -283,6 +288,7 @@ impl Channel {
         env.clock.observe(fact.hlc());
         self.slots.reconcile.changed(env.now.mono);
         for old in displaced {
+            self.recent.remove(&old.id());
             self.slots.dissemination.displaced(old.id());
         }
         // What left the compared set long ago is no news.

@@ -40,7 +40,7 @@ pub struct World {
     sequence: u64,
     /// Steps since time last advanced.
     standstill: u64,
-    trace: blake3::Hasher,
+    trace: Option<blake3::Hasher>,
     verifier: Verifier,
 }
 
@@ -89,7 +89,7 @@ impl World {
             rules: Vec::new(),
             sequence: 0,
             standstill: 0,
-            trace: blake3::Hasher::new(),
+            trace: None,
             verifier: Verifier::simulated(),
         }
     }
@@ -311,10 +311,15 @@ impl World {
         sums.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
     }
 
-    /// The hash of every output so far: equal for equal runs.
+    /// Begins to hash every output; it costs more than the run itself.
+    pub fn begin_trace(&mut self) {
+        self.trace = Some(blake3::Hasher::new());
+    }
+
+    /// The hash of every output since [`begin_trace`](Self::begin_trace): equal for equal runs.
     #[must_use]
-    pub fn trace(&self) -> [u8; 32] {
-        *self.trace.finalize().as_bytes()
+    pub fn trace(&self) -> Option<[u8; 32]> {
+        self.trace.as_ref().map(|trace| *trace.finalize().as_bytes())
     }
 
     fn step(&mut self) {
@@ -362,7 +367,9 @@ impl World {
         loop {
             let Some(node) = &mut self.host_mut(number).node else { return };
             let output = node.poll_output();
-            self.trace.update(format!("{number} {:?} {output:?}", self.now).as_bytes());
+            if let Some(trace) = &mut self.trace {
+                trace.update(format!("{number} {:?} {output:?}", self.now).as_bytes());
+            }
             match output {
                 Output::Answer(request, answer) => {
                     self.host_mut(number).answers.insert(request, answer);

@@ -23,6 +23,9 @@ use crate::wire::{Parcel, Receipt, Talk};
 /// Sweeps are at least this far apart, so that many expiries share one.
 const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 
+/// The exchange number of a receipt that answers a [`Talk::Stale`]. Real exchanges begin at 1.
+const ANEW: u32 = 0;
+
 /// What is known about the past that may be forgotten.
 #[derive(Debug)]
 pub(super) struct Collect {
@@ -31,13 +34,18 @@ pub(super) struct Collect {
     commit: u64,
     /// With whom a comparison found the compared sets equal, and nothing was merged since.
     agreed: BTreeSet<NodeId>,
-    /// With whom a comparison ended equal at which epoch, their receipt still missing.
-    awaiting: BTreeMap<NodeId, Epoch>,
+    /// With whom which exchange ended equal at which epoch.
+    equal: BTreeMap<NodeId, (u32, Epoch)>,
+    /// Receipts that came for an exchange, which may still be running.
+    offered: BTreeMap<NodeId, Receipt>,
     /// Up to which epoch a member has confirmed everything.
     confirmed: BTreeMap<NodeId, Epoch>,
     due: Option<Mono>,
     floor: Epoch,
     receipts: BTreeMap<NodeId, Receipt>,
+    /// Members that have lost what they certified; each is told at every word of its until it
+    /// certifies anew.
+    stale: BTreeMap<NodeId, Receipt>,
     sweeping: bool,
 }
 
@@ -47,11 +55,13 @@ impl Collect {
             boot_commit,
             commit: boot_commit,
             agreed: BTreeSet::new(),
-            awaiting: BTreeMap::new(),
+            equal: BTreeMap::new(),
+            offered: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             due: Some(Mono::ZERO),
             floor,
             receipts: BTreeMap::new(),
+            stale: BTreeMap::new(),
             sweeping: false,
         }
     }
@@ -82,9 +92,18 @@ impl Collect {
         partners.iter().filter(|partner| self.agreed.contains(partner)).count()
     }
 
-    pub(super) fn equal(&mut self, with: NodeId, epoch: Epoch) {
+    pub(super) fn equal(&mut self, with: NodeId, exchange: u32, epoch: Epoch) {
         self.agreed.insert(with);
-        self.awaiting.insert(with, epoch);
+        self.equal.insert(with, (exchange, epoch));
+    }
+
+    /// A receipt and an equal end of the same exchange, whichever came first.
+    fn take_confirmation(&mut self, from: NodeId) -> Option<(Receipt, Epoch)> {
+        let (exchange, epoch) = *self.equal.get(&from)?;
+        let receipt = *self.offered.get(&from).filter(|offer| offer.exchange == exchange)?;
+        self.equal.remove(&from);
+        self.offered.remove(&from);
+        Some((receipt, epoch))
     }
 
     /// A fact will expire: the sweep must not come later than that.
@@ -165,7 +184,7 @@ impl Channel {
         self.collect.floor = floor;
         let value = Some(Bytes::copy_from_slice(&floor.number().to_be_bytes()));
         let op = StoreOp::Remember { name: MetaName::Floor(self.shard), value };
-        self.ask(env, Pending::Sweep, op);
+        self.ask(env, Pending::Remember, op);
     }
 
     /// A member wants our receipt: what we hold must be durable first.
@@ -193,28 +212,51 @@ impl Channel {
         env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
     }
 
-    /// A member says that everything which we found equal is durable there.
+    /// A member says that everything which it compared with us is durable there.
     pub(super) fn on_receipt(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
-        let Some(epoch) = self.collect.awaiting.remove(&from) else {
-            return env.reject(Some(from), crate::fact::Why::Unasked);
-        };
+        if receipt.exchange == ANEW {
+            // It has nothing stale any more; what it certified before counts no longer.
+            if self.collect.stale.remove(&from).is_some() {
+                self.collect.receipts.remove(&from);
+            }
+            return;
+        }
+        self.collect.offered.insert(from, receipt);
+        self.confirm(env, from);
+    }
+
+    /// Takes note of a member's confirmation once both halves of it are here.
+    pub(super) fn confirm(&mut self, env: &mut Env<'_>, from: NodeId) {
+        let Some((receipt, epoch)) = self.collect.take_confirmation(from) else { return };
         self.collect.confirmed.insert(from, epoch);
         self.collect.receipts.insert(from, receipt);
         let mut value = receipt.commit.to_be_bytes().to_vec();
         value.extend_from_slice(receipt.signature().as_bytes());
         let name = MetaName::Receipt(self.id(), from);
         let op = StoreOp::Remember { name, value: Some(Bytes::from(value)) };
-        self.ask(env, Pending::Sweep, op);
+        self.ask(env, Pending::Remember, op);
     }
 
     /// A member said Hello with this commit: if its receipt names a later one, it has lost state
     /// that others let go of on its word.
     pub(crate) fn on_hello(&mut self, env: &mut Env<'_>, from: NodeId, commit: u64) {
         let receipt = self.collect.receipts.get(&from).copied();
-        if let Some(receipt) = receipt.filter(|receipt| receipt.commit > commit) {
-            self.collect.confirmed.remove(&from);
-            env.send(self.id(), from, Parcel::Talk(Talk::Stale(receipt)));
+        match receipt.filter(|receipt| receipt.commit > commit) {
+            Some(receipt) => {
+                self.collect.confirmed.remove(&from);
+                self.collect.stale.insert(from, receipt);
+            }
+            None => {
+                self.collect.stale.remove(&from);
+            }
         }
+    }
+
+    /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait.
+    pub(super) fn is_stale(&self, env: &mut Env<'_>, from: NodeId) -> bool {
+        let Some(receipt) = self.collect.stale.get(&from) else { return false };
+        env.send(self.id(), from, Parcel::Talk(Talk::Stale(*receipt)));
+        true
     }
 
     /// Somebody shows us a receipt of ours with a later commit than our store had at the start.
@@ -226,7 +268,7 @@ impl Channel {
         }
         // A store that was empty at the start can hold nothing stale.
         if self.collect.boot_commit == 0 || receipt.commit <= self.collect.boot_commit {
-            return;
+            return self.prepare_receipt(env, from, ANEW);
         }
         self.collect.boot_commit = 0;
         self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });

@@ -34,6 +34,12 @@ impl Recent {
         }
     }
 
+    /// Forgets an id: its fact was displaced, and whoever offers it again has missed by what.
+    pub(super) fn remove(&mut self, id: &FactId) {
+        // Its place in the order stays, and is skipped when its turn comes.
+        self.ids.remove(id);
+    }
+
     pub(super) fn clear(&mut self) {
         self.ids.clear();
         self.order.clear();

@@ -28,6 +28,9 @@ impl Slots {
 impl Channel {
     /// A member said something about this channel.
     pub(crate) fn on_talk(&mut self, env: &mut Env<'_>, from: NodeId, talk: Talk) {
+        if !matches!(talk, Talk::Receipt(_) | Talk::Stale(_)) {
+            self.is_stale(env, from);
+        }
         match talk {
             Talk::Feedback { known, new } => self.with_slots(env, |slots, cx| {
                 slots.dissemination.feedback(cx, from, &known, &new);
@@ -86,8 +89,9 @@ impl Channel {
         let channel = self.id();
         match effect {
             Effect::Agreed { with } => self.collect.agreed(with),
-            Effect::Equal { with, epoch } => {
-                self.collect.equal(with, epoch);
+            Effect::Equal { with, exchange, epoch } => {
+                self.collect.equal(with, exchange, epoch);
+                self.confirm(env, with);
                 env.effects.push(ChannelEffect::Equal(channel, with));
             }
             Effect::Fact { to, fact, feedback } => env.send_fact(channel, to, &fact, feedback),

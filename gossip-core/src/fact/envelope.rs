@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use postcard::ser_flavors::Size;
+use postcard::serialize_with_flavor;
 use serde::{Deserialize, Serialize};
 
 use super::header::{Domain, FactKind, Header, leaves_at};
@@ -30,18 +32,20 @@ pub struct Envelope {
     value: Option<Range<u32>>,
 }
 
-/// The wire form of a fact's record body.
+/// The wire form of a fact's record body, after [`FIXED_BYTES`].
 #[derive(Serialize, Deserialize)]
 struct Body<'a> {
-    kind: FactKind,
-    /// 0: the signature is the author's own, direct. Other proofs come later.
-    proof: u8,
-    signature: ([u8; 32], [u8; 32]),
     #[serde(borrow)]
     header: &'a [u8],
     #[serde(borrow)]
     value: Option<&'a [u8]>,
 }
+
+/// Bytes of the kind, the proof and the signature, which come first.
+const FIXED_BYTES: usize = 1 + 1 + 64;
+
+/// The proof that the signature is the author's own, direct. Others come later.
+const DIRECT: u8 = 0;
 
 impl Envelope {
     /// Bytes that a fact needs besides its encoded header and its value.
@@ -56,16 +60,19 @@ impl Envelope {
     pub fn decode(bytes: Bytes, domain: &Domain) -> Result<Self, Why> {
         // The ranges below have 32 bits.
         u32::try_from(bytes.len()).map_err(|_| Why::TooLarge)?;
-        let body: Body<'_> = postcard::from_bytes(&bytes).map_err(|_| Why::BadFact)?;
+        let (fixed, body_bytes) = bytes.split_first_chunk::<FIXED_BYTES>().ok_or(Why::BadFact)?;
+        let [kind, proof, ..] = *fixed;
+        let body: Body<'_> = postcard::from_bytes(body_bytes).map_err(|_| Why::BadFact)?;
         let header: Header<'_> = postcard::from_bytes(body.header).map_err(|_| Why::BadFact)?;
-        // A relay's copy must be the author's bytes: nothing after them, lengths in their shortest
-        // form. The same holds for the header: encoded again, it is equal.
-        if body.proof != 0 || bytes.len() != encoded_len(body.header, body.value) {
+        // A relay's copy must be the author's bytes: nothing after them, numbers in their shortest
+        // form.
+        if proof != DIRECT || !is_canonical(&body, body_bytes) {
             return Err(Why::BadFact);
         }
         if !header.is_sound() || !is_canonical(&header, body.header) {
             return Err(Why::BadFact);
         }
+        let kind = FactKind(kind);
         check_value(&header, body.value)?;
         let at = |part: &[u8]| range_in(&bytes, part);
         Ok(Self {
@@ -73,9 +80,9 @@ impl Envelope {
             expires_at: header.expires_at,
             header: at(body.header),
             hlc: header.hlc,
-            id: domain.fact_id(body.kind, body.header),
+            id: domain.fact_id(kind, body.header),
             key: at(header.key),
-            kind: body.kind,
+            kind,
             leaves_at: leaves_at(header.flags, header.hlc, header.expires_at),
             tombstone: header.flags.tombstone(),
             topic: header.topic,
@@ -92,9 +99,12 @@ impl Envelope {
         value: Option<&[u8]>,
         domain: &Domain,
     ) -> Result<Self, Why> {
-        let (r, s) = signature.halves();
-        let body = Body { kind, proof: 0, signature: (r, s), header, value };
-        let encoded = postcard::to_stdvec(&body).map_err(|_| Why::BadFact)?;
+        let mut encoded =
+            Vec::with_capacity(Self::OVERHEAD + header.len() + value.map_or(0, <[u8]>::len));
+        encoded.extend([kind.0, DIRECT]);
+        encoded.extend_from_slice(signature.as_bytes());
+        let encoded =
+            postcard::to_extend(&Body { header, value }, encoded).map_err(|_| Why::BadFact)?;
         Self::decode(Bytes::from(encoded), domain)
     }
 
@@ -229,21 +239,10 @@ impl std::fmt::Debug for Envelope {
     }
 }
 
-fn encoded_len(header: &[u8], value: Option<&[u8]>) -> usize {
-    let run = |len: usize| len + varint_len(len);
-    1 + 1 + 64 + run(header.len()) + 1 + value.map_or(0, |value| run(value.len()))
-}
-
-const fn varint_len(value: usize) -> usize {
-    let bits = usize::BITS - value.leading_zeros();
-    let sevens = bits.div_ceil(7) as usize;
-    if sevens == 0 { 1 } else { sevens }
-}
-
-fn is_canonical(header: &Header<'_>, encoded: &[u8]) -> bool {
-    // The largest sound header: a full key and a full context.
-    let mut buffer = [0; super::header::MAX_KEY_BYTES + super::header::MAX_CONTEXT * 40 + 128];
-    postcard::to_slice(header, &mut buffer).is_ok_and(|again| *again == *encoded)
+/// Whether what was decoded has no other encoding that is as short: every part has a fixed length
+/// or is a number in its shortest form, and nothing comes after it.
+fn is_canonical<T: Serialize>(decoded: &T, encoded: &[u8]) -> bool {
+    serialize_with_flavor(decoded, Size::default()).is_ok_and(|shortest| shortest == encoded.len())
 }
 
 fn check_value(header: &Header<'_>, value: Option<&[u8]>) -> Result<(), Why> {

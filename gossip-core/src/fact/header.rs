@@ -131,6 +131,9 @@ pub struct Domain {
     cluster: ClusterId,
     /// Fed with everything that all ids of the domain have in common.
     ids: Arc<blake3::Hasher>,
+    /// The same for entries, whose kind is fed too: that lets it finish with the domain's block,
+    /// a third of what hashing most headers takes.
+    entry_ids: Arc<blake3::Hasher>,
 }
 
 impl Domain {
@@ -139,7 +142,9 @@ impl Domain {
     pub fn new(cluster: ClusterId, channel: ChannelId) -> Self {
         let mut ids = blake3::Hasher::new_derive_key("gossip 2026 fact id v1");
         ids.update(cluster.as_bytes()).update(channel.as_bytes());
-        Self { channel, cluster, ids: Arc::new(ids) }
+        let mut entry_ids = ids.clone();
+        entry_ids.update(&[FactKind::ENTRY.0]);
+        Self { channel, cluster, ids: Arc::new(ids), entry_ids: Arc::new(entry_ids) }
     }
 
     /// The channel.
@@ -157,8 +162,14 @@ impl Domain {
     /// The id of the fact with this kind and encoded header.
     #[must_use]
     pub fn fact_id(&self, kind: FactKind, header: &[u8]) -> FactId {
-        let mut hasher = blake3::Hasher::clone(&self.ids);
-        hasher.update(&[kind.0]).update(header);
+        let mut hasher = if kind == FactKind::ENTRY {
+            blake3::Hasher::clone(&self.entry_ids)
+        } else {
+            let mut hasher = blake3::Hasher::clone(&self.ids);
+            hasher.update(&[kind.0]);
+            hasher
+        };
+        hasher.update(header);
         FactId::from_bytes(*hasher.finalize().as_bytes())
     }
 

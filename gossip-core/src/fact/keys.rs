@@ -24,14 +24,6 @@ impl Signature {
     pub const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
-
-    pub(super) fn halves(&self) -> ([u8; 32], [u8; 32]) {
-        let (mut r, mut s) = ([0; 32], [0; 32]);
-        let (head, tail) = self.0.split_at(32);
-        r.copy_from_slice(head);
-        s.copy_from_slice(tail);
-        (r, s)
-    }
 }
 
 impl fmt::Debug for Signature {

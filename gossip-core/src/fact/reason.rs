@@ -92,6 +92,8 @@ reasons! {
     WrongKind, "wrong-kind", Unauthorised;
     /// A fact that a newer one superseded.
     Obsolete, "obsolete", Stale;
+    /// A fact of a member that has lost state and has not yet taken it anew.
+    StaleMember, "stale-member", Stale;
     /// A tombstone so old that every member has confirmed it and it was dropped.
     Collected, "collected", Stale;
     /// An answer that came after its question was given up.

@@ -24,15 +24,16 @@ use crate::transport::Transport;
 /// Commands that wait for the driver before their senders wait as well (guess).
 const COMMANDS: usize = 1_024;
 
-/// Most commands that wait for their answers; more are told that the node is busy (guess: as many
-/// as `Limits::writes`).
+/// Most commands that wait for the store; more are told that the node is busy (guess: as many as
+/// `Limits::writes`).
 const PENDING: usize = 65_536;
 
 /// Most inputs of one source in a row, and most inputs before other tasks of the thread get their
 /// turn (guess: well under a millisecond). A transport's batch is taken as it comes.
 const TURN: usize = 64;
 
-/// How long a stop waits for the store's answers, and again for the transport to close.
+/// How long a stop waits for the store's answers, for its worker to end, and for the transport to
+/// close: each.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a handle asks for.
@@ -177,7 +178,7 @@ impl Driver {
         }
         // Whoever still waits for an answer hears that the node has stopped.
         self.pending.clear();
-        self.writer.stop();
+        self.writer.stop(FAREWELL).await;
         self.verifiers.stop().await;
         if timeout(FAREWELL, self.transport.close()).await.is_err() {
             tracing::warn!("the transport did not close in time");
@@ -194,7 +195,7 @@ impl Driver {
     fn take_requests(&mut self, requests: impl Iterator<Item = Request>) -> bool {
         for request in requests {
             let Request::Command(command, reply) = request else { return false };
-            if self.pending.len() >= PENDING {
+            if self.pending.len() >= PENDING && needs_store(&command) {
                 let _ = reply.send(Err(GossipError::Busy));
                 continue;
             }
@@ -244,5 +245,20 @@ impl Driver {
             ]);
         }
         let _ = reply.send(Ok(answer));
+    }
+}
+
+/// Whether a command waits for the store; the others are answered soon, whatever it does.
+const fn needs_store(command: &Command) -> bool {
+    match command {
+        Command::Get { .. }
+        | Command::Scan { .. }
+        | Command::Total { .. }
+        | Command::Write { .. } => true,
+        Command::Compare { .. }
+        | Command::Join(_)
+        | Command::Leave
+        | Command::Members
+        | Command::Status => false,
     }
 }

@@ -32,8 +32,8 @@ pub struct Gossip {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum GossipError {
-    /// Too many calls wait for their answers, probably for the store. Nothing was done.
-    #[error("busy: too many calls wait for their answers; try again later")]
+    /// Too many calls (65,536) wait for the store. Nothing was done.
+    #[error("busy: too many calls wait for the store; try again later")]
     Busy,
     /// The node cannot do it.
     #[error(transparent)]
@@ -175,6 +175,15 @@ impl Gossip {
         Ok((epoch, totals))
     }
 
+    /// Compares a channel with every partner now, instead of when it is due; does not wait for the
+    /// outcome, which shows in [`Status::equal_partners`].
+    ///
+    /// # Errors
+    /// [`GossipError`].
+    pub async fn compare(&self, channel: ChannelId) -> Result<(), GossipError> {
+        self.ask(Command::Compare { channel }).await.map(drop)
+    }
+
     /// Everybody known, this node included, by id.
     ///
     /// # Errors
@@ -215,8 +224,8 @@ impl Gossip {
         self.ask(Command::Leave).await.map(drop)
     }
 
-    /// Stops the node and waits until it has stopped: a few milliseconds, or two seconds with a
-    /// store or transport that hangs. Others notice it by its silence, unless it left before.
+    /// Stops the node and waits until it has stopped, its store and transport closed or let go: a
+    /// few milliseconds, or some seconds if one of them hangs. Others notice it by its silence, unless it left before.
     pub async fn shutdown(&self) {
         // Where nobody takes it, the node stops already.
         let _ = self.line.requests.send(Request::Stop).await;

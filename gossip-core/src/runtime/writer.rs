@@ -1,9 +1,11 @@
 //! The store worker: runs ops one after another, in the order in which they left the node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::io::Ticket;
 use crate::store::{Store, StoreError, StoreOp, StoreReply};
@@ -51,9 +53,13 @@ impl Writer {
         count > 0
     }
 
-    /// Ends the worker, also within an op that never ends: its outcome is unknown.
-    pub(super) fn stop(self) {
+    /// Ends the worker, also within an op that never ends: its outcome is unknown. Then the store
+    /// is free, unless it blocks the thread beyond this patience.
+    pub(super) async fn stop(self, patience: Duration) {
         self.worker.abort();
+        if timeout(patience, self.worker).await.is_err() {
+            tracing::warn!("the store did not end in time");
+        }
     }
 }
 

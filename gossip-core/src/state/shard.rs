@@ -42,6 +42,8 @@ enum Decision<'a> {
     Known,
     /// The key's facts are to be these; `None` is the new one.
     Keep(Vec<Option<Slot>>),
+    /// The key has no fact yet.
+    New,
     /// A dormant fact that alone displaces it is named.
     Obsolete(Option<&'a Envelope>),
 }
@@ -74,6 +76,12 @@ impl Shard {
                 self.insert(fact.compact().into_inner(), slot);
                 Merged::Inserted(displaced.into_iter().filter_map(|slot| self.take(slot)).collect())
             }
+            Decision::New => {
+                let slot = self.facts.vacant_key() as Slot;
+                head.set(&[slot]);
+                self.insert(fact.compact().into_inner(), slot);
+                Merged::Inserted(Vec::new())
+            }
         }
     }
 
@@ -83,7 +91,7 @@ impl Shard {
             let slots = self.heads.slots(fact.key());
             match decide(retain, fact, slots, &self.facts, self.sets.epoch()) {
                 Decision::Known => Sifted::Known,
-                Decision::Keep(_) => Sifted::Candidate,
+                Decision::Keep(_) | Decision::New => Sifted::Candidate,
                 Decision::Obsolete(by) => Sifted::Obsolete(by.cloned()),
             }
         };
@@ -208,7 +216,7 @@ fn decide<'a>(
 ) -> Decision<'a> {
     let held = || slots.iter().filter_map(|slot| Some((*slot, &facts.get(*slot as usize)?.fact)));
     if slots.is_empty() {
-        return Decision::Keep(vec![None]);
+        return Decision::New;
     }
     if held().any(|(_, held)| held.id() == fact.id()) {
         return Decision::Known;

@@ -27,6 +27,8 @@ pub enum Effect {
     Equal {
         /// The member.
         with: NodeId,
+        /// Our number of the exchange.
+        exchange: u32,
         /// The epoch compared.
         epoch: crate::time::Epoch,
     },

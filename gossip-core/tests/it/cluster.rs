@@ -102,6 +102,7 @@ fn leaving_is_seen_as_leaving() {
 fn the_same_seed_gives_the_same_trace() {
     let run = |seed| {
         let mut world = World::new(seed);
+        world.begin_trace();
         world.rule(sim::loss(0.05));
         world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(30)));
         world.add_cluster(6, &ConfigSpec::default());
@@ -113,7 +114,7 @@ fn the_same_seed_gives_the_same_trace() {
         world.run_for(Duration::from_secs(10));
         world.start(3);
         world.run_for(Duration::from_secs(10));
-        world.trace()
+        world.trace().unwrap()
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));

@@ -3,6 +3,9 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod cluster;
+mod epochs;
+mod messages;
+mod runtime;
 mod store;
 mod transport;
 mod transport_faults;

@@ -184,10 +184,10 @@ impl RangeReconcile {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
-        self.next_exchange = self.next_exchange.wrapping_add(1);
+        self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
         let set = Set::Active(epoch);
-        let exchange = Exchange::new(self.next_exchange, with, set, cx.now.mono);
+        let exchange = Exchange::new(self.next_exchange, with, set);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
             self.total(cx, Pending::Open { with, epoch }, set);
@@ -267,11 +267,12 @@ impl RangeReconcile {
             )
         };
         if exchange.is_idle() && !self.pending.values().any(ours) {
-            self.end(cx.now.mono, exchange.differed);
+            let differed = exchange.differed;
+            self.end(cx, differed);
         }
     }
 
-    fn end(&mut self, now: Mono, differed: bool) {
+    fn end(&mut self, cx: &mut Cx<'_>, differed: bool) {
         self.exchange = None;
         self.pause = if differed {
             self.config.period
@@ -279,7 +280,15 @@ impl RangeReconcile {
             (self.pause * 2).min(self.config.period_max)
         };
         let pause = if self.survey.is_empty() { self.pause } else { Duration::ZERO };
-        self.next_round = Some(now + pause);
+        self.schedule(cx, pause);
+    }
+
+    /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
+    /// meet at the same second of every minute for ever, and always straddle an epoch.
+    fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
+        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        let jitter = Duration::from_nanos(cx.rng.below(nanos / 4 + 1));
+        self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -312,6 +321,10 @@ impl RangeReconcile {
         };
         exchange.described();
         match view {
+            // At the lower epoch of the two there is no difference after all.
+            Description::Same if work.span == Span::ALL && exchange.is_active() => {
+                cx.effects.push(Effect::Agreed { with: exchange.with });
+            }
             Description::Same => {}
             Description::Items(items) => {
                 exchange.differed |= work.theirs.is_some();
@@ -417,8 +430,8 @@ impl RangeReconcile {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(compared) = exchange.compared else { return };
         if same.dormant == ours {
-            let with = exchange.with;
-            cx.effects.push(Effect::Equal { with, epoch: compared.epoch });
+            let (with, exchange) = (exchange.with, exchange.number);
+            cx.effects.push(Effect::Equal { with, exchange, epoch: compared.epoch });
         } else {
             exchange.set = Set::Dormant { from: same.floor, upto: compared.epoch };
             exchange.add(Work { span: Span::ALL, theirs: Some(same.dormant) });
@@ -492,7 +505,7 @@ impl Reconcile for RangeReconcile {
             // one starts from nothing.
             (_, _) => {
                 if self.exchange.is_some() {
-                    self.end(cx.now.mono, true);
+                    self.end(cx, true);
                 }
             }
         }
@@ -519,7 +532,7 @@ impl Reconcile for RangeReconcile {
         if let Some(exchange) = &mut self.exchange
             && !exchange.repeat_unanswered(cx, self.config.reply_timeout)
         {
-            self.end(cx.now.mono, true);
+            self.end(cx, true);
         }
         self.pump(cx);
         match self.next_round {
@@ -528,7 +541,8 @@ impl Reconcile for RangeReconcile {
                 self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
             }
             Some(due) if due <= cx.now.mono => {
-                self.next_round = Some(cx.now.mono + self.pause);
+                let pause = self.pause;
+                self.schedule(cx, pause);
                 self.round(cx);
             }
             Some(_) => {}

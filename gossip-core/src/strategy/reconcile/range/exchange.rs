@@ -59,7 +59,7 @@ const MAX_WINDOW: usize = 32;
 const MAX_WORK: usize = 4_096;
 
 impl Exchange {
-    pub(super) const fn new(number: u32, with: NodeId, set: Set, _now: Mono) -> Self {
+    pub(super) const fn new(number: u32, with: NodeId, set: Set) -> Self {
         Self {
             compared: None,
             differed: false,
@@ -77,6 +77,10 @@ impl Exchange {
 
     pub(super) fn is_idle(&self) -> bool {
         self.work.is_empty() && self.unanswered.is_empty() && self.describing == 0
+    }
+
+    pub(super) const fn is_active(&self) -> bool {
+        matches!(self.set, Set::Active(_))
     }
 
     pub(super) fn add(&mut self, work: Work) {

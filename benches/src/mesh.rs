@@ -1,0 +1,173 @@
+//! Production nodes that hand each other frames in memory: no disk, no delay, no trace, so that
+//! what is measured is the nodes.
+
+use std::collections::VecDeque;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use gossip_core::config::{ChannelSlots, ConfigSpec, Strategies};
+use gossip_core::fact::{SimKeys, Verifier};
+use gossip_core::id::Endpoints;
+use gossip_core::io::{Boot, Command, Input, Output, RequestId, Seed, Write};
+use gossip_core::node::Node;
+use gossip_core::sim;
+use gossip_core::state::MemoryState;
+use gossip_core::strategy::dissemination::RumorConfig;
+use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::time::{Mono, Now};
+use gossip_core::transport::{Address, DATAGRAM_BYTES, Inbound, Transmit};
+
+/// Nodes with their stores, and the frames between them.
+#[derive(Debug)]
+pub struct Mesh {
+    /// Sent and not yet delivered, with their senders.
+    frames: VecDeque<(usize, Transmit)>,
+    members: Vec<Member>,
+    now: Mono,
+}
+
+#[derive(Debug)]
+struct Member {
+    deadline: Option<Mono>,
+    node: Node,
+    state: MemoryState,
+}
+
+impl Mesh {
+    /// So many nodes of the cluster that entries belong to, each with this state. The first is
+    /// the seed of the others.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn new(
+        count: usize,
+        rumors: RumorConfig,
+        repair: RangeConfig,
+        state: &MemoryState,
+    ) -> Self {
+        let mut mesh = Self { frames: VecDeque::new(), members: Vec::new(), now: Mono::ZERO };
+        for number in 0..count {
+            let seeds = if number == 0 { Vec::new() } else { vec![Seed::Address(address_of(0))] };
+            let config = ConfigSpec { cluster: "test".to_owned(), seeds, ..ConfigSpec::default() };
+            let config = config.build(DATAGRAM_BYTES).expect("the configuration is good");
+            let slots = Strategies {
+                main: ChannelSlots::new(rumors, repair),
+                ..Strategies::new(Box::new(SimKeys::new(number as u64)))
+            };
+            let boot = Boot {
+                endpoints: Endpoints::datagram(address_of(number)),
+                restored: state.restored(),
+                seed: [number as u8; 32],
+                frame_bytes: DATAGRAM_BYTES,
+            };
+            let node = Node::new(mesh.clocks(), config, slots, boot);
+            mesh.members.push(Member { deadline: None, node, state: state.clone() });
+            mesh.drain(number);
+        }
+        mesh
+    }
+
+    /// Lets time pass. Frames arrive at once.
+    pub fn run_for(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.deliver();
+        while let Some((due, number)) = self.next_wake().filter(|(due, _)| *due <= end) {
+            self.now = self.now.max(due);
+            self.input(number, Input::Wake);
+            self.deliver();
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass for one member alone, and takes what it sends instead of delivering it.
+    pub fn run_alone(&mut self, number: usize, time: Duration) -> Vec<Transmit> {
+        let end = self.now + time;
+        let due = |mesh: &Self| mesh.members.get(number).and_then(|member| member.deadline);
+        while let Some(due) = due(self).filter(|due| *due <= end) {
+            self.now = self.now.max(due);
+            self.input(number, Input::Wake);
+        }
+        self.now = end;
+        self.frames.drain(..).map(|(_, transmit)| transmit).collect()
+    }
+
+    /// Has a member write.
+    pub fn write(&mut self, number: usize, key: Vec<u8>, value: Vec<u8>) {
+        let write = Write { key: key.into(), value: Some(value.into()), ttl: None };
+        let channel = crate::shard().channel;
+        let command = Command::Write { channel, writes: vec![write] };
+        self.input(number, Input::Command(RequestId(0), command));
+    }
+
+    /// How many facts each member holds.
+    #[must_use]
+    pub fn held(&mut self) -> Vec<u64> {
+        self.members.iter_mut().map(|member| crate::held(&mut member.state)).collect()
+    }
+
+    /// How many live members each member knows.
+    #[must_use]
+    pub fn known(&self) -> Vec<usize> {
+        self.members.iter().map(|member| member.node.status().peers.alive).collect()
+    }
+
+    fn input(&mut self, number: usize, input: Input) {
+        let now = self.clocks();
+        if let Some(member) = self.members.get_mut(number) {
+            member.node.handle(now, input);
+            self.drain(number);
+        }
+    }
+
+    /// Does what a node wants; its store and its verifier answer at once.
+    fn drain(&mut self, number: usize) {
+        let now = self.clocks();
+        let Some(member) = self.members.get_mut(number) else { return };
+        loop {
+            match member.node.poll_output() {
+                Output::Answer(..) | Output::Event(_) | Output::Resolve(_) => {}
+                Output::Store(ticket, op) => {
+                    let reply = member.state.apply(op);
+                    member.node.handle(now, Input::Stored(ticket, reply));
+                }
+                Output::Transmit(transmit) => self.frames.push_back((number, transmit)),
+                Output::Verify(ticket, job) => {
+                    let verdicts = job.run(&Verifier::simulated());
+                    member.node.handle(now, Input::Verified(ticket, verdicts));
+                }
+                Output::Wait(deadline) => {
+                    member.deadline = deadline;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some((from, Transmit { to, class: _, bytes })) = self.frames.pop_front() {
+            let from = Address::Socket(address_of(from));
+            if let Address::Socket(to) = to {
+                self.input(number_of(to), Input::Network(Inbound::Frame { from, bytes }));
+            }
+        }
+    }
+
+    fn next_wake(&self) -> Option<(Mono, usize)> {
+        let due = |(number, member): (usize, &Member)| Some((member.deadline?, number));
+        self.members.iter().enumerate().filter_map(due).min()
+    }
+
+    fn clocks(&self) -> Now {
+        Now { mono: self.now, wall: sim::START + self.now.since(Mono::ZERO) }
+    }
+}
+
+/// A member's address: its number is the port.
+fn address_of(number: usize) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1 + number as u16)
+}
+
+fn number_of(address: SocketAddr) -> usize {
+    usize::from(address.port()) - 1
+}

@@ -1,0 +1,57 @@
+//! The admin port: HTTP with JSON bodies, on loopback unless a token protects it.
+
+mod channel;
+pub(crate) mod client;
+mod cluster;
+pub(crate) mod documents;
+mod error;
+mod guard;
+mod kv;
+mod port;
+mod server;
+mod stream;
+mod token;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use gossip_core::runtime::Gossip;
+use tokio::sync::Notify;
+
+use self::guard::Guard;
+pub(crate) use self::port::{Port, Serving};
+
+/// Most bytes of a request's body: 500 records of an import at twice the size that fits a
+/// datagram, as base64, take some 1.6 MiB.
+const BODY_BYTES: usize = 4 << 20;
+
+/// What the handlers share.
+#[derive(Debug)]
+struct Admin {
+    gossip: Gossip,
+    /// Told when somebody asks the node to leave.
+    leave: Notify,
+    name: String,
+}
+
+/// All routes behind the guard.
+fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
+    Router::new()
+        .route("/v1/join", post(cluster::join))
+        .route("/v1/leave", post(cluster::leave))
+        .route("/v1/members", get(cluster::members))
+        .route("/v1/members/watch", get(cluster::watch))
+        .route("/v1/status", get(cluster::status))
+        .route("/v1/kv/get", get(kv::get))
+        .route("/v1/kv/hash", get(kv::hash))
+        .route("/v1/kv/list", get(stream::list))
+        .route("/v1/kv/watch", get(stream::watch))
+        .route("/v1/kv/write", post(kv::write))
+        .fallback(error::no_such_route)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(from_fn_with_state(guard, guard::check))
+        .with_state(admin)
+}

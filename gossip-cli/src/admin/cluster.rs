@@ -1,0 +1,162 @@
+//! Members, counters, joining and leaving.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use futures_util::stream;
+use gossip_core::io::{AtEpoch, Event};
+use gossip_core::membership::Member;
+use gossip_core::runtime::{Events, Gossip, Happening};
+use gossip_core::status::Status;
+use gossip_core::time::Wall;
+
+use super::Admin;
+use super::documents::{
+    EndpointsDocument, JoinDocument, MemberDocument, MembersDocument, PeersDocument,
+    StatusDocument, StoreDocument, VerifyDocument, WireDocument,
+};
+use super::error::Refusal;
+use super::stream::lines;
+
+/// Everybody known.
+pub(super) async fn members(
+    State(admin): State<Arc<Admin>>,
+) -> Result<Json<MembersDocument>, Refusal> {
+    Ok(Json(list(&admin.gossip).await?))
+}
+
+/// Everybody known: now, and whenever somebody's status changes.
+pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
+    let start = Watch { events: admin.gossip.events(), gossip: admin.gossip.clone(), first: true };
+    lines(stream::unfold(start, async |mut watch| {
+        if !watch.first {
+            watch.changed().await?;
+        }
+        watch.first = false;
+        let members = list(&watch.gossip).await.ok()?;
+        Some((vec![members], watch))
+    }))
+}
+
+/// Counters and queues.
+pub(super) async fn status(
+    State(admin): State<Arc<Admin>>,
+) -> Result<Json<StatusDocument>, Refusal> {
+    let status = admin.gossip.status().await?;
+    let (_, totals) = admin.gossip.total(admin.gossip.main_channel(), AtEpoch::This).await?;
+    Ok(Json(document(&admin, status, totals.entries)))
+}
+
+/// Talks to more seeds from now on.
+pub(super) async fn join(
+    State(admin): State<Arc<Admin>>,
+    Json(JoinDocument { seeds }): Json<JoinDocument>,
+) -> Result<Json<JoinDocument>, Refusal> {
+    let parsed = seeds.iter().map(|seed| crate::config::parse_seed(seed)).collect::<Result<_, _>>();
+    admin.gossip.join(parsed.map_err(Refusal::bad_request)?).await?;
+    Ok(Json(JoinDocument { seeds }))
+}
+
+/// Says goodbye, then has the process end.
+pub(super) async fn leave(State(admin): State<Arc<Admin>>) -> Result<Json<()>, Refusal> {
+    admin.gossip.leave().await?;
+    admin.leave.notify_one();
+    Ok(Json(()))
+}
+
+struct Watch {
+    events: Events,
+    first: bool,
+    gossip: Gossip,
+}
+
+impl Watch {
+    /// Waits until a member's status may have changed.
+    async fn changed(&mut self) -> Option<()> {
+        loop {
+            match self.events.next().await? {
+                Happening::Event(event) if !matches!(*event, Event::Member { .. }) => {}
+                _ => return Some(()),
+            }
+        }
+    }
+}
+
+async fn list(gossip: &Gossip) -> Result<MembersDocument, Refusal> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = Wall::from_millis(millis(now));
+    let members = gossip.members().await?;
+    Ok(MembersDocument { members: members.iter().map(|member| one(member, now)).collect() })
+}
+
+fn one(member: &Member, now: Wall) -> MemberDocument {
+    let Member { id, alive, status, since, rtt_us, said_at: _ } = member;
+    let texts =
+        |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect();
+    #[expect(clippy::cast_precision_loss, reason = "microseconds of a round trip are few")]
+    let rtt_ms = rtt_us.map(|micros| micros as f64 / 1_000.0);
+    MemberDocument {
+        id: id.to_string(),
+        name: alive.name.clone(),
+        org: None,
+        endpoints: EndpointsDocument {
+            datagram: texts(&alive.endpoints.datagram),
+            stream: texts(&alive.endpoints.stream),
+        },
+        status: status.name().to_owned(),
+        incarnation: alive.incarnation,
+        since_ms: millis(now.since(*since)),
+        rtt_ms,
+        tags: alive.tags.clone(),
+        version: alive.program.clone(),
+    }
+}
+
+fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
+    let named = |(name, count): (&'static str, usize)| (name.to_owned(), count);
+    StatusDocument {
+        id: admin.gossip.id().to_string(),
+        name: admin.name.clone(),
+        uptime_ms: millis(status.uptime),
+        channels: admin.channels(),
+        peers: PeersDocument {
+            alive: status.peers.alive,
+            suspect: status.peers.suspect,
+            dead: status.peers.dead,
+            left: status.peers.left,
+        },
+        queues: status.queues.into_iter().map(named).collect(),
+        entries,
+        partners: status.partners,
+        equal_partners: status.equal_partners,
+        rounds: status.rounds,
+        wire: WireDocument {
+            sent_bytes: status.wire.sent_bytes,
+            received_bytes: status.wire.received_bytes,
+            sent_frames: status.wire.sent_frames,
+            received_frames: status.wire.received_frames,
+        },
+        verify: VerifyDocument {
+            checked: status.verify.checked,
+            skipped_known: status.verify.skipped_known,
+            failed: status.verify.failed,
+        },
+        rejected: status.rejected.iter().map(|(why, n)| (why.name().to_owned(), *n)).collect(),
+        store: StoreDocument {
+            kind: admin.gossip.store_kind().to_owned(),
+            healthy: !status.store_failed,
+        },
+        duplicates: status.duplicates,
+        facts_sent: status.facts_sent,
+        parked: status.parked,
+        collected: status.collected,
+        unknown_records: status.unknown_records,
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

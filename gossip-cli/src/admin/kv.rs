@@ -1,0 +1,104 @@
+//! Reading and writing the state of a channel.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use bytes::Bytes;
+use gossip_core::io::{AtEpoch, Write, WriteError, Written};
+use serde::Deserialize;
+
+use super::Admin;
+use super::documents::{
+    EntryDocument, HashDocument, WriteBatch, WriteDocument, WriteResult, WriteResults, version,
+};
+use super::error::{Refusal, write_error};
+
+#[derive(Debug, Deserialize)]
+pub(super) struct KeyQuery {
+    channel: String,
+    key: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HashQuery {
+    channel: String,
+    epoch: String,
+}
+
+/// The current value of a key: of several siblings the newest.
+pub(super) async fn get(
+    State(admin): State<Arc<Admin>>,
+    Query(KeyQuery { channel, key }): Query<KeyQuery>,
+) -> Result<Json<EntryDocument>, Refusal> {
+    admin.channel(&channel)?;
+    let entry = admin.gossip.get(key.clone()).await?;
+    entry.as_ref().map(|entry| Json(entry.into())).ok_or_else(|| {
+        let text = format!("`{key}` has no value at this node");
+        Refusal::new(StatusCode::NOT_FOUND, "absent", text)
+    })
+}
+
+/// Count and hash of the compared set.
+pub(super) async fn hash(
+    State(admin): State<Arc<Admin>>,
+    Query(HashQuery { channel, epoch }): Query<HashQuery>,
+) -> Result<Json<HashDocument>, Refusal> {
+    let at = match epoch.as_str() {
+        "last" => AtEpoch::Last,
+        "this" => AtEpoch::This,
+        _ => return Err(Refusal::bad_request("the epoch is `last` or `this`")),
+    };
+    let (epoch, totals) = admin.gossip.total(admin.channel(&channel)?, at).await?;
+    Ok(Json(HashDocument {
+        channel,
+        epoch: epoch.number(),
+        entries: totals.entries,
+        tombstones: totals.tombstones,
+        state_hash: blake3::Hash::from_bytes(totals.sum.hash()).to_hex().to_string(),
+    }))
+}
+
+/// Puts and deletes; each succeeds or fails on its own.
+pub(super) async fn write(
+    State(admin): State<Arc<Admin>>,
+    Json(WriteBatch { channel, writes }): Json<WriteBatch>,
+) -> Result<Json<WriteResults>, Refusal> {
+    let channel = admin.channel(&channel)?;
+    let writes = writes.into_iter().map(WriteDocument::into_write).collect::<Result<_, _>>()?;
+    let results = admin.gossip.write(channel, writes).await?;
+    Ok(Json(WriteResults { results: results.into_iter().map(result).collect() }))
+}
+
+impl WriteDocument {
+    fn into_write(self) -> Result<Write, Refusal> {
+        let Self { key, value, value_base64, ttl_ms } = self;
+        let value = match (value, value_base64) {
+            (Some(_), Some(_)) => {
+                return Err(Refusal::bad_request("give `value` or `value_base64`, not both"));
+            }
+            (Some(text), None) => Some(Bytes::from(text)),
+            (None, Some(text)) => {
+                let bytes = BASE64_STANDARD.decode(text);
+                Some(
+                    bytes.map_err(|_| Refusal::bad_request("`value_base64` is not base64"))?.into(),
+                )
+            }
+            (None, None) => None,
+        };
+        Ok(Write { key: key.into(), value, ttl: ttl_ms.map(Duration::from_millis) })
+    }
+}
+
+fn result(result: Result<Written, WriteError>) -> WriteResult {
+    match result {
+        Ok(Written { id, version: hlc }) => {
+            WriteResult::Written { id: id.to_string(), version: version(hlc) }
+        }
+        Err(error) => WriteResult::Error(write_error(error)),
+    }
+}

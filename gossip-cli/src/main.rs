@@ -1,0 +1,50 @@
+//! `gossip-cli`: runs gossip nodes and talks to them.
+//!
+//! The command line ([`args`]) is typed, a verb ([`verbs`]) carries it out: in this process for
+//! `node` and `demo`, over a node's admin port ([`admin`]) for everything else.
+
+mod admin;
+mod args;
+mod config;
+mod failure;
+mod identity;
+mod launch;
+mod output;
+mod records;
+mod registry;
+mod signals;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use self::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if failure::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            failure::exit_code(&error)
+        }
+    }
+}
+
+fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
+    match command {
+        Command::Completion(arguments) => verbs::completion::run(&arguments),
+        Command::Config(command) => verbs::config::run(&global, command),
+        Command::Demo(arguments) => verbs::demo::run(&global, &arguments),
+        Command::Join(arguments) => verbs::join::run(&global, arguments.addresses),
+        Command::Kv(command) => verbs::kv::run(&global, command),
+        Command::Leave => verbs::leave::run(&global),
+        Command::Members(arguments) => verbs::members::run(&global, &arguments),
+        Command::Node(arguments) => verbs::node::run(&global, &arguments),
+        Command::Status => verbs::status::run(&global),
+        Command::Version => verbs::version::run(&global),
+        Command::Wait(arguments) => verbs::wait::run(&global, &arguments),
+    }
+}

@@ -1,0 +1,162 @@
+//! Records of a file: NDJSON `{"key","value"}` or CSV `key,value`, read as a stream.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::failure::Failure;
+
+/// Longest line that is read; a longer one ends the import, for what follows it is unknown.
+const LINE_BYTES: u64 = 16 << 20;
+
+/// A record, and where it stood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) line: u64,
+    pub(crate) key: String,
+    pub(crate) value: String,
+}
+
+/// A record that cannot be read: which line, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rejected {
+    pub(crate) line: u64,
+    pub(crate) reason: String,
+}
+
+/// Records, as they come in.
+pub(crate) type Records = Box<dyn Iterator<Item = Result<Record, Rejected>> + Send>;
+
+/// Opens a file, or standard input for `-`. Also returns how many bytes it has, if that is known.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(std::io::stdin()), None));
+    }
+    let failed = |error| Failure::failed(format!("cannot read {}: {error}", path.display()));
+    let file = File::open(path).map_err(failed)?;
+    let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|data| data.len());
+    Ok((Box::new(file), bytes))
+}
+
+/// The records of a source. Its name tells the format by its ending; otherwise the first
+/// character does: `{` begins NDJSON.
+///
+/// # Errors
+/// When the source cannot be read.
+pub(crate) fn read(name: &Path, source: impl Read + Send + 'static) -> anyhow::Result<Records> {
+    let mut source = BufReader::with_capacity(1 << 16, source);
+    let json = match name.extension().and_then(|ending| ending.to_str()) {
+        Some("csv") => false,
+        Some("ndjson" | "jsonl" | "json") => true,
+        _ => {
+            let start = source.fill_buf()?;
+            start.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+        }
+    };
+    Ok(if json { Box::new(ndjson(source)) } else { Box::new(csv(source)) })
+}
+
+#[derive(Deserialize)]
+struct Line {
+    key: String,
+    value: String,
+}
+
+fn ndjson(mut source: impl BufRead) -> impl Iterator<Item = Result<Record, Rejected>> {
+    let mut number = 0;
+    let mut broken = false;
+    std::iter::from_fn(move || {
+        loop {
+            if broken {
+                return None;
+            }
+            number += 1;
+            let line = number;
+            let mut reject = |reason: String, ends| {
+                broken = ends;
+                Some(Err(Rejected { line, reason }))
+            };
+            let mut text = Vec::new();
+            match (&mut source).take(LINE_BYTES).read_until(b'\n', &mut text) {
+                Ok(0) => return None,
+                Ok(_) if text.len() as u64 == LINE_BYTES => {
+                    return reject("the line is too long; the rest is not read".into(), true);
+                }
+                Ok(_) => {}
+                Err(error) => return reject(format!("cannot be read: {error}"), true),
+            }
+            if text.iter().all(u8::is_ascii_whitespace) {
+                continue;
+            }
+            return match serde_json::from_slice::<Line>(&text) {
+                Ok(Line { key, value }) => Some(Ok(Record { line, key, value })),
+                Err(error) => reject(format!("is not {{\"key\",\"value\"}}: {error}"), false),
+            };
+        }
+    })
+}
+
+fn csv(source: impl Read) -> impl Iterator<Item = Result<Record, Rejected>> {
+    let reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(source);
+    let records = reader.into_records().enumerate();
+    records.filter_map(|(at, record)| {
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                return Some(Err(Rejected { line, reason: error.to_string() }));
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        let fields: Vec<_> = record.iter().collect();
+        match fields.as_slice() {
+            // A head line names the columns.
+            ["key", "value"] if at == 0 => None,
+            [key, value] => {
+                Some(Ok(Record { line, key: (*key).to_owned(), value: (*value).to_owned() }))
+            }
+            _ => {
+                let reason = format!("has {} fields instead of key,value", fields.len());
+                Some(Err(Rejected { line, reason }))
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(name: &str, text: &'static str) -> Vec<Result<(u64, String, String), u64>> {
+        let records = read(Path::new(name), text.as_bytes()).unwrap();
+        let plain = records.map(|record| match record {
+            Ok(Record { line, key, value }) => Ok((line, key, value)),
+            Err(Rejected { line, .. }) => Err(line),
+        });
+        plain.collect()
+    }
+
+    fn record(line: u64, key: &str, value: &str) -> Result<(u64, String, String), u64> {
+        Ok((line, key.into(), value.into()))
+    }
+
+    #[test]
+    fn both_formats_are_read_and_mistakes_have_lines() {
+        let text =
+            "{\"key\":\"a\",\"value\":\"1\"}\n\n{\"key\":3}\n{\"key\":\"b\",\"value\":\"2\"}";
+        let expected = [record(1, "a", "1"), Err(3), record(4, "b", "2")];
+        assert_eq!(all("x.ndjson", text), expected);
+        assert_eq!(all("-", text), expected);
+        let text = "key,value\na,1\nalone\n\"b,c\",\"two\nlines\"\nd,4\n";
+        let expected =
+            [record(2, "a", "1"), Err(3), record(4, "b,c", "two\nlines"), record(6, "d", "4")];
+        assert_eq!(all("x.csv", text), expected);
+        assert_eq!(all("-", text), expected);
+        assert_eq!(all("-", ""), []);
+    }
+}

@@ -1,0 +1,177 @@
+//! The one place that maps names to strategies, stores and transports.
+
+use std::sync::Arc;
+
+use gossip_core::config::{ChannelSlots, Strategies};
+use gossip_core::fact::Keys;
+use gossip_core::store::{MemoryStore, Store};
+use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
+use gossip_core::strategy::overlay::FullMesh;
+use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
+use gossip_core::strategy::removal::{Blind, Feedback, Limit};
+use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
+use gossip_core::strategy::sampler::{Shuffled, Uniform};
+use gossip_core::strategy::{Detector, Overlay, Reconcile, Removal, Retain, Sampler};
+
+/// A name and what it makes out of its parameters.
+#[derive(Debug)]
+pub(crate) struct Named<P, T> {
+    pub(crate) name: &'static str,
+    make: fn(P) -> T,
+}
+
+/// Who is alive.
+pub(crate) const DETECTORS: &[Named<HeartbeatConfig, Box<dyn Detector>>] =
+    &[Named { name: "heartbeat", make: |config| Box::new(Heartbeat::new(config)) }];
+
+/// With whom links are kept.
+pub(crate) const OVERLAYS: &[Named<(), Box<dyn Overlay>>] =
+    &[Named { name: "full-mesh", make: |()| Box::new(FullMesh::default()) }];
+
+/// How replicas become equal.
+pub(crate) const RECONCILERS: &[Named<RangeConfig, Box<dyn Reconcile>>] = &[
+    // The classic comparison: everything is listed, nothing is asked first.
+    Named {
+        name: "full-digest",
+        make: |config| {
+            let all = RangeConfig { fingerprint_first: false, leaf: usize::MAX, ..config };
+            Box::new(RangeReconcile::new(all))
+        },
+    },
+    Named { name: "range", make: |config| Box::new(RangeReconcile::new(config)) },
+];
+
+/// When a rumor is no longer worth telling; the parameter is k.
+pub(crate) const REMOVALS: &[Named<u32, Box<dyn Removal>>] = &[
+    Named { name: "blind-coin", make: |k| Box::new(Blind::new(Limit::Coin(k))) },
+    Named { name: "blind-counter", make: |k| Box::new(Blind::new(Limit::Counter(k))) },
+    Named { name: "feedback-coin", make: |k| Box::new(Feedback::new(Limit::Coin(k))) },
+    Named { name: "feedback-counter", make: |k| Box::new(Feedback::new(Limit::Counter(k))) },
+];
+
+/// Which facts of a key are kept.
+pub(crate) const RETAINS: &[Named<(), Arc<dyn Retain>>] = &[
+    Named { name: "keep-siblings", make: |()| Arc::new(KeepSiblings::default()) },
+    Named { name: "last-write", make: |()| Arc::new(LastWrite::default()) },
+];
+
+/// Whom to talk to this time.
+pub(crate) const SAMPLERS: &[Named<(), Box<dyn Sampler>>] = &[
+    Named { name: "shuffled", make: |()| Box::new(Shuffled::default()) },
+    Named { name: "uniform", make: |()| Box::new(Uniform::default()) },
+];
+
+/// Where state is kept.
+pub(crate) const STORES: &[Named<(), Arc<dyn Store>>] =
+    &[Named { name: "memory", make: |()| Arc::new(MemoryStore::new()) }];
+
+/// How nodes talk. Binding takes more than a name: see [`launch`](crate::launch).
+pub(crate) const TRANSPORTS: &[&str] = &["udp"];
+
+/// The directions that rumors and repair share.
+pub(crate) const MODES: [&str; 3] = ["push", "pull", "push-pull"];
+
+/// The names in a table, in order.
+pub(crate) fn names<P, T>(table: &'static [Named<P, T>]) -> Vec<&'static str> {
+    table.iter().map(|named| named.name).collect()
+}
+
+/// What the name stands for, made from these parameters.
+///
+/// # Panics
+/// When the name is not in the table: names are checked where they are read.
+pub(crate) fn make<P, T>(table: &'static [Named<P, T>], name: &str, parameters: P) -> T {
+    let named = table.iter().find(|named| named.name == name);
+    #[expect(clippy::expect_used, reason = "names are checked where they are read")]
+    let named = named.expect("a registered name");
+    (named.make)(parameters)
+}
+
+/// The names of transports, for the command line.
+pub(crate) fn transports() -> clap::builder::PossibleValuesParser {
+    TRANSPORTS.into()
+}
+
+/// The names of stores, for the command line.
+pub(crate) fn stores() -> clap::builder::PossibleValuesParser {
+    names(STORES).into()
+}
+
+/// What a node's slots are made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Choices {
+    pub(crate) detector: String,
+    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) overlay: String,
+    pub(crate) reconcile: String,
+    pub(crate) removal: String,
+    pub(crate) removal_k: u32,
+    pub(crate) repair: RangeConfig,
+    pub(crate) retain: String,
+    pub(crate) rumors: RumorConfig,
+    pub(crate) sampler: String,
+}
+
+impl Default for Choices {
+    fn default() -> Self {
+        Self {
+            detector: "heartbeat".into(),
+            heartbeat: HeartbeatConfig::default(),
+            overlay: "full-mesh".into(),
+            reconcile: "range".into(),
+            removal: "feedback-counter".into(),
+            removal_k: 2,
+            repair: RangeConfig::default(),
+            retain: "last-write".into(),
+            rumors: RumorConfig::default(),
+            sampler: "shuffled".into(),
+        }
+    }
+}
+
+impl Choices {
+    /// The slots, with these keys.
+    pub(crate) fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
+        let removal = make(REMOVALS, &self.removal, self.removal_k);
+        Strategies {
+            detector: make(DETECTORS, &self.detector, self.heartbeat),
+            keys,
+            overlay: make(OVERLAYS, &self.overlay, ()),
+            sampler: make(SAMPLERS, &self.sampler, ()),
+            main: ChannelSlots {
+                dissemination: Box::new(RumorMongering::new(self.rumors, removal)),
+                reconcile: make(RECONCILERS, &self.reconcile, self.repair),
+                retain: make(RETAINS, &self.retain, ()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gossip_core::strategy::Direction;
+
+    use super::*;
+
+    #[test]
+    fn strategies_bear_their_names() {
+        for name in names(REMOVALS) {
+            assert_eq!(make(REMOVALS, name, 2).name(), name);
+        }
+        for name in names(RETAINS) {
+            assert_eq!(make(RETAINS, name, ()).name(), name);
+        }
+        for name in names(SAMPLERS) {
+            assert_eq!(make(SAMPLERS, name, ()).name(), name);
+        }
+        for name in names(STORES) {
+            assert_eq!(make(STORES, name, ()).kind(), name);
+        }
+        let heartbeat = HeartbeatConfig::default();
+        assert_eq!(make(DETECTORS, "heartbeat", heartbeat).name(), "heartbeat");
+        assert_eq!(make(OVERLAYS, "full-mesh", ()).name(), "full-mesh");
+        assert_eq!(make(RECONCILERS, "range", RangeConfig::default()).name(), "range");
+        assert!(MODES.iter().all(|mode| Direction::from_name(mode).is_some()));
+    }
+}

@@ -1,0 +1,15 @@
+//! What the commands do, one file per verb.
+
+pub(crate) mod completion;
+pub(crate) mod config;
+pub(crate) mod demo;
+
+mod import;
+pub(crate) mod join;
+pub(crate) mod kv;
+pub(crate) mod leave;
+pub(crate) mod members;
+pub(crate) mod node;
+pub(crate) mod status;
+pub(crate) mod version;
+pub(crate) mod wait;

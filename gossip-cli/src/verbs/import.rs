@@ -1,0 +1,214 @@
+//! `kv import`: all records of a file, in batches, several on their way at a time.
+
+use std::io::{IsTerminal as _, Read};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::admin::client::{Busy, Client, TIMEOUT};
+use crate::admin::documents::{WriteBatch, WriteDocument, WriteResult, WriteResults};
+use crate::args::Global;
+use crate::failure::{Exit, Failure};
+use crate::output::{self, count};
+use crate::records::{self, Record, Rejected};
+
+/// Writes per request: one round trip and one signature batch (measured: 250 to 1,000 are alike).
+const BATCH: usize = 500;
+
+/// Requests on their way at a time: reading, signing and storing overlap (a guess).
+const WORKERS: usize = 4;
+
+/// How long to pause when the node is busy: first, and at most.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(500));
+
+/// Rejections that are told one by one; the rest is only counted.
+const TOLD: usize = 20;
+
+#[derive(Debug, Default, Serialize)]
+struct Imported {
+    imported: u64,
+    rejected: u64,
+    ms: u64,
+}
+
+/// Carries the command out.
+///
+/// # Errors
+/// Partial when records were rejected; others when the node does not answer.
+pub(crate) fn run(global: &Global, file: &Path) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let import = Import {
+        bar: ProgressBar::hidden(),
+        channel: global.channel.clone(),
+        client: Client::new(global)?,
+        patience: global.timeout.unwrap_or(TIMEOUT),
+        tally: Mutex::default(),
+    };
+    let outcome = import.all(file);
+    let mut tally = import.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+    tally.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    if global.json {
+        output::json(&tally)?;
+    } else {
+        let (imported, rejected) = (count(tally.imported), count(tally.rejected));
+        let time = output::time(Duration::from_millis(tally.ms));
+        output::line(&format!("{imported} imported, {rejected} rejected in {time}"))?;
+    }
+    outcome?;
+    match tally.rejected {
+        0 => Ok(()),
+        _ if tally.imported == 0 => Err(Failure::failed("every record was rejected")),
+        rejected => Err(Failure::new(Exit::Partial, format!("{rejected} records were rejected"))),
+    }
+}
+
+struct Import {
+    bar: ProgressBar,
+    channel: String,
+    client: Client,
+    patience: Duration,
+    tally: Mutex<Imported>,
+}
+
+impl Import {
+    fn all(&self, file: &Path) -> anyhow::Result<()> {
+        let (source, bytes) = records::open(file)?;
+        if std::io::stderr().is_terminal() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+            self.bar.set_length(bytes.unwrap_or(0));
+            self.bar.set_style(style(bytes.is_some()));
+        }
+        let source = Counted { bar: self.bar.clone(), source };
+        let records = records::read(file, source)?;
+        let (batches, queue) = sync_channel(WORKERS);
+        let queue = Mutex::new(queue);
+        let outcome = thread::scope(|scope| {
+            let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(|| self.work(&queue))).collect();
+            self.feed(records, batches);
+            let outcomes = workers.into_iter().map(|worker| {
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            });
+            // All of them have ended before the first failure counts.
+            outcomes.collect::<Vec<_>>().into_iter().collect()
+        });
+        self.bar.finish_and_clear();
+        outcome
+    }
+
+    /// Fills the queue with batches; stops when nobody takes them any more.
+    fn feed(&self, records: records::Records, batches: SyncSender<Vec<Record>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        for record in records {
+            match record {
+                Ok(record) => batch.push(record),
+                Err(rejected) => self.reject(&rejected),
+            }
+            if batch.len() == BATCH && batches.send(std::mem::take(&mut batch)).is_err() {
+                return;
+            }
+        }
+        // The workers that would take it may have failed; they say so.
+        let _ = batches.send(batch);
+    }
+
+    fn work(&self, queue: &Mutex<Receiver<Vec<Record>>>) -> anyhow::Result<()> {
+        loop {
+            let next = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+            let Ok(batch) = next else { return Ok(()) };
+            if let Err(error) = self.write(batch) {
+                // Others may go on; who feeds must not wait for us.
+                while queue.lock().unwrap_or_else(PoisonError::into_inner).recv().is_ok() {}
+                return Err(error);
+            }
+        }
+    }
+
+    /// Writes a batch; what the node is too busy for is tried again.
+    fn write(&self, mut batch: Vec<Record>) -> anyhow::Result<()> {
+        let begun = Instant::now();
+        let (mut pause, longest) = PAUSES;
+        while !batch.is_empty() {
+            batch = self.attempt(batch)?;
+            if batch.is_empty() {
+                break;
+            }
+            if begun.elapsed() > self.patience {
+                let text =
+                    "the node stayed busy; import the rest later, or wait longer with --timeout";
+                return Err(Failure::new(Exit::TimedOut, text));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(longest);
+        }
+        Ok(())
+    }
+
+    /// Writes a batch once, and returns what the node was too busy for.
+    fn attempt(&self, batch: Vec<Record>) -> anyhow::Result<Vec<Record>> {
+        let writes = batch.iter().map(|record| WriteDocument {
+            key: record.key.clone(),
+            value: Some(record.value.clone()),
+            ..WriteDocument::default()
+        });
+        let document = WriteBatch { channel: self.channel.clone(), writes: writes.collect() };
+        let answer = match self.client.post::<WriteResults>("/v1/kv/write", &document) {
+            Ok(answer) => answer,
+            Err(error) if error.is::<Busy>() => return Ok(batch),
+            Err(error) => return Err(error),
+        };
+        let mut again = Vec::new();
+        let mut imported = 0;
+        for (record, result) in batch.into_iter().zip(answer.results) {
+            match result {
+                WriteResult::Written { .. } => imported += 1,
+                WriteResult::Error(error) if error.code == "busy" => again.push(record),
+                WriteResult::Error(error) => {
+                    self.reject(&Rejected { line: record.line, reason: error.text });
+                }
+            }
+        }
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner).imported += imported;
+        Ok(again)
+    }
+
+    fn reject(&self, Rejected { line, reason }: &Rejected) {
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.rejected += 1;
+        let told = tally.rejected;
+        drop(tally);
+        let text = match told.cmp(&(TOLD as u64)) {
+            std::cmp::Ordering::Less => format!("line {line}: {reason}"),
+            std::cmp::Ordering::Equal => format!("line {line}: {reason}; more are only counted"),
+            std::cmp::Ordering::Greater => return,
+        };
+        self.bar.suspend(|| output::warn(&text));
+    }
+}
+
+/// A source that moves a bar.
+struct Counted<R> {
+    bar: ProgressBar,
+    source: R,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.bar.inc(read as u64);
+        Ok(read)
+    }
+}
+
+fn style(bounded: bool) -> ProgressStyle {
+    let template = if bounded {
+        "{bar:40.green} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
+    } else {
+        "{spinner} {bytes} {bytes_per_sec}"
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}

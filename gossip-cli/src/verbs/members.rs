@@ -1,0 +1,88 @@
+//! `members`: who a node knows, and how they stand.
+
+use std::time::Duration;
+
+use anstyle::Style;
+use regex_lite::Regex;
+
+use crate::admin::client::Client;
+use crate::admin::documents::{MemberDocument, MembersDocument};
+use crate::args::{Global, MembersArgs};
+use crate::failure::Failure;
+use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, paint};
+
+/// Carries the command out.
+///
+/// # Errors
+/// When the expression is none, or the node does not answer.
+pub(crate) fn run(global: &Global, arguments: &MembersArgs) -> anyhow::Result<()> {
+    let status = arguments.status.as_deref().map(expression).transpose()?;
+    let show = |mut document: MembersDocument| {
+        document
+            .members
+            .retain(|member| status.as_ref().is_none_or(|status| status.is_match(&member.status)));
+        if global.json { output::json(&document) } else { output::line(&human(&document)) }
+    };
+    if !arguments.watch {
+        return show(Client::new(global)?.get("/v1/members", &[])?);
+    }
+    let client = Client::with_timeout(global, global.timeout)?;
+    for document in client.lines("/v1/members/watch", &[])? {
+        show(document?)?;
+    }
+    Err(Failure::failed("the node has stopped"))
+}
+
+/// The whole status must match.
+fn expression(text: &str) -> anyhow::Result<Regex> {
+    let wrong = |error| Failure::usage(format!("--status is no regular expression: {error}"));
+    Regex::new(&format!("^(?:{text})$")).map_err(wrong)
+}
+
+fn human(document: &MembersDocument) -> String {
+    let heads = ["STATUS", "FOR", "NAME", "ADDRESS", "RTT", "ID"];
+    let rows: Vec<_> = document.members.iter().map(row).collect();
+    let table = output::table(&heads, &rows);
+    let mut lines: Vec<_> = table.lines().map(str::to_owned).collect();
+    for (line, member) in lines.iter_mut().skip(1).zip(&document.members) {
+        let (status, rest) = line.split_at(member.status.len());
+        *line = format!("{}{rest}", paint(style(&member.status), status));
+    }
+    let count = format!("{} members", document.members.len());
+    lines.push(paint(FAINT, &count));
+    lines.join("\n")
+}
+
+fn row(member: &MemberDocument) -> Vec<String> {
+    let addresses = member.endpoints.datagram.iter().chain(&member.endpoints.stream);
+    vec![
+        member.status.clone(),
+        output::time(Duration::from_millis(member.since_ms)),
+        if member.name.is_empty() { "-".into() } else { member.name.clone() },
+        addresses.cloned().next().unwrap_or_else(|| "-".into()),
+        member.rtt_ms.map_or_else(|| "-".into(), |rtt| format!("{rtt:.1} ms")),
+        output::short(&member.id).to_owned(),
+    ]
+}
+
+fn style(status: &str) -> Style {
+    match status {
+        "alive" => GOOD,
+        "suspect" => DOUBTFUL,
+        "dead" => BAD,
+        _ => FAINT,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_whole_status_must_match() {
+        let either = expression("alive|left").unwrap();
+        assert!(either.is_match("alive") && either.is_match("left"));
+        assert!(!expression("li").unwrap().is_match("alive"));
+        assert!(expression("(").is_err());
+    }
+}

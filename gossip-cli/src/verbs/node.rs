@@ -1,0 +1,185 @@
+//! `node`: runs a node until it is told to stop.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use gossip_core::fact::SigningKeys;
+use gossip_core::io::Event;
+use gossip_core::membership::MemberStatus;
+use gossip_core::runtime::{Events, Gossip, Happening};
+use serde::Serialize;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::admin::{Port, Serving};
+use crate::args::{Global, NodeArgs};
+use crate::config::{self, Loaded, Settings};
+use crate::failure::Failure;
+use crate::launch::launch;
+use crate::signals::Signals;
+use crate::{identity, output};
+
+/// Carries the command out.
+///
+/// # Errors
+/// When the configuration is wrong, something cannot be bound, or the node fails while it runs.
+pub(crate) fn run(global: &Global, arguments: &NodeArgs) -> anyhow::Result<()> {
+    let loaded = configure(global, arguments)?;
+    let settings = loaded.settings()?;
+    log(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.context("the system gave no threads")?;
+    let outcome = runtime.block_on(serve(settings));
+    // What still runs then, such as a lookup of a name, is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// File, then environment, then the flags that were given.
+fn configure(global: &Global, arguments: &NodeArgs) -> anyhow::Result<Loaded> {
+    let NodeArgs { config, name, listen, transport, seed, data, store, identity, log } = arguments;
+    let mut loaded = config::read(config.as_deref())?;
+    let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    let flags = [
+        ("--name", "node.name", name.clone()),
+        ("--listen", "transport.listen", listen.clone()),
+        ("--transport", "transport.kind", transport.clone()),
+        ("--data", "node.data", path(data)),
+        ("--store", "store.kind", store.clone()),
+        ("--identity", "node.identity", path(identity)),
+        ("--log", "node.log", log.clone()),
+        ("--admin", "admin.listen", global.admin.clone()),
+        ("--admin-token-file", "admin.token_file", path(&global.admin_token_file)),
+    ];
+    for (flag, key, value) in flags {
+        if let Some(value) = value {
+            loaded.flag(flag, key, vec![value]);
+        }
+    }
+    if !seed.is_empty() {
+        loaded.flag("--seed", "node.seeds", seed.clone());
+    }
+    Ok(loaded)
+}
+
+#[derive(Serialize)]
+struct Ready<'a> {
+    event: &'static str,
+    id: String,
+    name: &'a str,
+    listen: String,
+    admin: String,
+    version: &'static str,
+}
+
+async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    // From here on no signal is lost.
+    let signals = Signals::catch()?;
+    let port = Port::bind(&settings.admin).await?;
+    let admin = port.address();
+    let gossip = launch(settings, Box::new(keys(settings)?)).await?;
+    let events = gossip.events();
+    let name = &settings.spec.name;
+    let serving = port.serve(gossip.clone(), name.clone());
+    output::warn("sessions are in the clear: anybody on the path reads and forges talk");
+    let listen = gossip.endpoints().iter().next().map(|address| address.to_string());
+    output::json(&Ready {
+        event: "ready",
+        id: gossip.id().to_string(),
+        name,
+        listen: listen.unwrap_or_default(),
+        admin: admin.to_string(),
+        version: env!("CARGO_PKG_VERSION"),
+    })?;
+    let whole_life = async {
+        let outcome = live(&gossip, &serving, events, &signals).await;
+        serving.close().await;
+        gossip.shutdown().await;
+        outcome
+    };
+    tokio::select! {
+        outcome = whole_life => outcome,
+        () = signals.reach(2) => Err(Failure::failed("stopped at once by a second signal")),
+    }
+}
+
+/// Until a signal, an admin or a failure ends it.
+async fn live(
+    gossip: &Gossip,
+    serving: &Serving,
+    events: Events,
+    signals: &Signals,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        () = signals.reach(1) => {
+            output::note("leaving; a second signal stops at once");
+            // If the node stops by itself meanwhile, there is nobody left to say goodbye.
+            let _ = gossip.leave().await;
+            Ok(())
+        }
+        () = serving.left() => Ok(()),
+        reason = fatal(events) => Err(Failure::failed(reason)),
+        outcome = gossip.stopped() => outcome.map_err(|error| Failure::failed(error.to_string())),
+    }
+}
+
+/// Logs what people should know, until something ends the node.
+async fn fatal(mut events: Events) -> &'static str {
+    while let Some(happening) = events.next().await {
+        let Happening::Event(event) = happening else { continue };
+        match &*event {
+            Event::IdentityInUse => {
+                return "another process uses this node's key: give each node its own --identity";
+            }
+            Event::ClockDisagrees(true) => tracing::warn!(
+                "the clock differs from most partners': writes are refused until it is set"
+            ),
+            Event::ClockDisagrees(false) => tracing::info!("the clock agrees again"),
+            Event::Exported { facts, .. } => tracing::warn!(
+                writes = facts.len(),
+                "state that others had seen was lost here; it was taken from them anew"
+            ),
+            Event::Member { member, before } => tracing::info!(
+                member = %member.id,
+                name = member.alive.name,
+                status = member.status.name(),
+                before = before.map(MemberStatus::name),
+                "a member's status changed"
+            ),
+            Event::RefusedBy { address, why } => {
+                tracing::warn!(?address, %why, "a member refuses to talk with this node");
+            }
+            Event::StoreFailed(error) => tracing::error!(%error, "the store failed"),
+            Event::Rejected { from, why, .. } => tracing::debug!(?from, %why, "rejected"),
+            _ => {}
+        }
+    }
+    std::future::pending().await
+}
+
+/// The key that is kept, or a new one.
+fn keys(settings: &Settings) -> anyhow::Result<SigningKeys> {
+    let inside = settings.data.as_ref().map(|data| data.join("identity"));
+    match settings.identity.as_ref().or(inside.as_ref()) {
+        Some(directory) => identity::load(directory),
+        None => {
+            output::note("this node has a new key for this start only; --identity DIR keeps one");
+            identity::fresh()
+        }
+    }
+}
+
+/// Logs to stderr, so that stdout is the ready line's alone.
+fn log(filter: &str) -> anyhow::Result<()> {
+    let filter: Targets = filter.parse().map_err(|error| {
+        Failure::usage(format!(
+            "`{filter}` is no log filter ({error}); write such as warn,gossip_core=debug"
+        ))
+    })?;
+    let format = tracing_subscriber::fmt::layer()
+        .with_ansi(output::stderr_colours())
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(format).with(filter).init();
+    Ok(())
+}
