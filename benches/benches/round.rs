@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gossip_benches::{Mesh, VALUE_BYTES, filled};
-use gossip_core::state::MemoryState;
+use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RangeConfig;
 

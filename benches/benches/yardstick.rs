@@ -13,7 +13,7 @@ use bytes::Bytes;
 use ed25519_zebra::batch;
 use gossip_benches::{BATCH, Dates, KEY_BYTES, MANY, Mesh, VALUE_BYTES, claim, filled, merge};
 use gossip_core::fact::{Envelope, Job, Verdict, Verified, Verifier};
-use gossip_core::state::MemoryState;
+use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RangeConfig;
 use gossip_core::testkit::facts::{self, Author};

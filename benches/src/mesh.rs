@@ -11,7 +11,7 @@ use gossip_core::id::Endpoints;
 use gossip_core::io::{Boot, Command, Input, Output, RequestId, Seed, Write};
 use gossip_core::node::Node;
 use gossip_core::sim;
-use gossip_core::state::MemoryState;
+use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RangeConfig;
 use gossip_core::time::{Mono, Now};

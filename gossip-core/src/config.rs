@@ -81,8 +81,8 @@ impl Default for ConfigSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "users build it literally over a default")]
 pub struct Limits {
-    /// Bytes of unmerged facts of one peer in one channel. Default 1 MiB (a guess: some 100 ms
-    /// of verification).
+    /// Bytes of unmerged facts of one peer in one channel. Default 2 MiB (a guess: some 100 ms
+    /// of verification, and room for a full window of repair).
     pub peer_bytes: usize,
     /// Bytes of unmerged facts of one channel. Default 8 MiB (a guess).
     pub channel_bytes: usize,
@@ -105,7 +105,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            peer_bytes: 1024 * 1024,
+            peer_bytes: 2 * 1024 * 1024,
             channel_bytes: 8 * 1024 * 1024,
             parked: 1_024,
             recent: 65_536,

@@ -9,20 +9,21 @@ mod router;
 mod settle;
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use self::life::Life;
 use self::outbox::Outbox;
 use crate::channel::{Channel, ChannelEffect, Env, Feedback, Rules};
-use crate::config::{Config, Strategies};
+use crate::config::{ChannelSlots, Config, Strategies};
 use crate::fact::{Domain, Keys, Protection, Why};
 use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::io::{Answer, Boot, Command, Event, Input, Output, Refused, RequestId, Ticket};
 use crate::membership::{MemberStatus, Roster, ViewRetain};
 use crate::peering::{Introduction, Peering};
 use crate::rng::Rng;
-use crate::state::MemoryState;
 use crate::status::{PeerCounts, Status};
-use crate::store::MetaName;
+use crate::store::MemoryState;
+use crate::store::{MetaName, Restored};
 use crate::strategy::dissemination::RumorMongering;
 use crate::strategy::reconcile::RangeReconcile;
 use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
@@ -34,7 +35,7 @@ use crate::time::{Epoch, HybridClock, Mono, Now};
 pub struct Node {
     boot_mono: Mono,
     /// The view among them.
-    channels: BTreeMap<ChannelId, Channel>,
+    channels: BTreeMap<ChannelId, Box<Channel>>,
     clock: HybridClock,
     clock_disagreed: bool,
     config: Config,
@@ -82,38 +83,12 @@ impl Node {
         let Strategies { detector, keys, overlay, sampler, main } = strategies;
         let Boot { endpoints, restored, seed, frame_bytes } = boot;
         let mut rng = Rng::from_seed(seed);
-        let spec = config.spec();
-        let (cluster, limits) = (config.cluster(), spec.limits);
+        let cluster = config.cluster();
         let view_domain = Domain::new(cluster, ChannelId::view(cluster));
         let main_domain = Domain::new(cluster, config.main_channel());
         let peering = Peering::new(&config, view_domain.clone(), &mut rng);
-        let view_slots = crate::config::ChannelSlots {
-            dissemination: Box::new(RumorMongering::new(
-                spec.view_rumors,
-                Box::new(FeedbackRule::new(Limit::Counter(2))),
-            )),
-            reconcile: Box::new(RangeReconcile::new(spec.view_repair)),
-            retain: std::sync::Arc::new(ViewRetain::default()),
-        };
-        let view = Channel::new(
-            view_domain.clone(),
-            Rules::View,
-            view_slots,
-            limits,
-            &mut rng,
-            Epoch::ZERO,
-            0,
-        );
-        let shard = ShardId { channel: main_domain.channel(), topic: TopicId(0) };
-        let floor = restored.meta.get(&MetaName::Floor(shard)).map_or(Epoch::ZERO, epoch_of);
-        let commit = restored.commit;
-        let mut channel =
-            Channel::new(main_domain, Rules::Open, main, limits, &mut rng, floor, commit);
-        for (name, value) in &restored.meta {
-            if let MetaName::Receipt(_, member) = name {
-                channel.restore_receipt(*member, value);
-            }
-        }
+        let view = view_channel(&config, view_domain.clone(), &mut rng);
+        let main = main_channel(&config, main_domain, main, &restored, &mut rng);
         let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
         let mut node = Self {
             boot_mono: now.mono,
@@ -145,7 +120,7 @@ impl Node {
             view_state: MemoryState::new(),
             config,
         };
-        node.channels = [view, channel].map(|channel| (channel.id(), channel)).into();
+        node.channels = [view, main].map(|channel| (channel.id(), Box::new(channel))).into();
         if node.keys.protection() == Protection::Clear {
             node.event(Event::SessionsInTheClear);
         }
@@ -364,9 +339,41 @@ impl Node {
     }
 
     fn introduction(&self) -> Introduction {
-        let commit = self.channels.values().map(Channel::commit).max().unwrap_or(0);
+        let commit = self.channels.values().map(|channel| channel.commit()).max().unwrap_or(0);
         Introduction { alive: self.life.alive_bytes(), commit, me: self.keys.id() }
     }
+}
+
+fn view_channel(config: &Config, domain: Domain, rng: &mut Rng) -> Channel {
+    let spec = config.spec();
+    let removal = Box::new(FeedbackRule::new(Limit::Counter(2)));
+    let slots = ChannelSlots {
+        dissemination: Box::new(RumorMongering::new(spec.view_rumors, removal)),
+        reconcile: Box::new(RangeReconcile::new(spec.view_repair)),
+        retain: Arc::new(ViewRetain::default()),
+    };
+    Channel::new(domain, Rules::View, slots, spec.limits, rng, Epoch::ZERO, 0)
+}
+
+fn main_channel(
+    config: &Config,
+    domain: Domain,
+    slots: ChannelSlots,
+    restored: &Restored,
+    rng: &mut Rng,
+) -> Channel {
+    let shard = ShardId { channel: domain.channel(), topic: TopicId(0) };
+    let floor = restored.meta.get(&MetaName::Floor(shard)).map_or(Epoch::ZERO, epoch_of);
+    let limits = config.spec().limits;
+    let mut channel = Channel::new(domain, Rules::Open, slots, limits, rng, floor, restored.commit);
+    for (name, value) in &restored.meta {
+        if let MetaName::Receipt(of, member) = name
+            && *of == channel.id()
+        {
+            channel.restore_receipt(*member, value);
+        }
+    }
+    channel
 }
 
 fn epoch_of(stored: &bytes::Bytes) -> Epoch {

@@ -1,12 +1,7 @@
 //! The shape of replicated state: where facts stand in time order, and how sets of them compare.
 
-mod index;
-mod memory;
-mod selection;
-mod shard;
 mod sum;
 
-pub use self::memory::MemoryState;
 pub use self::sum::Sum;
 
 use serde::{Deserialize, Serialize};

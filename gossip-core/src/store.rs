@@ -5,6 +5,7 @@
 //! order in which they left the node, and a read issued after a merge sees it. An error means
 //! "outcome unknown".
 
+mod heart;
 mod memory;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
 use crate::id::{ChannelId, NodeId, ShardId};

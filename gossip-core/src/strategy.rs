@@ -18,6 +18,6 @@ pub use self::detector::Detector;
 pub use self::dissemination::{Direction, Dissemination};
 pub use self::overlay::Overlay;
 pub use self::reconcile::Reconcile;
-pub use self::removal::Removal;
+pub use self::removal::{Contact, Heat, Removal};
 pub use self::retain::Retain;
 pub use self::sampler::Sampler;

@@ -239,7 +239,7 @@ impl Channel {
 
     /// A member said Hello with this commit: if its receipt names a later one, it has lost state
     /// that others let go of on its word.
-    pub(crate) fn on_hello(&mut self, env: &mut Env<'_>, from: NodeId, commit: u64) {
+    pub(crate) fn on_hello(&mut self, from: NodeId, commit: u64) {
         let receipt = self.collect.receipts.get(&from).copied();
         match receipt.filter(|receipt| receipt.commit > commit) {
             Some(receipt) => {

@@ -101,7 +101,7 @@ impl Node {
                 let channels: Vec<_> =
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
-                    self.in_channel(id, |channel, env| channel.on_hello(env, member, commit));
+                    self.in_channel(id, |channel, _| channel.on_hello(member, commit));
                 }
             }
             PeeringEffect::Lost(member) => self.lost(member),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use crate::id::{ChannelId, ShardId, TopicId};
 use crate::io::Ticket;
-use crate::state::{MemoryState, Set, Totals};
-use crate::store::{Restored, StoreError, StoreOp, StoreReply};
+use crate::state::{Set, Totals};
+use crate::store::{MemoryState, Restored, StoreError, StoreOp, StoreReply};
 
 /// What a host keeps. Ops apply at once and in order; `Sync` and `Remember` are answered by the
 /// next flush.

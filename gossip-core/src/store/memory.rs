@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 
+use super::MemoryState;
 use super::{Restored, Store, StoreError, StoreOp, StoreReply};
-use crate::state::MemoryState;
 
 /// A [`MemoryState`] behind a lock, which no call holds while it waits.
 #[derive(Default)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 use super::{Direction, Dissemination};
 use crate::fact::Envelope;
 use crate::id::{FactId, NodeId};
-use crate::strategy::removal::{Contact, Heat};
-use crate::strategy::{Cx, Removal};
+use crate::strategy::{Contact, Cx, Heat, Removal};
 use crate::time::Mono;
 use crate::wire::Talk;
 

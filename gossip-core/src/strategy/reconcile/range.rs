@@ -46,7 +46,8 @@ pub struct RangeConfig {
     pub reply_timeout: Duration,
     /// How many parts a range is split into. Default 16 (as negentropy does).
     pub ways: usize,
-    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 32.
+    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 16: each may
+    /// bring two leaves of facts, which together stay within what one peer may have waiting.
     pub window: usize,
 }
 
@@ -62,13 +63,13 @@ impl Default for RangeConfig {
             period_max: Duration::from_secs(16),
             reply_timeout: Duration::from_secs(1),
             ways: 16,
-            window: 32,
+            window: 16,
         }
     }
 }
 
-/// Most items that one side lists in answer to a list, and most facts that one question asks
-/// for: what bounds the work that a partner can cause with one datagram.
+/// Most items in a partner's list, and most facts that one of its questions asks for: what bounds
+/// the work that a partner can cause with one datagram.
 const LIST_LIMIT: usize = 256;
 
 /// Most points in one `Want`: they fit a datagram.
@@ -158,6 +159,12 @@ impl RangeReconcile {
         self.ask_store(cx, pending, StoreOp::Total { shard: cx.shard, set });
     }
 
+    /// Of a stretch that one side listed, the other compares up to twice as many; if it has more,
+    /// it splits the stretch, so that no question brings a flood of facts.
+    fn listed_leaf(&self) -> usize {
+        self.config.leaf.saturating_mul(2).min(LIST_LIMIT)
+    }
+
     fn describe(&mut self, cx: &mut Cx<'_>, pending: Pending, set: Set, asks: Vec<Ask>) {
         let retain = cx.retain.clone();
         let op = StoreOp::Describe(Describe { shard: cx.shard, set, retain, asks });
@@ -187,7 +194,7 @@ impl RangeReconcile {
         self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
         let set = Set::Active(epoch);
-        let exchange = Exchange::new(self.next_exchange, with, set);
+        let exchange = Exchange::new(self.next_exchange, with, set, self.config.window);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
             self.total(cx, Pending::Open { with, epoch }, set);

@@ -20,7 +20,7 @@ pub(super) struct Work {
 /// The initiator's side of a comparison.
 ///
 /// Depth first, so that the work list stays below `ways` times the depth of the tree; at most
-/// `window` questions unanswered, more while answers come and half as many after a loss.
+/// `max_window` questions unanswered, more while answers come and half as many after a loss.
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) compared: Option<Compare>,
@@ -31,6 +31,7 @@ pub(super) struct Exchange {
     /// Questions to our own store on their way.
     describing: usize,
     lost: u32,
+    max_window: usize,
     next_step: u32,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
@@ -52,14 +53,13 @@ const REPEATS: u32 = 2;
 const GIVE_UP: u32 = 3;
 
 const FIRST_WINDOW: usize = 4;
-const MAX_WINDOW: usize = 32;
 
 /// Most stretches that wait; beyond it the rest is left to the next round. It bounds what a
 /// hostile partner can make us remember.
 const MAX_WORK: usize = 4_096;
 
 impl Exchange {
-    pub(super) const fn new(number: u32, with: NodeId, set: Set) -> Self {
+    pub(super) fn new(number: u32, with: NodeId, set: Set, max_window: usize) -> Self {
         Self {
             compared: None,
             differed: false,
@@ -70,7 +70,8 @@ impl Exchange {
             lost: 0,
             next_step: 1,
             unanswered: BTreeMap::new(),
-            window: FIRST_WINDOW,
+            max_window,
+            window: FIRST_WINDOW.min(max_window),
             work: Vec::new(),
         }
     }
@@ -167,7 +168,7 @@ impl Exchange {
         let known = self.unanswered.remove(&step).is_some();
         if known {
             self.lost = 0;
-            self.window = (self.window + 1).min(MAX_WINDOW);
+            self.window = (self.window + 1).min(self.max_window);
         }
         known
     }

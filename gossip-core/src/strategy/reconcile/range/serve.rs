@@ -87,7 +87,8 @@ impl RangeReconcile {
                 Some(Ask { span: *span, unless: Some(*theirs), leaf, ways })
             }
             RangeContent::Items(_) => {
-                Some(Ask { span: *span, unless: None, leaf: LIST_LIMIT, ways: self.config.ways })
+                let (leaf, ways) = (self.listed_leaf(), self.config.ways);
+                Some(Ask { span: *span, unless: None, leaf, ways })
             }
         };
         let asks = spans.iter().filter_map(ask).collect();

@@ -1,8 +1,8 @@
 //! Facts in time order: sorted blocks, each with the sum of its ids.
 
-use super::{Point, Span, Sum};
 use crate::fact::Envelope;
 use crate::id::FactId;
+use crate::state::{Point, Span, Sum};
 use crate::time::Hlc;
 
 /// Where a shard keeps a fact.

@@ -1,9 +1,9 @@
-//! The facts of one [`Set`](super::Set), as indexes added up and taken away, and their summary.
+//! The facts of one [`Set`](crate::state::Set), as indexes added up and taken away, and their summary.
 
 use std::borrow::Cow;
 
 use super::index::{Entry, Index};
-use super::{Item, Part, Point, Span, Sum};
+use crate::state::{Item, Part, Point, Span, Sum};
 use crate::store::{Ask, Description};
 
 /// Disjoint indexes together, without one that they contain.

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::super::index::{Entry, Index, Slot};
+use super::super::selection::Selection;
 use super::{Facts, Held};
-use crate::state::index::{Entry, Index, Slot};
-use crate::state::selection::Selection;
 use crate::state::{Point, Set, Span, Totals};
 use crate::time::Epoch;
 

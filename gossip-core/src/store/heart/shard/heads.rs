@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::Bound;
 
-use crate::state::index::Slot;
+use super::super::index::Slot;
 
 /// A key that usually compares without following a pointer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,13 +1,17 @@
 //! What a memory store holds, as a plain value: the simulator copies it to play a crash.
 
+mod index;
+mod selection;
+mod shard;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::Totals;
-use super::shard::Shard;
+use self::shard::Shard;
+use super::{Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply};
 use crate::id::ShardId;
-use crate::store::{Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply};
+use crate::state::Totals;
 
 /// The shards of a node and what it keeps beside them.
 ///

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::super::index::Slot;
 use super::{Shard, Wall};
-use crate::state::index::Slot;
 
 impl Shard {
     /// Compares every derived thing with the facts.
     ///
     /// # Panics
     /// If one is wrong.
-    pub(in crate::state) fn check(&self) {
+    pub(in crate::store) fn check(&self) {
         let mut slots = BTreeSet::new();
         for (key, head) in self.heads.iter() {
             assert!(!head.is_empty(), "a key without facts is not there");
