@@ -119,3 +119,22 @@ fn the_same_seed_gives_the_same_trace() {
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
 }
+
+#[test]
+fn differences_all_over_the_time_order_are_repaired() {
+    let mut world = World::new(8);
+    world.add_cluster(2, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    world.rule(sim::cut(|host| host == 0));
+    for n in 0..4_000 {
+        world.write(n % 2, &format!("key-{n}"), Some("value"), None);
+        world.run_for(Duration::from_millis(5));
+    }
+    // No rumor is left: what one half wrote between all of the other's comes by repair alone.
+    world.run_for(Duration::from_secs(60));
+    world.clear_rules();
+    let converged = world.run_until(Duration::from_secs(60), MOMENT, |world| {
+        world.converged() && world.totals(0, None).entries == 4_000
+    });
+    assert!(converged);
+}
