@@ -146,3 +146,22 @@ fn a_burst_at_one_node_reaches_everybody() {
     assert!(converged, "{counts:?} 20 s after the burst");
     println!("equal {:?} after the burst", world.now().since(start));
 }
+
+#[test]
+fn differences_all_over_the_time_order_are_repaired() {
+    let mut world = World::new(8);
+    world.add_cluster(2, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    world.rule(sim::cut(|host| host == 0));
+    for n in 0..4_000 {
+        world.write(n % 2, &format!("key-{n}"), Some("value"), None);
+        world.run_for(Duration::from_millis(5));
+    }
+    // No rumor is left: what one half wrote between all of the other's comes by repair alone.
+    world.run_for(Duration::from_secs(60));
+    world.clear_rules();
+    let converged = world.run_until(Duration::from_secs(60), MOMENT, |world| {
+        world.converged() && world.totals(0, None).entries == 4_000
+    });
+    assert!(converged);
+}
