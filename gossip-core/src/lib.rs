@@ -25,3 +25,8 @@ pub mod testkit;
 pub mod time;
 pub mod transport;
 pub mod wire;
+
+/// The README's example compiles and runs as a documentation test.
+#[cfg(all(doctest, feature = "runtime"))]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gossip_core::config::ConfigSpec;
-use gossip_core::io::{Answer, Command, Event};
+use gossip_core::io::{Answer, Command, Event, Write};
 use gossip_core::membership::MemberStatus;
 use gossip_core::sim::{self, World};
 
@@ -118,4 +119,49 @@ fn the_same_seed_gives_the_same_trace() {
     };
     assert_eq!(run(7), run(7));
     assert_ne!(run(7), run(8));
+}
+
+#[test]
+fn a_burst_at_one_node_reaches_everybody() {
+    let mut world = World::new(9);
+    world.rule(sim::loss(0.01));
+    world.rule(sim::delay(Duration::from_micros(100), Duration::from_millis(1)));
+    world.add_cluster(5, &ConfigSpec::default());
+    world.run_for(Duration::from_secs(3));
+    let channel = world.main_channel(2);
+    for batch in 0..60 {
+        let write = |n| Write {
+            key: Bytes::from(format!("/usr/share/doc/package-{batch}/file-{n}")),
+            value: Some(Bytes::from_static(b"package")),
+            ttl: None,
+        };
+        world.command(2, Command::Write { channel, writes: (0..500).map(write).collect() });
+        world.run_for(Duration::from_millis(15));
+    }
+    let start = world.now();
+    let converged = world.run_until(Duration::from_secs(20), MOMENT, |world| {
+        world.converged() && world.totals(0, None).entries == 30_000
+    });
+    let counts: Vec<_> = (0..5).map(|host| world.totals(host, None).entries).collect();
+    assert!(converged, "{counts:?} 20 s after the burst");
+    println!("equal {:?} after the burst", world.now().since(start));
+}
+
+#[test]
+fn differences_all_over_the_time_order_are_repaired() {
+    let mut world = World::new(8);
+    world.add_cluster(2, &ConfigSpec::default());
+    assert!(world.run_until(Duration::from_secs(10), MOMENT, everybody_knows_everybody));
+    world.rule(sim::cut(|host| host == 0));
+    for n in 0..4_000 {
+        world.write(n % 2, &format!("key-{n}"), Some("value"), None);
+        world.run_for(Duration::from_millis(5));
+    }
+    // No rumor is left: what one half wrote between all of the other's comes by repair alone.
+    world.run_for(Duration::from_secs(60));
+    world.clear_rules();
+    let converged = world.run_until(Duration::from_secs(60), MOMENT, |world| {
+        world.converged() && world.totals(0, None).entries == 4_000
+    });
+    assert!(converged);
 }

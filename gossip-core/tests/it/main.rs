@@ -10,3 +10,4 @@ mod store;
 mod transport;
 mod transport_faults;
 mod validity;
+mod wire_doc;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use gossip_core::fact::{Envelope, Verified};
 use gossip_core::rng::Rng;
-use gossip_core::state::{MemoryState, Set, Totals};
+use gossip_core::state::{Set, Totals};
 use gossip_core::store::{
-    Description, MemoryStore, Merge, Merged, Restored, Sifted, Store, StoreError, StoreOp,
-    StoreReply,
+    Description, MemoryState, MemoryStore, Merge, Merged, Restored, Sifted, Store, StoreError,
+    StoreOp, StoreReply,
 };
 use gossip_core::strategy::Retain;
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};

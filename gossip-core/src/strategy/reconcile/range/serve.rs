@@ -15,15 +15,8 @@ use crate::wire::{Compare, RangeContent, RangePart, Ranges, Same, Talk};
 /// Most questions of one partner that are being answered; more are refused as overload.
 const PER_PARTNER: usize = 64;
 
-/// Most parts in one question.
-const MAX_PARTS: usize = 64;
-
-/// Bytes of one answer's parts: with the rest of it they fit a datagram.
-const ANSWER_BYTES: usize = 1_000;
-
-/// Stands for the fingerprint of a stretch that has no room in this answer: the partner looks
-/// deeper there by itself.
-const DIFFERS: [u8; 16] = [0; 16];
+/// Most parts in one question: an answer has room to mark each of them.
+const MAX_PARTS: usize = 24;
 
 /// Store questions on behalf of each partner.
 #[derive(Debug, Default)]
@@ -205,43 +198,31 @@ impl RangeReconcile {
         views: Vec<Description>,
     ) {
         let mut views = views.into_iter();
-        let mut parts = Vec::new();
+        let mut parts = Parts::new(ranges.parts.len());
         let mut difference = Difference::default();
         let mut listed = false;
-        let mut room = ANSWER_BYTES;
         for asked in &ranges.parts {
             let view = match asked.content {
                 RangeContent::Skip => None,
                 RangeContent::Fingerprint(_) | RangeContent::Items(_) => views.next(),
             };
-            let details: Vec<RangePart> = match (&asked.content, view) {
+            let part = |content| vec![RangePart { upto: asked.upto, content }];
+            parts.push(match (&asked.content, view) {
                 (RangeContent::Items(theirs), Some(Description::Items(ours))) => {
                     listed = true;
                     let found = diff::compare(&ours, theirs);
                     difference.missing_here.extend(found.missing_here);
                     difference.missing_there.extend(found.missing_there);
-                    vec![RangePart { upto: asked.upto, content: RangeContent::Skip }]
+                    part(RangeContent::Skip)
                 }
-                (_, Some(Description::Items(ours))) => {
-                    let content = RangeContent::Items(ours);
-                    vec![RangePart { upto: asked.upto, content }]
-                }
+                (_, Some(Description::Items(ours))) => part(RangeContent::Items(ours)),
                 (_, Some(Description::Parts(split))) => {
                     split.into_iter().map(RangePart::from).collect()
                 }
-                (_, Some(Description::Same) | None) => {
-                    vec![RangePart { upto: asked.upto, content: RangeContent::Skip }]
-                }
-            };
-            let bytes: usize = details.iter().map(part_bytes).sum();
-            if bytes > room && !parts.is_empty() {
-                let upto = ranges.parts.last().map_or(asked.upto, |last| last.upto);
-                parts.push(RangePart { upto, content: RangeContent::Fingerprint(DIFFERS) });
-                break;
-            }
-            room = room.saturating_sub(bytes);
-            parts.extend(details);
+                (_, Some(Description::Same) | None) => part(RangeContent::Skip),
+            });
         }
+        let parts = parts.parts;
         let told = parts.iter().any(|part| part.content != RangeContent::Skip);
         if told || !listed {
             let answer = Ranges { answer: true, parts, ..ranges.clone() };
@@ -258,14 +239,61 @@ impl RangeReconcile {
     }
 }
 
-/// How many bytes a part takes, at most: where it ends, and its kind, fingerprint or items.
-const fn part_bytes(part: &RangePart) -> usize {
-    let content = match &part.content {
-        RangeContent::Skip => 0,
-        RangeContent::Fingerprint(_) => 16,
-        RangeContent::Items(items) => 2 + items.len() * 34,
-    };
-    27 + content
+/// The parts of an answer, as many in detail as one datagram takes. A frame that does not fit is
+/// never sent, so of the others it is only said that they differ: they are asked about again.
+#[derive(Debug)]
+struct Parts {
+    bytes: usize,
+    parts: Vec<RangePart>,
+    /// How many questions are not answered yet.
+    rest: usize,
+}
+
+impl Parts {
+    const fn new(questions: usize) -> Self {
+        Self { bytes: 0, parts: Vec::new(), rest: questions }
+    }
+
+    /// Adds the answer to one question.
+    fn push(&mut self, mut detail: Vec<RangePart>) {
+        self.rest = self.rest.saturating_sub(1);
+        let bytes: usize = detail.iter().map(part_bytes).sum();
+        if self.bytes + bytes + self.rest * MARK_BYTES > ANSWER_BYTES
+            && let Some(last) = detail.pop()
+        {
+            detail = vec![RangePart { content: RangeContent::Fingerprint(UNLIKE), ..last }];
+        }
+        for part in detail {
+            match self.parts.last_mut() {
+                Some(last) if (&last.content, &part.content) == (&SKIP, &SKIP) => {
+                    last.upto = part.upto;
+                }
+                _ => {
+                    self.bytes += part_bytes(&part);
+                    self.parts.push(part);
+                }
+            }
+        }
+    }
+}
+
+const SKIP: RangeContent = RangeContent::Skip;
+
+/// The fingerprint of no set: whoever compares with it finds a difference.
+const UNLIKE: [u8; 16] = [0; 16];
+
+/// What the parts of an answer may take: a datagram without frame, names and the head of a record.
+const ANSWER_BYTES: usize = 1_100;
+
+/// What a part takes that is a fingerprint.
+const MARK_BYTES: usize = 24 + 1 + 16;
+
+fn part_bytes(part: &RangePart) -> usize {
+    match &part.content {
+        RangeContent::Skip => MARK_BYTES - 16,
+        RangeContent::Fingerprint(_) => MARK_BYTES,
+        RangeContent::Items(items) => MARK_BYTES - 16 + 2 + 32 * items.len(),
+    }
 }
 
 /// After the facts: what we want in turn, and the word that the step is done.
