@@ -95,6 +95,10 @@ pub struct Limits {
     pub writes: usize,
     /// First contacts whose signature is being checked. Default 256 (a guess).
     pub hellos: usize,
+    /// Members that are remembered, ourselves included, and sessions. Whoever comes when the
+    /// table is full is refused; nobody known makes room. Default 80,000 (a guess: ten times the
+    /// everyday network of 8,000 nodes would be 80 MB of alive facts).
+    pub members: usize,
     /// Addresses whose pace is remembered. Default 4,096 (a guess).
     pub paces: usize,
     /// Frames taken from one address per second once it has sent something malformed or
@@ -111,6 +115,7 @@ impl Default for Limits {
             recent: 65_536,
             writes: 65_536,
             hellos: 256,
+            members: 80_000,
             paces: 4_096,
             slowed_frames: 50,
         }

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use super::env::Env;
 use super::{Channel, Pending};
 use crate::fact::Signature;
-use crate::id::NodeId;
+use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
 use crate::store::{MetaName, StoreOp, StoreReply};
 use crate::time::{Epoch, Mono, Now, Wall};
@@ -59,6 +59,12 @@ impl Collect {
     /// Dormant facts that left the compared set before this epoch are gone.
     pub(super) const fn floor(&self) -> Epoch {
         self.floor
+    }
+
+    /// How many members' words are remembered.
+    pub(super) fn len(&self) -> usize {
+        let Self { agreed, awaiting, confirmed, receipts, .. } = self;
+        agreed.len() + awaiting.len() + confirmed.len() + receipts.len()
     }
 
     pub(super) fn committed(&mut self, commit: u64) {
@@ -185,11 +191,8 @@ impl Channel {
         if !matches!(reply, Some(StoreReply::Synced { .. })) {
             return;
         }
-        let signature = self.receipt_signature(env, commit);
-        let mut receipt = Receipt { exchange, commit, r: [0; 32], s: [0; 32] };
-        let (r, s) = signature.as_bytes().split_at(32);
-        receipt.r.copy_from_slice(r);
-        receipt.s.copy_from_slice(s);
+        let signature = self.receipt_signature(env, env.boot, commit);
+        let receipt = Receipt::new(env.boot, exchange, commit, signature);
         env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
     }
 
@@ -201,6 +204,7 @@ impl Channel {
         self.collect.confirmed.insert(from, epoch);
         self.collect.receipts.insert(from, receipt);
         let mut value = receipt.commit.to_be_bytes().to_vec();
+        value.extend_from_slice(&receipt.boot.0);
         value.extend_from_slice(receipt.signature().as_bytes());
         let name = MetaName::Receipt(self.id(), from);
         let op = StoreOp::Remember { name, value: Some(Bytes::from(value)) };
@@ -220,7 +224,7 @@ impl Channel {
     /// Somebody shows us a receipt of ours with a later commit than our store had at the start.
     /// Only our own signature convinces us; signing again is how we check it.
     pub(super) fn on_stale(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
-        let ours = self.receipt_signature(env, receipt.commit) == receipt.signature();
+        let ours = self.receipt_signature(env, receipt.boot, receipt.commit) == receipt.signature();
         if !ours {
             return env.reject(Some(from), crate::fact::Why::BadSignature);
         }
@@ -247,19 +251,18 @@ impl Channel {
     /// Restores what others once certified, after a restart.
     pub(crate) fn restore_receipt(&mut self, from: NodeId, stored: &[u8]) {
         let Some((commit, signature)) = stored.split_first_chunk::<8>() else { return };
+        let Some((boot, signature)) = signature.split_first_chunk::<8>() else { return };
         let Ok(signature) = <[u8; 64]>::try_from(signature) else { return };
-        let commit = u64::from_be_bytes(*commit);
-        let mut receipt = Receipt { exchange: 0, commit, r: [0; 32], s: [0; 32] };
-        let (r, s) = signature.split_at(32);
-        receipt.r.copy_from_slice(r);
-        receipt.s.copy_from_slice(s);
+        let (boot, commit) = (BootId(*boot), u64::from_be_bytes(*commit));
+        let receipt = Receipt::new(boot, 0, commit, Signature::from_bytes(signature));
         self.collect.receipts.insert(from, receipt);
     }
 
-    fn receipt_signature(&self, env: &Env<'_>, commit: u64) -> Signature {
+    fn receipt_signature(&self, env: &Env<'_>, boot: BootId, commit: u64) -> Signature {
         let mut message = b"gossip receipt v1".to_vec();
         message.extend_from_slice(self.domain.cluster().as_bytes());
         message.extend_from_slice(self.domain.channel().as_bytes());
+        message.extend_from_slice(&boot.0);
         message.extend_from_slice(&commit.to_be_bytes());
         env.keys.sign(&message)
     }

@@ -535,6 +535,10 @@ impl Reconcile for RangeReconcile {
         }
     }
 
+    fn answering(&self) -> usize {
+        self.serving.total()
+    }
+
     fn deadline(&self) -> Option<Mono> {
         let unanswered = self.exchange.as_ref().and_then(Exchange::deadline);
         let round = self.next_round.unwrap_or(Mono::ZERO);

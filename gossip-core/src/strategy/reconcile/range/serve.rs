@@ -23,6 +23,11 @@ const MAX_PARTS: usize = 64;
 pub(super) struct Serving(BTreeMap<NodeId, usize>);
 
 impl Serving {
+    /// How many questions are being answered.
+    pub(super) fn total(&self) -> usize {
+        self.0.values().sum()
+    }
+
     fn admit(&mut self, from: NodeId) -> bool {
         let count = self.0.entry(from).or_default();
         *count += 1;
