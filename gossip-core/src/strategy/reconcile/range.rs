@@ -247,7 +247,8 @@ impl RangeReconcile {
             let Some(work) = exchange.next_work() else { break };
             let (set, number) = (exchange.set, exchange.number);
             let Work { span, theirs } = work;
-            let ask = Ask { span, unless: theirs, leaf: self.config.leaf, ways: self.config.ways };
+            let leaf = self.config.leaf.min(DIGEST_ITEMS);
+            let ask = Ask { span, unless: theirs, leaf, ways: self.config.ways };
             self.describe(cx, Pending::Work { exchange: number, work }, set, vec![ask]);
         }
         self.finish_if_idle(cx);
@@ -365,6 +366,9 @@ impl RangeReconcile {
 
     fn on_answer(&mut self, cx: &mut Cx<'_>, from: NodeId, ranges: &Ranges) {
         let Ok(spans) = ranges.spans() else { return cx.reject(from, Why::BadRecord) };
+        if ranges.step == 0 && !serve::is_comparable(ranges.set, Epoch::of(cx.now.wall)) {
+            return cx.reject(from, Why::EpochsApart);
+        }
         let Some(exchange) = self.exchange_with(from, ranges.exchange) else {
             return cx.reject(from, Why::TooLate);
         };
