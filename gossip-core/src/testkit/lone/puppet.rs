@@ -177,6 +177,23 @@ impl Puppet {
         ours.filter_map(|transmit| decode_frame(&transmit.bytes).ok())
     }
 
+    /// What was said to it in a channel.
+    pub fn talk<'a>(
+        &self,
+        lone: &'a Lone,
+        channel: ChannelId,
+    ) -> impl Iterator<Item = Talk> + use<'a> {
+        let mut named = None;
+        self.records(lone).filter_map(move |record| match record {
+            Record::Channel(tag) => {
+                named = Some(tag);
+                None
+            }
+            Record::Talk(talk) if named == Some(channel.tag()) => Some(talk),
+            _ => None,
+        })
+    }
+
     /// The records among them.
     pub fn records<'a>(&self, lone: &'a Lone) -> impl Iterator<Item = Record> + use<'a> {
         let sealed = self.frames(lone).filter_map(|frame| match frame {
