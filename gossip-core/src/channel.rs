@@ -252,6 +252,8 @@ impl Channel {
             status.equal_partners = self.collect.agreeing(partners);
         }
         for (name, count) in [
+            ("agreements", self.collect.len()),
+            ("answers", self.slots.reconcile.answering()),
             ("facts-unmerged", self.pipeline.len()),
             ("facts-unmerged-bytes", self.pipeline.bytes()),
             ("facts-parked", self.parking.len()),

@@ -234,7 +234,8 @@ impl Node {
         for channel in self.channels.values() {
             channel.describe(&self.partners, &mut status);
         }
-        status.queues.insert("sessions", self.peering.linked().count());
+        self.peering.describe(&mut status);
+        status.queues.insert("view-facts", self.view_state.facts());
         status.queues.insert("tickets", self.routes.len());
         status
     }
@@ -300,6 +301,7 @@ impl Node {
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
         let mut effects = Vec::new();
         let mut env = Env {
+            boot: self.life.boot(),
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),
             effects: &mut effects,

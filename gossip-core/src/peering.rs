@@ -30,6 +30,7 @@ use crate::id::{NodeId, SessionId};
 use crate::io::{Seed, Ticket};
 use crate::membership::Alive;
 use crate::rng::Rng;
+use crate::status::Status;
 use crate::time::{Mono, Now};
 use crate::transport::Address;
 use crate::wire::{Frame, Hello};
@@ -209,8 +210,21 @@ impl Peering {
 
     /// The answer to a ping: the round trip, if it answers our last one.
     pub(crate) fn acknowledged(&mut self, now: Mono, from: NodeId, nonce: u32) -> Option<Duration> {
-        let (_, sent) = self.pings.remove(&from).filter(|(sent, _)| *sent == nonce)?;
+        let (_, sent) = *self.pings.get(&from).filter(|(asked, _)| *asked == nonce)?;
+        self.pings.remove(&from);
         Some(now.since(sent))
+    }
+
+    /// What waits here, for the status.
+    pub(crate) fn describe(&self, status: &mut Status) {
+        for (name, count) in [
+            ("dials", self.dials.len()),
+            ("hellos", self.hellos.len()),
+            ("paces", self.pace.len()),
+            ("sessions", self.sessions.len()),
+        ] {
+            status.queues.insert(name, count);
+        }
     }
 
     /// Dials what is due.

@@ -8,6 +8,15 @@ use crate::id::{ChannelId, NodeId};
 use crate::transport::{Address, Inbound};
 use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame};
 
+/// What the records of a frame are about, until the next channel is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Channel(ChannelId),
+    /// A channel that we are not in.
+    Nothing,
+    Session,
+}
+
 impl Node {
     pub(super) fn network(&mut self, inbound: Inbound) {
         match inbound {
@@ -49,34 +58,38 @@ impl Node {
 
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
         self.heard(member);
-        let mut channel = None;
+        let mut about = About::Session;
         for record in Records::new(records) {
             match record {
                 Ok(Record::Channel(tag)) => {
-                    let named = self.channels.keys().find(|id| id.tag() == tag).copied();
-                    if named.is_none() {
-                        // What follows up to the next name cannot be ours.
+                    self.pump(about);
+                    let named = self.channels.keys().find(|id| id.tag() == tag);
+                    about = named.map_or(About::Nothing, |id| About::Channel(*id));
+                    if about == About::Nothing {
                         self.reject(Some(member), Some(from), Why::UnknownChannel);
-                        return;
                     }
-                    channel = named;
                 }
                 Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
-                Ok(record) => self.record(member, from, channel, record),
+                Ok(record) => self.record(member, from, about, record),
                 Err(why) => self.blame(from, Some(member), why),
             }
         }
-        if let Some(id) = channel {
+        self.pump(about);
+    }
+
+    /// All of a frame's facts about a channel are in: they move on.
+    fn pump(&mut self, about: About) {
+        if let About::Channel(id) = about {
             self.in_channel(id, super::Channel::pump);
         }
     }
 
-    fn record(&mut self, from: NodeId, at: Address, channel: Option<ChannelId>, record: Record) {
-        match (channel, record) {
-            (None, Record::Talk(Talk::Ping(nonce))) => {
+    fn record(&mut self, from: NodeId, at: Address, about: About, record: Record) {
+        match (about, record) {
+            (About::Session, Record::Talk(Talk::Ping(nonce))) => {
                 self.outbox.push(from, None, Parcel::Talk(Talk::Ack(nonce)));
             }
-            (None, Record::Talk(Talk::Ack(nonce))) => {
+            (About::Session, Record::Talk(Talk::Ack(nonce))) => {
                 match self.peering.acknowledged(self.now.mono, from, nonce) {
                     Some(rtt) => {
                         let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
@@ -85,14 +98,14 @@ impl Node {
                     None => self.reject(Some(from), Some(at), Why::Unasked),
                 }
             }
-            (None, _) => self.blame(at, Some(from), Why::BadRecord),
-            (Some(id), Record::Fact { bytes, feedback }) => {
+            (About::Session, _) => self.blame(at, Some(from), Why::BadRecord),
+            (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));
             }
-            (Some(id), Record::Talk(talk)) => {
+            (About::Channel(id), Record::Talk(talk)) => {
                 self.in_channel(id, |channel, env| channel.on_talk(env, from, talk));
             }
-            (Some(_), Record::Channel(_) | Record::Unknown(_)) => {}
+            (About::Channel(_), Record::Channel(_) | Record::Unknown(_)) | (About::Nothing, _) => {}
         }
     }
 

@@ -31,7 +31,7 @@ impl Node {
         outbox.flush(
             &**keys,
             |member| peering.route(member),
-            &mut status.wire,
+            status,
             |transmit| outputs.push_back(Output::Transmit(transmit)),
         );
         let disagrees = self.peering.clock_disagrees();
@@ -177,7 +177,9 @@ impl Node {
         if subject == self.keys.id() && self.not_ours(fact) {
             return;
         }
-        if self.roster.member(&subject).is_none() && self.roster.is_full() {
+        if self.roster.member(&subject).is_none()
+            && self.roster.len() >= self.config.spec().limits.members
+        {
             return self.reject(Some(subject), None, crate::fact::Why::TableFull);
         }
         let known = self.roster.member(&subject).map(|member| member.said_at);

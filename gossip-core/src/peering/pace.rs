@@ -32,6 +32,10 @@ impl Pace {
         Self { frames, limit, tracks: BTreeMap::new() }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
+    }
+
     /// Whether a frame from here is heard; a slowed address has a few frames per second.
     pub(super) fn hears(&mut self, now: Mono, address: Address) -> bool {
         let Some(track) = self.tracks.get_mut(&address) else { return true };
