@@ -28,16 +28,16 @@ pub(crate) struct Failure {
 impl Failure {
     /// The thing asked for failed.
     pub(crate) fn failed(text: impl Into<String>) -> anyhow::Error {
-        Self::new(Exit::Failed, text)
+        Self::ending(Exit::Failed, text)
     }
 
     /// Wrong usage or configuration.
     pub(crate) fn usage(text: impl Into<String>) -> anyhow::Error {
-        Self::new(Exit::Usage, text)
+        Self::ending(Exit::Usage, text)
     }
 
     /// A failure that ends with this code.
-    pub(crate) fn new(exit: Exit, text: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn ending(exit: Exit, text: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { exit, text: text.into() })
     }
 }

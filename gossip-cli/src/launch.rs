@@ -41,6 +41,7 @@ fn bind(settings: &TransportSettings) -> anyhow::Result<Arc<dyn Transport>> {
 }
 
 fn refused(error: SpawnError) -> anyhow::Error {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no fault of the settings")]
     match error {
         SpawnError::Config(error) => contradiction(&error),
         other => Failure::failed(other.to_string()),
@@ -52,6 +53,7 @@ fn contradiction(error: &ConfigError) -> anyhow::Error {
 }
 
 fn unbound(error: BindError) -> anyhow::Error {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no fault of the settings")]
     match error {
         BindError::Advertise { .. } | BindError::Unadvertised { .. } => {
             Failure::usage(format!("{error} (key transport.advertise)"))

@@ -131,25 +131,26 @@ impl Client {
     /// The failure when no answer came.
     fn unanswered(&self, error: ureq::Error) -> anyhow::Error {
         let place = self.base.trim_start_matches("http://");
+        #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else is wrong, it is no node")]
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve)
             | ureq::Error::ConnectionFailed
             | ureq::Error::HostNotFound
-            | ureq::Error::Io(_) => Failure::new(
+            | ureq::Error::Io(_) => Failure::ending(
                 Exit::NoNode,
                 format!(
                     "no node answers at {place} ({error}); start one with `gossip-cli node`, or \
                      name another with --admin"
                 ),
             ),
-            ureq::Error::Timeout(_) => Failure::new(
+            ureq::Error::Timeout(_) => Failure::ending(
                 Exit::TimedOut,
                 format!("{place} did not answer in time; give it longer with --timeout"),
             ),
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 Failure::usage(format!("`{place}` is no admin address: write host:port"))
             }
-            other => Failure::new(
+            other => Failure::ending(
                 Exit::NoNode,
                 format!("what answers at {place} is not a node's admin port: {other}"),
             ),

@@ -77,9 +77,13 @@ impl Watch {
     /// Waits until a member's status may have changed.
     async fn changed(&mut self) -> Option<()> {
         loop {
-            match self.events.next().await? {
-                Happening::Event(event) if !matches!(*event, Event::Member { .. }) => {}
-                _ => return Some(()),
+            let changed = match self.events.next().await? {
+                Happening::Event(event) => matches!(*event, Event::Member { .. }),
+                // What was missed may have been one.
+                Happening::Missed(_) => true,
+            };
+            if changed {
+                return Some(());
             }
         }
     }

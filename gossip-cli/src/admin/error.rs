@@ -38,7 +38,7 @@ impl From<GossipError> for Refusal {
             GossipError::Busy => (StatusCode::SERVICE_UNAVAILABLE, BUSY),
             GossipError::Stopped => (StatusCode::SERVICE_UNAVAILABLE, "stopped"),
             GossipError::Write(error) => (StatusCode::CONFLICT, write_code(error)),
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "refused"),
+            GossipError::Refused(_) | _ => (StatusCode::INTERNAL_SERVER_ERROR, "refused"),
         };
         Self::new(status, code, error.to_string())
     }

@@ -7,12 +7,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::HttpBody as _;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
+use super::BODY_BYTES;
 use super::error::Refusal;
 use super::token::Token;
 use crate::failure::Failure;
@@ -101,6 +103,11 @@ pub(super) async fn check(
 ) -> Response {
     if let Err(refusal) = guard.judge(request.headers()) {
         return refusal.into_response();
+    }
+    // What announces itself as too large is not read at all.
+    if request.body().size_hint().lower() > BODY_BYTES as u64 {
+        let text = format!("a request may have {BODY_BYTES} bytes");
+        return Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", text).into_response();
     }
     tokio::time::timeout(PATIENCE, next.run(request)).await.unwrap_or_else(|_| {
         let text = "the answer took too long";

@@ -176,14 +176,16 @@ fn parse_choice(range: Range, text: &str) -> Result<String, String> {
             let near = super::layers::nearest(text, names());
             Err(format!("has no choice `{text}`{near}; valid are {}", names().join(", ")))
         }
-        _ => Ok(text.to_owned()),
+        Range::Any | Range::Choices(_) | Range::Numbers(..) | Range::Times(..) => {
+            Ok(text.to_owned())
+        }
     }
 }
 
 fn parse_count(range: Range, text: &str) -> Result<usize, String> {
     let (low, high) = match range {
         Range::Numbers(low, high) => (low, high),
-        _ => (0, usize::MAX),
+        Range::Any | Range::Choices(_) | Range::Times(..) => (0, usize::MAX),
     };
     let number = if text == "inf" { Some(usize::MAX) } else { text.replace('_', "").parse().ok() };
     number
@@ -198,7 +200,7 @@ fn parse_duration(range: Range, text: &str) -> Result<Duration, String> {
         Range::Times(low, high) if !(low..=high).contains(&time) => {
             Err(format!("expects a duration from {}, not `{text}`", range.show()))
         }
-        _ => Ok(time),
+        Range::Any | Range::Choices(_) | Range::Numbers(..) | Range::Times(..) => Ok(time),
     }
 }
 

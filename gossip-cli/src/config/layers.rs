@@ -132,10 +132,10 @@ pub(super) fn process_environment() -> impl Iterator<Item = (String, String)> {
 }
 
 fn texts(value: &DeValue<'_>) -> Option<Vec<String>> {
-    match value {
-        DeValue::Array(items) => items.iter().map(|item| text(item.get_ref())).collect(),
-        _ => text(value).map(|text| vec![text]),
+    if let DeValue::Array(items) = value {
+        return items.iter().map(|item| text(item.get_ref())).collect();
     }
+    text(value).map(|text| vec![text])
 }
 
 fn text(value: &DeValue<'_>) -> Option<String> {
@@ -144,7 +144,7 @@ fn text(value: &DeValue<'_>) -> Option<String> {
         DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
         DeValue::String(text) => Some(text.clone().into_owned()),
-        _ => None,
+        DeValue::Array(_) | DeValue::Datetime(_) | DeValue::Integer(_) | DeValue::Table(_) => None,
     }
 }
 

@@ -137,10 +137,10 @@ keys! {
         chance: Chance(choices.repair.chance);
         /// Whether one fingerprint of everything is compared first.
         fingerprint_first: Flag(choices.repair.fingerprint_first);
-        /// Ranges of at most so many facts are listed; inf lists everything.
-        leaf: Count(choices.repair.leaf), Range::Numbers(1, usize::MAX);
-        /// Into how many parts a range is split.
-        ways: Count(choices.repair.ways), Range::Numbers(2, 256);
+        /// Ranges of at most so many facts are listed; a list must fit a datagram.
+        leaf: Count(choices.repair.leaf), Range::Numbers(1, 28);
+        /// Into how many parts a range is split; their fingerprints must fit a datagram.
+        ways: Count(choices.repair.ways), Range::Numbers(2, 22);
         /// Most unanswered questions of a comparison.
         window: Count(choices.repair.window), Range::Numbers(1, 4_096);
         /// How long an answer may take before the question is repeated.

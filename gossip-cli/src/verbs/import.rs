@@ -63,7 +63,9 @@ pub(crate) fn run(global: &Global, file: &Path) -> anyhow::Result<()> {
     match tally.rejected {
         0 => Ok(()),
         _ if tally.imported == 0 => Err(Failure::failed("every record was rejected")),
-        rejected => Err(Failure::new(Exit::Partial, format!("{rejected} records were rejected"))),
+        rejected => {
+            Err(Failure::ending(Exit::Partial, format!("{rejected} records were rejected")))
+        }
     }
 }
 
@@ -140,7 +142,7 @@ impl Import {
             if begun.elapsed() > self.patience {
                 let text =
                     "the node stayed busy; import the rest later, or wait longer with --timeout";
-                return Err(Failure::new(Exit::TimedOut, text));
+                return Err(Failure::ending(Exit::TimedOut, text));
             }
             thread::sleep(pause);
             pause = (pause * 2).min(longest);

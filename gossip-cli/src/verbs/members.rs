@@ -54,12 +54,12 @@ fn human(document: &MembersDocument) -> String {
 }
 
 fn row(member: &MemberDocument) -> Vec<String> {
-    let addresses = member.endpoints.datagram.iter().chain(&member.endpoints.stream);
+    let mut addresses = member.endpoints.datagram.iter().chain(&member.endpoints.stream);
     vec![
         member.status.clone(),
         output::time(Duration::from_millis(member.since_ms)),
         if member.name.is_empty() { "-".into() } else { member.name.clone() },
-        addresses.cloned().next().unwrap_or_else(|| "-".into()),
+        addresses.next().cloned().unwrap_or_else(|| "-".into()),
         member.rtt_ms.map_or_else(|| "-".into(), |rtt| format!("{rtt:.1} ms")),
         output::short(&member.id).to_owned(),
     ]

@@ -128,6 +128,7 @@ async fn live(
 async fn fatal(mut events: Events) -> &'static str {
     while let Some(happening) = events.next().await {
         let Happening::Event(event) = happening else { continue };
+        #[expect(clippy::wildcard_enum_match_arm, reason = "all others need no word")]
         match &*event {
             Event::IdentityInUse => {
                 return "another process uses this node's key: give each node its own --identity";

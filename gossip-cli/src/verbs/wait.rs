@@ -44,7 +44,7 @@ pub(crate) fn run(global: &Global, arguments: &WaitArgs) -> anyhow::Result<()> {
         };
         if elapsed >= patience {
             let text = format!("not reached in {}: {missing}", output::time(patience));
-            return Err(Failure::new(Exit::TimedOut, text));
+            return Err(Failure::ending(Exit::TimedOut, text));
         }
         thread::sleep(PAUSE.min(patience.saturating_sub(elapsed)));
     }

@@ -16,7 +16,7 @@ use crate::config::Settings;
 use crate::failure::Failure;
 use crate::identity;
 use crate::launch::launch;
-use crate::output::short;
+use crate::output::{count, short};
 
 /// Pause between two looks at a condition: a tenth of the period that is watched.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -229,7 +229,7 @@ impl fmt::Display for Met {
 
 impl fmt::Display for Agreed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} entries everywhere, state hash {}", self.entries, short(&self.hash))
+        write!(f, "{} entries everywhere, state hash {}", count(self.entries), short(&self.hash))
     }
 }
 
