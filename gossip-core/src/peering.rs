@@ -269,21 +269,24 @@ impl Peering {
             }
             (Frame::Retry { session, cookie }, Address::Socket(address)) => {
                 // Only the address that we dialled may ask for the cookie's return.
-                if self.dials.is_dialling(session, address) {
-                    let hello = self.hello(now, us, session, None, Some(cookie));
-                    self.effects.push(PeeringEffect::Frame(from, hello));
+                if !self.dials.is_dialling(session, address) {
+                    return self.reject(from, None, Why::Unasked);
                 }
+                let hello = self.hello(now, us, session, None, Some(cookie));
+                self.effects.push(PeeringEffect::Frame(from, hello));
             }
-            (Frame::Reset { session }, _) => {
-                if let Some(member) = self.sessions.ours(session, from) {
+            (Frame::Reset { session }, _) => match self.sessions.ours(session, from) {
+                Some(member) => {
                     self.drop_session(&member);
                     self.dials.hurry(now.mono, &Target::Member(member));
                 }
-            }
+                None => self.reject(from, None, Why::Unasked),
+            },
             (Frame::Refuse { session, why }, Address::Socket(address)) => {
-                if self.dials.is_dialling(session, address) {
-                    self.effects.push(PeeringEffect::RefusedBy(from, why));
+                if !self.dials.is_dialling(session, address) {
+                    return self.reject(from, None, Why::Unasked);
                 }
+                self.effects.push(PeeringEffect::RefusedBy(from, why));
             }
             (Frame::Data { session, .. }, _) => self.on_unknown_session(now.mono, from, session),
             (Frame::Hello(_) | Frame::Retry { .. } | Frame::Refuse { .. }, Address::Link(_)) => {
@@ -338,6 +341,15 @@ impl Peering {
         }
         match self.admit(&hello) {
             Ok(fact) if fact.author() == us.me => self.met_ourselves(&fact, &hello, us),
+            Ok(fact) if !self.has_room(&fact.author()) => {
+                self.reject(address, Some(fact.author()), Why::TableFull);
+            }
+            // Verified before: our answer was lost, or somebody replays what it heard.
+            Ok(fact) if self.stands(&hello, &fact, address) => {
+                if hello.answers.is_none() {
+                    self.answer_hello(now, us, &fact.author(), hello.session, address);
+                }
+            }
             Ok(fact) if self.hellos.len() < self.config.spec().limits.hellos => {
                 // The same Hello again, while the first is being verified, changes nothing.
                 if self.hellos.values().any(|other| other.hello.session == hello.session) {
@@ -358,6 +370,11 @@ impl Peering {
         }
     }
 
+    /// Whether there is a place for a session with this member.
+    fn has_room(&self, member: &NodeId) -> bool {
+        self.sessions.len() < self.config.spec().limits.members || self.has_session(member)
+    }
+
     /// Whether this Hello may lead to a session, its signature aside.
     fn admit(&self, hello: &Hello) -> Result<Envelope, Why> {
         if !hello.speaks_ours() {
@@ -368,6 +385,9 @@ impl Peering {
         }
         if hello.constants != self.config.constants().hash() {
             return Err(Why::OtherConstants);
+        }
+        if hello.alive.len() > self.config.constants().fact_bytes {
+            return Err(Why::TooLarge);
         }
         let fact = Envelope::decode(hello.alive.clone(), &self.view)?;
         if fact.kind() != FactKind::ALIVE {
@@ -400,18 +420,49 @@ impl Peering {
         // The answer to a Hello that was repeated names the session that stands already.
         let standing = self.sessions.standing(&member, hello.session, address);
         let ours = dialled.or(standing).unwrap_or_else(|| SessionId(self.rng.bytes()));
-        if self.sessions.is_taken(hello.session, &member) {
+        if self.sessions.is_taken(hello.session, &member) || !self.has_room(&member) {
             return self.reject(address, Some(member), Why::TableFull);
+        }
+        if self.is_borrowed(&fact, address) {
+            return self.reject(address, Some(member), Why::NotTheSubject);
         }
         self.sessions.establish(now, member, ours, hello, address);
         if hello.answers.is_none() {
-            let answer = self.hello(now, us, ours, Some(hello.session), None);
-            self.effects.push(PeeringEffect::Frame(address, answer));
+            self.answer_hello(now, us, &member, hello.session, address);
         } else {
             self.dials.reached(now.mono, ours, &mut self.rng);
         }
         self.effects.push(PeeringEffect::Said(fact));
         self.effects.push(PeeringEffect::Established(member, hello.commit));
+    }
+
+    /// Whether somebody else may be using a member's alive fact, which everybody has: the member
+    /// has a session at an address that the fact names, and this Hello comes from one that it
+    /// does not. Until sealing proves who holds the key, the announced address goes first.
+    fn is_borrowed(&self, fact: &Envelope, address: Address) -> bool {
+        let Ok(alive) = Alive::decode(fact) else { return false };
+        let names = |address| alive.endpoints.iter().any(|at| Address::Socket(at) == address);
+        self.sessions.address(&fact.author()).is_some_and(names) && !names(address)
+    }
+
+    /// Whether this very session stands already.
+    fn stands(&self, hello: &Hello, fact: &Envelope, address: Address) -> bool {
+        self.sessions.standing(&fact.author(), hello.session, address).is_some()
+    }
+
+    /// Names our side of the session that stands with a member.
+    fn answer_hello(
+        &mut self,
+        now: Now,
+        us: &Introduction,
+        member: &NodeId,
+        theirs: SessionId,
+        address: Address,
+    ) {
+        if let Some((ours, _)) = self.sessions.route(member) {
+            let answer = self.hello(now, us, ours, Some(theirs), None);
+            self.effects.push(PeeringEffect::Frame(address, answer));
+        }
     }
 
     fn on_unknown_session(&mut self, now: Mono, from: Address, session: SessionId) {

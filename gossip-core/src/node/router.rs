@@ -50,10 +50,11 @@ impl Node {
     }
 
     fn other_frame(&mut self, from: Address, frame: Frame) {
-        if self.life.is_known() {
-            let us = self.introduction();
-            self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
+        if !self.life.is_known() {
+            return self.reject(None, Some(from), Why::NotReady);
         }
+        let us = self.introduction();
+        self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
     }
 
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {

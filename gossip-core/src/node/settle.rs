@@ -177,8 +177,9 @@ impl Node {
         if subject == self.keys.id() && self.not_ours(fact) {
             return;
         }
-        if self.roster.member(&subject).is_none()
-            && self.roster.len() >= self.config.spec().limits.members
+        // What was on its way when the last place was taken.
+        if !self.roster.has_room(&subject, self.config.spec().limits.members)
+            && subject != self.keys.id()
         {
             return self.reject(Some(subject), None, crate::fact::Why::TableFull);
         }
