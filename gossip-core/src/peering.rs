@@ -23,6 +23,7 @@ use bytes::Bytes;
 use self::dial::Dials;
 pub(crate) use self::dial::{DialConfig, Target};
 use self::pace::Pace;
+pub(crate) use self::pace::Sender;
 use self::session::Sessions;
 use crate::config::{Config, SKEW};
 use crate::fact::{Domain, Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
@@ -117,18 +118,19 @@ impl Peering {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether a frame from this address is heard at all for now.
-    pub(crate) fn hears(&mut self, now: Mono, from: Address) -> bool {
-        self.pace.hears(now, from)
+    /// Whether a frame of this sender is heard at all for now.
+    pub(crate) fn hears(&mut self, now: Mono, sender: Sender) -> bool {
+        self.pace.hears(now, sender)
     }
 
-    /// Somebody who writes from this address said something false or malformed.
-    pub(crate) fn blame(&mut self, now: Mono, address: Address) {
-        self.pace.blame(now, address);
+    /// Somebody who writes like this sender said something false or malformed.
+    pub(crate) fn blame(&mut self, now: Mono, sender: Sender) {
+        self.pace.blame(now, sender);
     }
 
     pub(crate) fn is_slowed(&self, now: Mono, node: &NodeId) -> bool {
-        self.sessions.address(node).is_some_and(|address| self.pace.is_slowed(now, address))
+        let address = self.sessions.address(node);
+        address.is_some_and(|address| self.pace.is_slowed(now, Sender::Session(address)))
     }
 
     pub(crate) fn address(&self, node: &NodeId) -> Option<Address> {
@@ -308,7 +310,7 @@ impl Peering {
         match verdicts.into_iter().next() {
             Some(Verdict::Good(fact)) => self.establish(now, from, &hello, fact, us),
             Some(Verdict::Bad(_, why)) => {
-                self.pace.blame(now.mono, address);
+                self.pace.blame(now.mono, Sender::Stranger(address));
                 self.reject(address, None, why);
             }
             None => {}
