@@ -167,6 +167,7 @@ impl ConfigSpec {
             ("view_rumors.hot_facts", self.view_rumors.hot_facts),
             ("view_repair.leaf", self.view_repair.leaf),
             ("view_repair.window", self.view_repair.window),
+            ("limits.members", self.limits.members),
             ("limits.peer_bytes", self.limits.peer_bytes / fact_bytes),
             ("limits.channel_bytes", self.limits.channel_bytes / fact_bytes),
         ] {

@@ -299,6 +299,8 @@ impl Node {
         self.refresh_partners();
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
+        let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
+        let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
         let mut effects = Vec::new();
         let mut env = Env {
             boot: self.life.boot(),
@@ -307,6 +309,7 @@ impl Node {
             effects: &mut effects,
             fact_bytes: self.config.constants().fact_bytes,
             feedback: &mut self.feedback,
+            has_room: &has_room,
             keys: &*self.keys,
             left: self.life.has_left(),
             members: &self.required,

@@ -45,6 +45,8 @@ pub(crate) struct Env<'a> {
     pub(crate) effects: &'a mut Vec<ChannelEffect>,
     pub(crate) fact_bytes: usize,
     pub(crate) feedback: &'a mut Feedback,
+    /// Whether the table of members has room for this one, or has it already.
+    pub(crate) has_room: &'a dyn Fn(&NodeId) -> bool,
     pub(crate) keys: &'a dyn Keys,
     pub(crate) left: bool,
     /// Members whose confirmation is needed before dormant facts are dropped.

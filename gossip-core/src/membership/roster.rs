@@ -70,6 +70,12 @@ impl Roster {
         self.members.values()
     }
 
+    /// Whether a member is known, or may become so where at most `limit` are.
+    #[must_use]
+    pub fn has_room(&self, id: &NodeId, limit: usize) -> bool {
+        self.members.len() < limit || self.members.contains_key(id)
+    }
+
     /// How many members there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -5,8 +5,9 @@ use bytes::Bytes;
 use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId};
+use crate::peering::Sender;
 use crate::transport::{Address, Inbound};
-use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame};
+use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame, session_of};
 
 /// What the records of a frame are about, until the next channel is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -30,30 +31,32 @@ impl Node {
     fn frame(&mut self, from: Address, bytes: Bytes) {
         self.status.wire.received_frames += 1;
         self.status.wire.received_bytes += bytes.len() as u64;
-        if !self.peering.hears(self.now.mono, from) {
-            return self.reject(None, Some(from), Why::Slowed);
+        let member = session_of(&bytes).and_then(|session| self.peering.sender(session, from));
+        let sender = member.map_or(Sender::Stranger(from), |_| Sender::Session(from));
+        if !self.peering.hears(self.now.mono, sender) {
+            return self.reject(member, Some(from), Why::Slowed);
         }
         if bytes.len() > self.frame_bytes {
-            return self.blame(from, None, Why::TooLarge);
+            return self.blame(sender, member, Why::TooLarge);
         }
-        match decode_frame(&bytes) {
-            Ok(Frame::Data { session, sealed }) => match self.peering.sender(session, from) {
-                Some(member) => match self.keys.open(session, sealed) {
+        match (decode_frame(&bytes), member) {
+            (Ok(Frame::Data { session, sealed }), Some(member)) => {
+                match self.keys.open(session, sealed) {
                     Ok(records) => self.records(member, from, records),
-                    Err(why) => self.blame(from, Some(member), why),
-                },
-                None => self.other_frame(from, Frame::Data { session, sealed }),
-            },
-            Ok(frame) => self.other_frame(from, frame),
-            Err(why) => self.blame(from, None, why),
+                    Err(why) => self.blame(sender, Some(member), why),
+                }
+            }
+            (Ok(frame), _) => self.other_frame(from, frame),
+            (Err(why), _) => self.blame(sender, member, why),
         }
     }
 
     fn other_frame(&mut self, from: Address, frame: Frame) {
-        if self.life.is_known() {
-            let us = self.introduction();
-            self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
+        if !self.life.is_known() {
+            return self.reject(None, Some(from), Why::NotReady);
         }
+        let us = self.introduction();
+        self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
     }
 
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
@@ -71,7 +74,7 @@ impl Node {
                 }
                 Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
                 Ok(record) => self.record(member, from, about, record),
-                Err(why) => self.blame(from, Some(member), why),
+                Err(why) => self.blame(Sender::Session(from), Some(member), why),
             }
         }
         self.pump(about);
@@ -98,7 +101,7 @@ impl Node {
                     None => self.reject(Some(from), Some(at), Why::Unasked),
                 }
             }
-            (About::Session, _) => self.blame(at, Some(from), Why::BadRecord),
+            (About::Session, _) => self.blame(Sender::Session(at), Some(from), Why::BadRecord),
             (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));
             }
@@ -109,11 +112,12 @@ impl Node {
         }
     }
 
-    /// Counts a rejection, and slows the address down if its sender is to blame.
-    pub(super) fn blame(&mut self, address: Address, from: Option<NodeId>, why: Why) {
+    /// Counts a rejection, and slows the sender down if it is to blame.
+    pub(super) fn blame(&mut self, sender: Sender, from: Option<NodeId>, why: Why) {
+        let (Sender::Session(address) | Sender::Stranger(address)) = sender;
         self.reject(from, Some(address), why);
         if matches!(why.blame(), Blame::Malformed | Blame::Unproven) {
-            self.peering.blame(self.now.mono, address);
+            self.peering.blame(self.now.mono, sender);
         }
     }
 }

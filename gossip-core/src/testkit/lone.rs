@@ -42,6 +42,8 @@ pub struct Lone {
     /// What the node's store holds.
     pub store: MemoryState,
     config: Config,
+    /// What has passed of the wall clock's millisecond.
+    fraction: Duration,
     held: VecDeque<Held>,
     requests: u64,
     wake: Option<Mono>,
@@ -91,6 +93,7 @@ impl Lone {
             sent: Vec::new(),
             store,
             config,
+            fraction: Duration::ZERO,
             held: VecDeque::new(),
             requests: 0,
             wake: None,
@@ -250,8 +253,9 @@ impl Lone {
     }
 
     fn move_to(&mut self, mono: Mono) {
-        let passed = mono.since(self.now.mono);
-        self.now = Now { mono: self.now.mono + passed, wall: self.now.wall + passed };
+        let passed = mono.since(self.now.mono) + self.fraction;
+        self.fraction = Duration::from_nanos(u64::from(passed.subsec_nanos()) % 1_000_000);
+        self.now = Now { mono: mono.max(self.now.mono), wall: self.now.wall + passed };
     }
 }
 
