@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gossip_benches::{MANY, filled, shard};
-use gossip_core::state::{MemoryState, Part, Point, Set, Span};
-use gossip_core::store::{Ask, Describe, Description, StoreOp, StoreReply};
+use gossip_core::state::{Part, Point, Set, Span};
+use gossip_core::store::{Ask, Describe, Description, MemoryState, StoreOp, StoreReply};
 use gossip_core::strategy::retain::LastWrite;
 use gossip_core::time::Epoch;
 

@@ -145,8 +145,12 @@ impl Channel {
         if self.is_stale(env, from) {
             return env.reject(Some(from), Why::StaleMember);
         }
-        let decoded = Envelope::decode(bytes, &self.domain)
-            .and_then(|fact| self.rules.has(&fact).map(|()| fact));
+        let decoded = if bytes.len() > env.fact_bytes {
+            Err(Why::TooLarge)
+        } else {
+            Envelope::decode(bytes, &self.domain)
+                .and_then(|fact| self.rules.has(&fact).map(|()| fact))
+        };
         match decoded {
             Ok(fact) => self.admit(env, Incoming { fact, from, feedback }),
             Err(why) => env.reject(Some(from), why),
@@ -160,10 +164,13 @@ impl Channel {
         fact: Verified<Envelope>,
         from: Option<NodeId>,
     ) {
-        if self.recent.contains(&fact.id()) {
+        if self.recent.contains(&fact.id()) || self.parking.contains(&fact) {
             return;
         }
-        self.ripen(env, fact, from);
+        match self.may_enter(env, &fact) {
+            Ok(()) => self.ripen(env, fact, from),
+            Err(why) => env.reject(from, why),
+        }
         self.pump(env);
     }
 
@@ -252,6 +259,8 @@ impl Channel {
             status.equal_partners = self.collect.agreeing(partners);
         }
         for (name, count) in [
+            ("agreements", self.collect.len()),
+            ("answers", self.slots.reconcile.answering()),
             ("facts-unmerged", self.pipeline.len()),
             ("facts-unmerged-bytes", self.pipeline.bytes()),
             ("facts-parked", self.parking.len()),

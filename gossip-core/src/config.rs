@@ -95,6 +95,10 @@ pub struct Limits {
     pub writes: usize,
     /// First contacts whose signature is being checked. Default 256 (a guess).
     pub hellos: usize,
+    /// Members that are remembered, ourselves included, and sessions. Whoever comes when the
+    /// table is full is refused; nobody known makes room. Default 80,000 (a guess: ten times the
+    /// everyday network of 8,000 nodes would be 80 MB of alive facts).
+    pub members: usize,
     /// Addresses whose pace is remembered. Default 4,096 (a guess).
     pub paces: usize,
     /// Frames taken from one address per second once it has sent something malformed or
@@ -111,6 +115,7 @@ impl Default for Limits {
             recent: 65_536,
             writes: 65_536,
             hellos: 256,
+            members: 80_000,
             paces: 4_096,
             slowed_frames: 50,
         }
@@ -162,6 +167,7 @@ impl ConfigSpec {
             ("view_rumors.hot_facts", self.view_rumors.hot_facts),
             ("view_repair.leaf", self.view_repair.leaf),
             ("view_repair.window", self.view_repair.window),
+            ("limits.members", self.limits.members),
             ("limits.peer_bytes", self.limits.peer_bytes / fact_bytes),
             ("limits.channel_bytes", self.limits.channel_bytes / fact_bytes),
         ] {
@@ -169,6 +175,7 @@ impl ConfigSpec {
                 return Err(ConfigError::Zero { key });
             }
         }
+        check_repair("view_repair", &self.view_repair)?;
         if self.redial_min > self.redial_max {
             return Err(ConfigError::RedialOrder);
         }
@@ -177,6 +184,28 @@ impl ConfigSpec {
         Ok(Config { cluster: ClusterId::from_name(&self.cluster), constants, spec: self })
     }
 }
+
+/// Whether a repair configuration can work at all.
+///
+/// # Errors
+/// [`ConfigError::Repair`] names what is wrong; `section` is repeated in it.
+pub fn check_repair(section: &'static str, repair: &RangeConfig) -> Result<(), ConfigError> {
+    let full_digest = repair.leaf == usize::MAX;
+    if !full_digest && !(1..=MAX_LEAF).contains(&repair.leaf) {
+        return Err(ConfigError::Repair { section, key: "leaf", least: 1, most: MAX_LEAF });
+    }
+    if !(2..=MAX_WAYS).contains(&repair.ways) {
+        return Err(ConfigError::Repair { section, key: "ways", least: 2, most: MAX_WAYS });
+    }
+    Ok(())
+}
+
+/// Most facts in a listed range: the list fits a datagram. An infinite leaf is the full digest,
+/// which is cut into lists of its own.
+pub const MAX_LEAF: usize = 32;
+
+/// Most parts of a split range: their fingerprints fit a datagram.
+pub const MAX_WAYS: usize = 24;
 
 /// Smallest `fact_bytes` that still carries membership: an alive fact with full name and tags.
 pub const MIN_FACT_BYTES: usize = 1_000;
@@ -235,6 +264,18 @@ pub enum ConfigError {
     Tags {
         /// How many there are.
         count: usize,
+    },
+    /// A number of the repair strategy is out of range.
+    #[error("{section}.{key} must be from {least} to {most}")]
+    Repair {
+        /// The section.
+        section: &'static str,
+        /// The number.
+        key: &'static str,
+        /// The smallest that works.
+        least: usize,
+        /// The largest that works.
+        most: usize,
     },
     /// Something must not be zero, or too small for a single fact.
     #[error("{key} is zero or too small for a single fact")]

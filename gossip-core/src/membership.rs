@@ -10,5 +10,5 @@ mod roster;
 mod view;
 
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
-pub use self::roster::{MAX_MEMBERS, Member, MemberStatus, Roster};
+pub use self::roster::{Member, MemberStatus, Roster};
 pub use self::view::{ViewRetain, admit};

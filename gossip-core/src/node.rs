@@ -234,7 +234,8 @@ impl Node {
         for channel in self.channels.values() {
             channel.describe(&self.partners, &mut status);
         }
-        status.queues.insert("sessions", self.peering.linked().count());
+        self.peering.describe(&mut status);
+        status.queues.insert("view-facts", self.view_state.facts());
         status.queues.insert("tickets", self.routes.len());
         status
     }
@@ -298,13 +299,17 @@ impl Node {
         self.refresh_partners();
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
+        let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
+        let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
         let mut effects = Vec::new();
         let mut env = Env {
+            boot: self.life.boot(),
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),
             effects: &mut effects,
             fact_bytes: self.config.constants().fact_bytes,
             feedback: &mut self.feedback,
+            has_room: &has_room,
             keys: &*self.keys,
             left: self.life.has_left(),
             members: &self.required,

@@ -23,6 +23,7 @@ use bytes::Bytes;
 use self::dial::Dials;
 pub(crate) use self::dial::{DialConfig, Target};
 use self::pace::Pace;
+pub(crate) use self::pace::Sender;
 use self::session::Sessions;
 use crate::config::{Config, SKEW};
 use crate::fact::{Domain, Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
@@ -30,6 +31,7 @@ use crate::id::{NodeId, SessionId};
 use crate::io::{Seed, Ticket};
 use crate::membership::Alive;
 use crate::rng::Rng;
+use crate::status::Status;
 use crate::time::{Mono, Now};
 use crate::transport::Address;
 use crate::wire::{Frame, Hello};
@@ -116,18 +118,19 @@ impl Peering {
         std::mem::take(&mut self.effects)
     }
 
-    /// Whether a frame from this address is heard at all for now.
-    pub(crate) fn hears(&mut self, now: Mono, from: Address) -> bool {
-        self.pace.hears(now, from)
+    /// Whether a frame of this sender is heard at all for now.
+    pub(crate) fn hears(&mut self, now: Mono, sender: Sender) -> bool {
+        self.pace.hears(now, sender)
     }
 
-    /// Somebody who writes from this address said something false or malformed.
-    pub(crate) fn blame(&mut self, now: Mono, address: Address) {
-        self.pace.blame(now, address);
+    /// Somebody who writes like this sender said something false or malformed.
+    pub(crate) fn blame(&mut self, now: Mono, sender: Sender) {
+        self.pace.blame(now, sender);
     }
 
     pub(crate) fn is_slowed(&self, now: Mono, node: &NodeId) -> bool {
-        self.sessions.address(node).is_some_and(|address| self.pace.is_slowed(now, address))
+        let address = self.sessions.address(node);
+        address.is_some_and(|address| self.pace.is_slowed(now, Sender::Session(address)))
     }
 
     pub(crate) fn address(&self, node: &NodeId) -> Option<Address> {
@@ -209,8 +212,21 @@ impl Peering {
 
     /// The answer to a ping: the round trip, if it answers our last one.
     pub(crate) fn acknowledged(&mut self, now: Mono, from: NodeId, nonce: u32) -> Option<Duration> {
-        let (_, sent) = self.pings.remove(&from).filter(|(sent, _)| *sent == nonce)?;
+        let (_, sent) = *self.pings.get(&from).filter(|(asked, _)| *asked == nonce)?;
+        self.pings.remove(&from);
         Some(now.since(sent))
+    }
+
+    /// What waits here, for the status.
+    pub(crate) fn describe(&self, status: &mut Status) {
+        for (name, count) in [
+            ("dials", self.dials.len()),
+            ("hellos", self.hellos.len()),
+            ("paces", self.pace.len()),
+            ("sessions", self.sessions.len()),
+        ] {
+            status.queues.insert(name, count);
+        }
     }
 
     /// Dials what is due.
@@ -256,21 +272,24 @@ impl Peering {
             }
             (Frame::Retry { session, cookie }, Address::Socket(address)) => {
                 // Only the address that we dialled may ask for the cookie's return.
-                if self.dials.is_dialling(session, address) {
-                    let hello = self.hello(now, us, session, None, Some(cookie));
-                    self.effects.push(PeeringEffect::Frame(from, hello));
+                if !self.dials.is_dialling(session, address) {
+                    return self.reject(from, None, Why::Unasked);
                 }
+                let hello = self.hello(now, us, session, None, Some(cookie));
+                self.effects.push(PeeringEffect::Frame(from, hello));
             }
-            (Frame::Reset { session }, _) => {
-                if let Some(member) = self.sessions.ours(session, from) {
+            (Frame::Reset { session }, _) => match self.sessions.ours(session, from) {
+                Some(member) => {
                     self.drop_session(&member);
                     self.dials.hurry(now.mono, &Target::Member(member));
                 }
-            }
+                None => self.reject(from, None, Why::Unasked),
+            },
             (Frame::Refuse { session, why }, Address::Socket(address)) => {
-                if self.dials.is_dialling(session, address) {
-                    self.effects.push(PeeringEffect::RefusedBy(from, why));
+                if !self.dials.is_dialling(session, address) {
+                    return self.reject(from, None, Why::Unasked);
                 }
+                self.effects.push(PeeringEffect::RefusedBy(from, why));
             }
             (Frame::Data { session, .. }, _) => self.on_unknown_session(now.mono, from, session),
             (Frame::Hello(_) | Frame::Retry { .. } | Frame::Refuse { .. }, Address::Link(_)) => {
@@ -292,7 +311,7 @@ impl Peering {
         match verdicts.into_iter().next() {
             Some(Verdict::Good(fact)) => self.establish(now, from, &hello, fact, us),
             Some(Verdict::Bad(_, why)) => {
-                self.pace.blame(now.mono, address);
+                self.pace.blame(now.mono, Sender::Stranger(address));
                 self.reject(address, None, why);
             }
             None => {}
@@ -325,6 +344,15 @@ impl Peering {
         }
         match self.admit(&hello) {
             Ok(fact) if fact.author() == us.me => self.met_ourselves(&fact, &hello, us),
+            Ok(fact) if !self.has_room(&fact.author()) => {
+                self.reject(address, Some(fact.author()), Why::TableFull);
+            }
+            // Verified before: our answer was lost, or somebody replays what it heard.
+            Ok(fact) if self.stands(&hello, &fact, address) => {
+                if hello.answers.is_none() {
+                    self.answer_hello(now, us, &fact.author(), hello.session, address);
+                }
+            }
             Ok(fact) if self.hellos.len() < self.config.spec().limits.hellos => {
                 // The same Hello again, while the first is being verified, changes nothing.
                 if self.hellos.values().any(|other| other.hello.session == hello.session) {
@@ -345,6 +373,11 @@ impl Peering {
         }
     }
 
+    /// Whether there is a place for a session with this member.
+    fn has_room(&self, member: &NodeId) -> bool {
+        self.sessions.len() < self.config.spec().limits.members || self.has_session(member)
+    }
+
     /// Whether this Hello may lead to a session, its signature aside.
     fn admit(&self, hello: &Hello) -> Result<Envelope, Why> {
         if !hello.speaks_ours() {
@@ -355,6 +388,9 @@ impl Peering {
         }
         if hello.constants != self.config.constants().hash() {
             return Err(Why::OtherConstants);
+        }
+        if hello.alive.len() > self.config.constants().fact_bytes {
+            return Err(Why::TooLarge);
         }
         let fact = Envelope::decode(hello.alive.clone(), &self.view)?;
         if fact.kind() != FactKind::ALIVE {
@@ -387,18 +423,49 @@ impl Peering {
         // The answer to a Hello that was repeated names the session that stands already.
         let standing = self.sessions.standing(&member, hello.session, address);
         let ours = dialled.or(standing).unwrap_or_else(|| SessionId(self.rng.bytes()));
-        if self.sessions.is_taken(hello.session, &member) {
+        if self.sessions.is_taken(hello.session, &member) || !self.has_room(&member) {
             return self.reject(address, Some(member), Why::TableFull);
+        }
+        if self.is_borrowed(&fact, address) {
+            return self.reject(address, Some(member), Why::NotTheSubject);
         }
         self.sessions.establish(now, member, ours, hello, address);
         if hello.answers.is_none() {
-            let answer = self.hello(now, us, ours, Some(hello.session), None);
-            self.effects.push(PeeringEffect::Frame(address, answer));
+            self.answer_hello(now, us, &member, hello.session, address);
         } else {
             self.dials.reached(now.mono, ours, &mut self.rng);
         }
         self.effects.push(PeeringEffect::Said(fact));
         self.effects.push(PeeringEffect::Established(member, hello.commit));
+    }
+
+    /// Whether somebody else may be using a member's alive fact, which everybody has: the member
+    /// has a session at an address that the fact names, and this Hello comes from one that it
+    /// does not. Until sealing proves who holds the key, the announced address goes first.
+    fn is_borrowed(&self, fact: &Envelope, address: Address) -> bool {
+        let Ok(alive) = Alive::decode(fact) else { return false };
+        let names = |address| alive.endpoints.iter().any(|at| Address::Socket(at) == address);
+        self.sessions.address(&fact.author()).is_some_and(names) && !names(address)
+    }
+
+    /// Whether this very session stands already.
+    fn stands(&self, hello: &Hello, fact: &Envelope, address: Address) -> bool {
+        self.sessions.standing(&fact.author(), hello.session, address).is_some()
+    }
+
+    /// Names our side of the session that stands with a member.
+    fn answer_hello(
+        &mut self,
+        now: Now,
+        us: &Introduction,
+        member: &NodeId,
+        theirs: SessionId,
+        address: Address,
+    ) {
+        if let Some((ours, _)) = self.sessions.route(member) {
+            let answer = self.hello(now, us, ours, Some(theirs), None);
+            self.effects.push(PeeringEffect::Frame(address, answer));
+        }
     }
 
     fn on_unknown_session(&mut self, now: Mono, from: Address, session: SessionId) {

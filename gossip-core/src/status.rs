@@ -35,6 +35,8 @@ pub struct Status {
     pub duplicates: u64,
     /// Facts sent, counted per recipient.
     pub facts_sent: u64,
+    /// Records that fit no frame and were not sent: a configuration beyond what frames carry.
+    pub unsendable_records: u64,
     /// Records of kinds that this version does not know.
     pub unknown_records: u64,
     /// Whether the store has failed since the start.

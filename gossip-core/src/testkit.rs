@@ -3,6 +3,8 @@
 //! Everything here panics when something does not hold, as a test wants it.
 
 pub mod facts;
+pub mod fuzz;
+pub mod lone;
 pub mod model;
 mod retain;
 mod script;

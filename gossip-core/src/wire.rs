@@ -10,7 +10,7 @@ mod pack;
 mod record;
 mod talk;
 
-pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_frame};
+pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_frame, session_of};
 pub use self::hello::{COOKIE_BYTES, Constants, Hello};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, record_len};

@@ -13,8 +13,8 @@ use bytes::Bytes;
 
 use super::env::Env;
 use super::{Channel, Pending};
-use crate::fact::Signature;
-use crate::id::NodeId;
+use crate::fact::{Signature, Why};
+use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
 use crate::store::{MetaName, StoreOp, StoreReply};
 use crate::time::{Epoch, Mono, Now, Wall};
@@ -69,6 +69,13 @@ impl Collect {
     /// Dormant facts that left the compared set before this epoch are gone.
     pub(super) const fn floor(&self) -> Epoch {
         self.floor
+    }
+
+    /// How many members' words are remembered.
+    pub(super) fn len(&self) -> usize {
+        let Self { agreed, confirmed, equal, offered, receipts, stale, .. } = self;
+        let receipts = offered.len() + receipts.len() + stale.len();
+        agreed.len() + confirmed.len() + equal.len() + receipts
     }
 
     pub(super) fn committed(&mut self, commit: u64) {
@@ -204,11 +211,8 @@ impl Channel {
         if !matches!(reply, Some(StoreReply::Synced { .. })) {
             return;
         }
-        let signature = self.receipt_signature(env, commit);
-        let mut receipt = Receipt { exchange, commit, r: [0; 32], s: [0; 32] };
-        let (r, s) = signature.as_bytes().split_at(32);
-        receipt.r.copy_from_slice(r);
-        receipt.s.copy_from_slice(s);
+        let signature = self.receipt_signature(env, env.boot, commit);
+        let receipt = Receipt::new(env.boot, exchange, commit, signature);
         env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
     }
 
@@ -216,7 +220,8 @@ impl Channel {
     pub(super) fn on_receipt(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
         if receipt.exchange == ANEW {
             // It has nothing stale any more; what it certified before counts no longer.
-            if self.collect.stale.remove(&from).is_some() {
+            if self.collect.stale.contains_key(&from) && self.is_signed(env, from, &receipt) {
+                self.collect.stale.remove(&from);
                 self.collect.receipts.remove(&from);
             }
             return;
@@ -228,9 +233,14 @@ impl Channel {
     /// Takes note of a member's confirmation once both halves of it are here.
     pub(super) fn confirm(&mut self, env: &mut Env<'_>, from: NodeId) {
         let Some((receipt, epoch)) = self.collect.take_confirmation(from) else { return };
+        // At most one check per exchange that we began: no partner can make us work.
+        if !self.is_signed(env, from, &receipt) {
+            return env.reject(Some(from), Why::BadSignature);
+        }
         self.collect.confirmed.insert(from, epoch);
         self.collect.receipts.insert(from, receipt);
         let mut value = receipt.commit.to_be_bytes().to_vec();
+        value.extend_from_slice(&receipt.boot.0);
         value.extend_from_slice(receipt.signature().as_bytes());
         let name = MetaName::Receipt(self.id(), from);
         let op = StoreOp::Remember { name, value: Some(Bytes::from(value)) };
@@ -260,14 +270,15 @@ impl Channel {
     }
 
     /// Somebody shows us a receipt of ours with a later commit than our store had at the start.
-    /// Only our own signature convinces us; signing again is how we check it.
+    /// Only our own signature convinces us.
     pub(super) fn on_stale(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
-        let ours = self.receipt_signature(env, receipt.commit) == receipt.signature();
-        if !ours {
-            return env.reject(Some(from), crate::fact::Why::BadSignature);
+        if !self.is_signed(env, env.keys.id(), &receipt) {
+            return env.reject(Some(from), Why::BadSignature);
         }
-        // A store that was empty at the start can hold nothing stale.
-        if self.collect.boot_commit == 0 || receipt.commit <= self.collect.boot_commit {
+        // A store that was empty at the start can hold nothing stale, and what we certified since
+        // is here.
+        let since = receipt.boot == env.boot || receipt.commit <= self.collect.boot_commit;
+        if self.collect.boot_commit == 0 || since {
             return self.prepare_receipt(env, from, ANEW);
         }
         self.collect.boot_commit = 0;
@@ -289,20 +300,28 @@ impl Channel {
     /// Restores what others once certified, after a restart.
     pub(crate) fn restore_receipt(&mut self, from: NodeId, stored: &[u8]) {
         let Some((commit, signature)) = stored.split_first_chunk::<8>() else { return };
+        let Some((boot, signature)) = signature.split_first_chunk::<8>() else { return };
         let Ok(signature) = <[u8; 64]>::try_from(signature) else { return };
-        let commit = u64::from_be_bytes(*commit);
-        let mut receipt = Receipt { exchange: 0, commit, r: [0; 32], s: [0; 32] };
-        let (r, s) = signature.split_at(32);
-        receipt.r.copy_from_slice(r);
-        receipt.s.copy_from_slice(s);
+        let (boot, commit) = (BootId(*boot), u64::from_be_bytes(*commit));
+        let receipt = Receipt::new(boot, 0, commit, Signature::from_bytes(signature));
         self.collect.receipts.insert(from, receipt);
     }
 
-    fn receipt_signature(&self, env: &Env<'_>, commit: u64) -> Signature {
+    fn receipt_signature(&self, env: &Env<'_>, boot: BootId, commit: u64) -> Signature {
+        env.keys.sign(&self.receipt_message(boot, commit))
+    }
+
+    fn is_signed(&self, env: &Env<'_>, by: NodeId, receipt: &Receipt) -> bool {
+        let message = self.receipt_message(receipt.boot, receipt.commit);
+        env.keys.vouches(by, receipt.signature(), &message)
+    }
+
+    fn receipt_message(&self, boot: BootId, commit: u64) -> Vec<u8> {
         let mut message = b"gossip receipt v1".to_vec();
         message.extend_from_slice(self.domain.cluster().as_bytes());
         message.extend_from_slice(self.domain.channel().as_bytes());
+        message.extend_from_slice(&boot.0);
         message.extend_from_slice(&commit.to_be_bytes());
-        env.keys.sign(&message)
+        message
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::fact::{Envelope, Job, Keys, Why};
-use crate::id::{ChannelId, FactId, NodeId};
+use crate::id::{BootId, ChannelId, FactId, NodeId};
 use crate::io::{Answer, Change, Event, RequestId, Ticket};
 use crate::status::Status;
 use crate::store::{StoreError, StoreOp};
@@ -37,12 +37,16 @@ pub(crate) type Feedback = BTreeMap<(ChannelId, NodeId), (Vec<[u8; 8]>, Vec<[u8;
 
 /// Time, randomness, identity, and places for effects.
 pub(crate) struct Env<'a> {
+    /// This start of ours.
+    pub(crate) boot: BootId,
     pub(crate) clock: &'a mut HybridClock,
     /// Whether most partners' clocks disagree with ours.
     pub(crate) clock_disagrees: bool,
     pub(crate) effects: &'a mut Vec<ChannelEffect>,
     pub(crate) fact_bytes: usize,
     pub(crate) feedback: &'a mut Feedback,
+    /// Whether the table of members has room for this one, or has it already.
+    pub(crate) has_room: &'a dyn Fn(&NodeId) -> bool,
     pub(crate) keys: &'a dyn Keys,
     pub(crate) left: bool,
     /// Members whose confirmation is needed before dormant facts are dropped.

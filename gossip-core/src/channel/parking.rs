@@ -41,6 +41,11 @@ impl Parking {
         ripens(fact) > wall
     }
 
+    /// Whether a fact is dated so far ahead that it is not parked either.
+    pub(super) fn is_far(wall: Wall, fact: &Envelope) -> bool {
+        ripens(fact) > wall + FAR
+    }
+
     /// Parks a fact; false when there is no room for it.
     pub(super) fn park(
         &mut self,
@@ -50,7 +55,7 @@ impl Parking {
     ) -> bool {
         let held = self.authors.get(&fact.author()).copied().unwrap_or(0);
         let full = self.facts.len() >= self.limit || held >= (self.limit / SHARES).max(1);
-        if full || ripens(&fact) > wall + FAR {
+        if full || Self::is_far(wall, &fact) {
             return false;
         }
         let author = fact.author();

@@ -208,6 +208,9 @@ impl Channel {
             }
             return;
         }
+        if let Err(why) = self.may_enter(env, fact) {
+            return env.reject(Some(*from), why);
+        }
         match self.pipeline.make_room(*from) {
             Ok(None) => {}
             Ok(Some(shed)) => {
@@ -217,6 +220,14 @@ impl Channel {
             Err(why) => return env.reject(Some(*from), why),
         }
         self.pipeline.enter(incoming);
+    }
+
+    /// Whether a fact that nobody here knows is worth its verification.
+    pub(super) fn may_enter(&self, env: &Env<'_>, fact: &Envelope) -> Result<(), Why> {
+        if self.is_view() && !(env.has_room)(&fact.author()) {
+            return Err(Why::TableFull);
+        }
+        if Parking::is_far(env.now.wall, fact) { Err(Why::FarAhead) } else { Ok(()) }
     }
 
     /// Moves facts on, as far as each stage has room. Called once all records of a frame are in.

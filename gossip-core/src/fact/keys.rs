@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use ed25519_dalek::Signer as _;
 
-use super::Why;
+use super::{Claims, Why};
 use crate::id::{NodeId, SessionId};
 
 /// An ed25519 signature: R, then s.
@@ -50,6 +50,10 @@ pub trait Keys: fmt::Debug + Send {
 
     /// Signs a message.
     fn sign(&self, message: &[u8]) -> Signature;
+
+    /// Whether this signature over this message is that node's: for the few words of talk that
+    /// are signed. Facts go to the verifier, in batches.
+    fn vouches(&self, author: NodeId, signature: Signature, message: &[u8]) -> bool;
 
     /// The X25519 key that others seal to; new at each start.
     fn box_public(&self) -> [u8; 32];
@@ -99,6 +103,12 @@ impl Keys for SigningKeys {
 
     fn sign(&self, message: &[u8]) -> Signature {
         Signature(self.signing.sign(message).to_bytes())
+    }
+
+    fn vouches(&self, author: NodeId, signature: Signature, message: &[u8]) -> bool {
+        let mut claims = Claims::with_capacity(1);
+        claims.push(author, signature, message);
+        claims.check().all(|verdict| verdict.is_ok())
     }
 
     fn box_public(&self) -> [u8; 32] {
@@ -153,6 +163,10 @@ impl Keys for SimKeys {
 
     fn sign(&self, message: &[u8]) -> Signature {
         Self::signature(self.0, message)
+    }
+
+    fn vouches(&self, author: NodeId, signature: Signature, message: &[u8]) -> bool {
+        Self::signature(author, message) == signature
     }
 
     fn box_public(&self) -> [u8; 32] {

@@ -106,6 +106,8 @@ reasons! {
     Slowed, "slowed", Overload;
     /// A table of bounded size has no room.
     TableFull, "table-full", Overload;
+    /// This node has just started, and nobody may know of it yet.
+    NotReady, "not-ready", Overload;
     /// The store could not take it.
     StoreFailed, "store-failed", Overload;
     /// A fact dated so far ahead that it cannot be parked either.

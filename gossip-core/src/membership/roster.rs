@@ -52,10 +52,6 @@ pub struct Member {
     pub said_at: Wall,
 }
 
-/// Most members that a node remembers (guess: ten times the everyday network of 8,000 nodes
-/// would be 80 MB of alive facts).
-pub const MAX_MEMBERS: usize = 80_000;
-
 /// All members, ourselves included, by id.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
@@ -74,10 +70,22 @@ impl Roster {
         self.members.values()
     }
 
-    /// Whether there is room for one more.
+    /// Whether a member is known, or may become so where at most `limit` are.
     #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.members.len() >= MAX_MEMBERS
+    pub fn has_room(&self, id: &NodeId, limit: usize) -> bool {
+        self.members.len() < limit || self.members.contains_key(id)
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there is nobody, not even ourselves.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// Takes note of a member's last word. Returns what changed: the member, and its status

@@ -74,6 +74,10 @@ impl Life {
         self.alive.is_some()
     }
 
+    pub(super) const fn boot(&self) -> BootId {
+        self.boot
+    }
+
     pub(super) const fn has_left(&self) -> bool {
         self.left
     }

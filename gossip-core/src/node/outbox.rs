@@ -6,7 +6,7 @@ use bytes::{BufMut as _, BytesMut};
 
 use crate::fact::Keys;
 use crate::id::{ChannelTag, NodeId, SessionId};
-use crate::status::WireCounts;
+use crate::status::Status;
 use crate::transport::{Address, Class, Transmit};
 use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, data_header};
 
@@ -31,22 +31,24 @@ impl Outbox {
         &mut self,
         keys: &dyn Keys,
         route: impl Fn(&NodeId) -> Option<(SessionId, Address)>,
-        wire: &mut WireCounts,
+        status: &mut Status,
         mut send: impl FnMut(Transmit),
     ) {
         for (member, parcels) in std::mem::take(&mut self.parcels) {
             let Some((session, to)) = route(&member) else { continue };
             let mut packer = Packer::new(self.frame_bytes);
             for (channel, parcel) in parcels {
-                packer.push(channel, &parcel);
+                if !packer.push(channel, &parcel) {
+                    status.unsendable_records += 1;
+                }
             }
             for records in packer.finish() {
                 let sealed = keys.seal(session, records);
                 let mut frame = BytesMut::with_capacity(DATA_HEADER_BYTES + sealed.len());
                 frame.put_slice(&data_header(session));
                 frame.put_slice(&sealed);
-                wire.sent_frames += 1;
-                wire.sent_bytes += frame.len() as u64;
+                status.wire.sent_frames += 1;
+                status.wire.sent_bytes += frame.len() as u64;
                 send(Transmit { to, class: Class::Gossip, bytes: frame.freeze() });
             }
         }

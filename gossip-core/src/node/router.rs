@@ -5,8 +5,18 @@ use bytes::Bytes;
 use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId};
+use crate::peering::Sender;
 use crate::transport::{Address, Inbound};
-use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame};
+use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame, session_of};
+
+/// What the records of a frame are about, until the next channel is named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Channel(ChannelId),
+    /// A channel that we are not in.
+    Nothing,
+    Session,
+}
 
 impl Node {
     pub(super) fn network(&mut self, inbound: Inbound) {
@@ -21,62 +31,68 @@ impl Node {
     fn frame(&mut self, from: Address, bytes: Bytes) {
         self.status.wire.received_frames += 1;
         self.status.wire.received_bytes += bytes.len() as u64;
-        if !self.peering.hears(self.now.mono, from) {
-            return self.reject(None, Some(from), Why::Slowed);
+        let member = session_of(&bytes).and_then(|session| self.peering.sender(session, from));
+        let sender = member.map_or(Sender::Stranger(from), |_| Sender::Session(from));
+        if !self.peering.hears(self.now.mono, sender) {
+            return self.reject(member, Some(from), Why::Slowed);
         }
         if bytes.len() > self.frame_bytes {
-            return self.blame(from, None, Why::TooLarge);
+            return self.blame(sender, member, Why::TooLarge);
         }
-        match decode_frame(&bytes) {
-            Ok(Frame::Data { session, sealed }) => match self.peering.sender(session, from) {
-                Some(member) => match self.keys.open(session, sealed) {
+        match (decode_frame(&bytes), member) {
+            (Ok(Frame::Data { session, sealed }), Some(member)) => {
+                match self.keys.open(session, sealed) {
                     Ok(records) => self.records(member, from, records),
-                    Err(why) => self.blame(from, Some(member), why),
-                },
-                None => self.other_frame(from, Frame::Data { session, sealed }),
-            },
-            Ok(frame) => self.other_frame(from, frame),
-            Err(why) => self.blame(from, None, why),
+                    Err(why) => self.blame(sender, Some(member), why),
+                }
+            }
+            (Ok(frame), _) => self.other_frame(from, frame),
+            (Err(why), _) => self.blame(sender, member, why),
         }
     }
 
     fn other_frame(&mut self, from: Address, frame: Frame) {
-        if self.life.is_known() {
-            let us = self.introduction();
-            self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
+        if !self.life.is_known() {
+            return self.reject(None, Some(from), Why::NotReady);
         }
+        let us = self.introduction();
+        self.peering.on_frame(self.now, from, frame, &us, &mut self.next_ticket);
     }
 
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
         self.heard(member);
-        let mut channel = None;
+        let mut about = About::Session;
         for record in Records::new(records) {
             match record {
                 Ok(Record::Channel(tag)) => {
-                    let named = self.channels.keys().find(|id| id.tag() == tag).copied();
-                    if named.is_none() {
-                        // What follows up to the next name cannot be ours.
+                    self.pump(about);
+                    let named = self.channels.keys().find(|id| id.tag() == tag);
+                    about = named.map_or(About::Nothing, |id| About::Channel(*id));
+                    if about == About::Nothing {
                         self.reject(Some(member), Some(from), Why::UnknownChannel);
-                        return;
                     }
-                    channel = named;
                 }
                 Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
-                Ok(record) => self.record(member, from, channel, record),
-                Err(why) => self.blame(from, Some(member), why),
+                Ok(record) => self.record(member, from, about, record),
+                Err(why) => self.blame(Sender::Session(from), Some(member), why),
             }
         }
-        if let Some(id) = channel {
+        self.pump(about);
+    }
+
+    /// All of a frame's facts about a channel are in: they move on.
+    fn pump(&mut self, about: About) {
+        if let About::Channel(id) = about {
             self.in_channel(id, super::Channel::pump);
         }
     }
 
-    fn record(&mut self, from: NodeId, at: Address, channel: Option<ChannelId>, record: Record) {
-        match (channel, record) {
-            (None, Record::Talk(Talk::Ping(nonce))) => {
+    fn record(&mut self, from: NodeId, at: Address, about: About, record: Record) {
+        match (about, record) {
+            (About::Session, Record::Talk(Talk::Ping(nonce))) => {
                 self.outbox.push(from, None, Parcel::Talk(Talk::Ack(nonce)));
             }
-            (None, Record::Talk(Talk::Ack(nonce))) => {
+            (About::Session, Record::Talk(Talk::Ack(nonce))) => {
                 match self.peering.acknowledged(self.now.mono, from, nonce) {
                     Some(rtt) => {
                         let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
@@ -85,22 +101,23 @@ impl Node {
                     None => self.reject(Some(from), Some(at), Why::Unasked),
                 }
             }
-            (None, _) => self.blame(at, Some(from), Why::BadRecord),
-            (Some(id), Record::Fact { bytes, feedback }) => {
+            (About::Session, _) => self.blame(Sender::Session(at), Some(from), Why::BadRecord),
+            (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));
             }
-            (Some(id), Record::Talk(talk)) => {
+            (About::Channel(id), Record::Talk(talk)) => {
                 self.in_channel(id, |channel, env| channel.on_talk(env, from, talk));
             }
-            (Some(_), Record::Channel(_) | Record::Unknown(_)) => {}
+            (About::Channel(_), Record::Channel(_) | Record::Unknown(_)) | (About::Nothing, _) => {}
         }
     }
 
-    /// Counts a rejection, and slows the address down if its sender is to blame.
-    pub(super) fn blame(&mut self, address: Address, from: Option<NodeId>, why: Why) {
+    /// Counts a rejection, and slows the sender down if it is to blame.
+    pub(super) fn blame(&mut self, sender: Sender, from: Option<NodeId>, why: Why) {
+        let (Sender::Session(address) | Sender::Stranger(address)) = sender;
         self.reject(from, Some(address), why);
         if matches!(why.blame(), Blame::Malformed | Blame::Unproven) {
-            self.peering.blame(self.now.mono, address);
+            self.peering.blame(self.now.mono, sender);
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::fact::{Blame, Envelope};
 use crate::id::{ChannelId, NodeId};
 use crate::io::{Event, Output, Ticket};
 use crate::membership::{Member, MemberStatus};
-use crate::peering::PeeringEffect;
+use crate::peering::{PeeringEffect, Sender};
 use crate::store::StoreOp;
 use crate::strategy::detector::Finding;
 use crate::time::Epoch;
@@ -31,7 +31,7 @@ impl Node {
         outbox.flush(
             &**keys,
             |member| peering.route(member),
-            &mut status.wire,
+            status,
             |transmit| outputs.push_back(Output::Transmit(transmit)),
         );
         let disagrees = self.peering.clock_disagrees();
@@ -54,7 +54,7 @@ impl Node {
             ChannelEffect::Blame(member) => {
                 // Sessions are in the clear: the address may be forged, the id certainly can be.
                 if let Some(address) = self.peering.address(&member) {
-                    self.peering.blame(self.now.mono, address);
+                    self.peering.blame(self.now.mono, Sender::Session(address));
                 }
             }
             ChannelEffect::Equal(channel, with) if channel == self.view_id => {
@@ -66,7 +66,7 @@ impl Node {
             ChannelEffect::Rejected(from, why) => {
                 let address = from.and_then(|from| self.peering.address(&from));
                 match address.filter(|_| why.blame() == Blame::Malformed) {
-                    Some(address) => self.blame(address, from, why),
+                    Some(address) => self.blame(Sender::Session(address), from, why),
                     None => self.reject(from, address, why),
                 }
             }
@@ -177,7 +177,10 @@ impl Node {
         if subject == self.keys.id() && self.not_ours(fact) {
             return;
         }
-        if self.roster.member(&subject).is_none() && self.roster.is_full() {
+        // What was on its way when the last place was taken.
+        if !self.roster.has_room(&subject, self.config.spec().limits.members)
+            && subject != self.keys.id()
+        {
             return self.reject(Some(subject), None, crate::fact::Why::TableFull);
         }
         let known = self.roster.member(&subject).map(|member| member.said_at);

@@ -73,6 +73,10 @@ impl Dials {
         self.dials.insert(target, Dial { addresses, current: None, due: now, tries: 0 });
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.dials.len()
+    }
+
     pub(super) fn remove(&mut self, target: &Target) {
         if let Some(dial) = self.dials.remove(target) {
             self.due.remove(&(dial.due, target.clone()));

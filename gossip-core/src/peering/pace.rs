@@ -7,6 +7,16 @@ use std::time::Duration;
 use crate::time::Mono;
 use crate::transport::Address;
 
+/// Whose frames are slowed at an address. Anybody can forge the address; to forge a session there
+/// takes its id as well, so garbage without one does not slow those who have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Sender {
+    /// Frames of the session that stands there.
+    Session(Address),
+    /// All others.
+    Stranger(Address),
+}
+
 /// After so long without a new offence, an address is forgiven.
 const PENANCE: Duration = Duration::from_secs(10);
 
@@ -24,17 +34,23 @@ struct Track {
 pub(super) struct Pace {
     frames: u32,
     limit: usize,
-    tracks: BTreeMap<Address, Track>,
+    /// When tracks that say nothing any more were last dropped.
+    pruned: Mono,
+    tracks: BTreeMap<Sender, Track>,
 }
 
 impl Pace {
     pub(super) const fn new(limit: usize, frames: u32) -> Self {
-        Self { frames, limit, tracks: BTreeMap::new() }
+        Self { frames, limit, pruned: Mono::ZERO, tracks: BTreeMap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.tracks.len()
     }
 
     /// Whether a frame from here is heard; a slowed address has a few frames per second.
-    pub(super) fn hears(&mut self, now: Mono, address: Address) -> bool {
-        let Some(track) = self.tracks.get_mut(&address) else { return true };
+    pub(super) fn hears(&mut self, now: Mono, sender: Sender) -> bool {
+        let Some(track) = self.tracks.get_mut(&sender) else { return true };
         if now >= track.slowed_until {
             return true;
         }
@@ -46,13 +62,13 @@ impl Pace {
         track.left > 0
     }
 
-    pub(super) fn is_slowed(&self, now: Mono, address: Address) -> bool {
-        self.tracks.get(&address).is_some_and(|track| now < track.slowed_until)
+    pub(super) fn is_slowed(&self, now: Mono, sender: Sender) -> bool {
+        self.tracks.get(&sender).is_some_and(|track| now < track.slowed_until)
     }
 
-    pub(super) fn blame(&mut self, now: Mono, address: Address) {
+    pub(super) fn blame(&mut self, now: Mono, sender: Sender) {
         let frames = self.frames;
-        if let Some(track) = self.track(now, address) {
+        if let Some(track) = self.track(now, sender) {
             if now >= track.slowed_until {
                 track.second = now;
                 track.left = frames;
@@ -63,7 +79,7 @@ impl Pace {
 
     /// Whether this address may be told again that its session is unknown.
     pub(super) fn may_reset(&mut self, now: Mono, address: Address, pause: Duration) -> bool {
-        let Some(track) = self.track(now, address) else { return false };
+        let Some(track) = self.track(now, Sender::Stranger(address)) else { return false };
         let due = track.reset_at.is_none_or(|last| now.since(last) >= pause);
         if due {
             track.reset_at = Some(now);
@@ -71,22 +87,26 @@ impl Pace {
         due
     }
 
-    /// The address's track, if the table has room. Tracks that say nothing any more go first.
-    fn track(&mut self, now: Mono, address: Address) -> Option<&mut Track> {
-        if self.tracks.len() >= self.limit && !self.tracks.contains_key(&address) {
-            self.tracks.retain(|_, track| {
-                let reset = track.reset_at.is_some_and(|last| now.since(last) < PENANCE);
-                now < track.slowed_until || reset
-            });
+    /// The sender's track, if the table has room. Tracks that say nothing any more go first; they
+    /// are looked for once a second, for under a flood there are none.
+    fn track(&mut self, now: Mono, sender: Sender) -> Option<&mut Track> {
+        if self.tracks.len() >= self.limit && !self.tracks.contains_key(&sender) {
+            if now.since(self.pruned) >= Duration::from_secs(1) {
+                self.pruned = now;
+                self.tracks.retain(|_, track| {
+                    let reset = track.reset_at.is_some_and(|last| now.since(last) < PENANCE);
+                    now < track.slowed_until || reset
+                });
+            }
             if self.tracks.len() >= self.limit {
-                // Under a flood of forged addresses the oldest knowledge is worth the least,
-                // and any choice is as good: make room at the front.
-                self.tracks.pop_first();
+                // Under a flood of forged addresses any choice among strangers is as good; they
+                // stand behind those with sessions.
+                self.tracks.pop_last();
             }
         }
         let fresh =
             Track { left: self.frames, reset_at: None, second: now, slowed_until: Mono::ZERO };
-        Some(self.tracks.entry(address).or_insert(fresh))
+        Some(self.tracks.entry(sender).or_insert(fresh))
     }
 }
 
@@ -95,8 +115,8 @@ mod tests {
     use super::*;
     use std::net::SocketAddr;
 
-    fn address(port: u16) -> Address {
-        Address::Socket(SocketAddr::from(([10, 0, 0, 1], port)))
+    fn address(port: u16) -> Sender {
+        Sender::Stranger(Address::Socket(SocketAddr::from(([10, 0, 0, 1], port))))
     }
 
     #[test]

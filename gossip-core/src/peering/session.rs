@@ -36,6 +36,10 @@ impl Sessions {
         self.by_node.keys().copied()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.by_node.len()
+    }
+
     pub(super) fn address(&self, node: &NodeId) -> Option<Address> {
         self.by_node.get(node).map(|session| session.address)
     }

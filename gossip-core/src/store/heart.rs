@@ -85,6 +85,12 @@ impl MemoryState {
         Restored { commit: self.commit, hlc, meta: self.meta.clone() }
     }
 
+    /// How many facts are held.
+    #[must_use]
+    pub fn facts(&self) -> usize {
+        self.shards.values().map(Shard::len).sum()
+    }
+
     /// Recomputes every index, sum and count from the facts alone; for tests, as slow as it
     /// sounds.
     ///

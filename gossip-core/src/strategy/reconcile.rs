@@ -37,6 +37,9 @@ pub trait Reconcile: Debug + Send {
     /// Time passed: `deadline` was reached, or facts were merged.
     fn wake(&mut self, cx: &mut Cx<'_>);
 
+    /// How many questions of partners wait for the store.
+    fn answering(&self) -> usize;
+
     /// When `wake` is worth calling next.
     fn deadline(&self) -> Option<Mono>;
 }

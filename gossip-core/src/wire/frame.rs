@@ -94,6 +94,13 @@ pub const fn data_header(session: SessionId) -> [u8; DATA_HEADER_BYTES] {
     [VERSION, DATA, a, b, c, d, e, f, g, h]
 }
 
+/// The session that a data frame names, if it is one: all that can be told before any work.
+#[must_use]
+pub fn session_of(bytes: &[u8]) -> Option<SessionId> {
+    let body = bytes.strip_prefix(&[VERSION, DATA])?;
+    body.first_chunk::<8>().map(|session| SessionId(*session))
+}
+
 /// Takes a frame apart.
 ///
 /// # Errors

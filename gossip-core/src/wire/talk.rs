@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::FIRST_TALK;
 use crate::fact::{Signature, Why};
+use crate::id::BootId;
 use crate::state::{Item, Part, Point, Set, Span};
 use crate::time::Epoch;
 
@@ -45,6 +46,8 @@ pub struct Same {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
 pub struct Receipt {
+    /// The signer's start in which it was given: commits of different starts do not compare.
+    pub boot: BootId,
     /// The exchange in which it was asked for.
     pub exchange: u32,
     /// The signer's commit number: everything compared was durable by it.
@@ -56,6 +59,16 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// The receipt with this signature.
+    #[must_use]
+    pub fn new(boot: BootId, exchange: u32, commit: u64, signature: Signature) -> Self {
+        let (mut r, mut s) = ([0; 32], [0; 32]);
+        let (head, tail) = signature.as_bytes().split_at(32);
+        r.copy_from_slice(head);
+        s.copy_from_slice(tail);
+        Self { boot, exchange, commit, r, s }
+    }
+
     /// The signature.
     #[must_use]
     pub fn signature(&self) -> Signature {

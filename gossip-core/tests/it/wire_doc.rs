@@ -121,7 +121,8 @@ fn talks() -> Vec<(&'static str, Talk)> {
     let (exchange, step) = (300, 2);
     let point = Point::of(&entry());
     let items = vec![Item { point, rival: LastWrite::default().rival(&entry()) }];
-    let receipt = Receipt { exchange, commit: 1_000, r: [8; 32], s: [9; 32] };
+    let receipt =
+        Receipt { boot: BootId(*b"boot-idx"), exchange, commit: 1_000, r: [8; 32], s: [9; 32] };
     let parts = vec![
         RangePart { upto: point, content: RangeContent::Skip },
         RangePart { upto: after(point), content: RangeContent::Items(items) },
@@ -181,7 +182,13 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ("Same", talk(Talk::Same(same()))),
         (
             "Receipt, Stale",
-            talk(Talk::Receipt(Receipt { exchange: 300, commit: 1_000, r: [8; 32], s: [9; 32] })),
+            talk(Talk::Receipt(Receipt {
+                boot: BootId(*b"boot-idx"),
+                exchange: 300,
+                commit: 1_000,
+                r: [8; 32],
+                s: [9; 32],
+            })),
         ),
         ("Pull of 64 rumors", talk(Talk::Pull(vec![[7; 8]; 64]))),
         ("Feedback on 1 rumor", talk(Talk::Feedback { known: vec![[7; 8]], new: Vec::new() })),

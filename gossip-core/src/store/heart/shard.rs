@@ -161,6 +161,11 @@ impl Shard {
         self.scan(&[], None, usize::MAX)
     }
 
+    /// How many facts are held.
+    pub(super) fn len(&self) -> usize {
+        self.facts.len()
+    }
+
     /// The highest version held.
     pub(super) fn hlc(&self) -> Hlc {
         self.facts.iter().map(|(_, held)| held.fact.hlc()).max().unwrap_or_default()

@@ -124,6 +124,25 @@ enum Pending {
     Serve { from: NodeId, exchange: u32, step: u32, wants: Vec<Point>, done: bool },
 }
 
+impl Pending {
+    /// Whether an exchange that we began waits for it.
+    const fn is_ours(&self) -> bool {
+        match self {
+            Self::Open { .. }
+            | Self::OpenDormant { .. }
+            | Self::Digest { .. }
+            | Self::Work { .. }
+            | Self::Listed { .. }
+            | Self::Confirm { .. } => true,
+            Self::Give { .. }
+            | Self::Asked { .. }
+            | Self::AskedDormant { .. }
+            | Self::Answer { .. }
+            | Self::Serve { .. } => false,
+        }
+    }
+}
+
 impl RangeReconcile {
     /// A strategy with this configuration.
     #[must_use]
@@ -191,10 +210,16 @@ impl RangeReconcile {
     }
 
     fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
+        // A random first number: two nodes that open towards one another at once must not use
+        // the same.
+        if self.next_exchange == 0 {
+            self.next_exchange = cx.rng.next_u64() as u32;
+        }
         self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
         let set = Set::Active(epoch);
-        let exchange = Exchange::new(self.next_exchange, with, set, self.config.window);
+        let exchange =
+            Exchange::new(self.next_exchange, with, set, cx.now.mono, self.config.window);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
             self.total(cx, Pending::Open { with, epoch }, set);
@@ -254,7 +279,8 @@ impl RangeReconcile {
             let Some(work) = exchange.next_work() else { break };
             let (set, number) = (exchange.set, exchange.number);
             let Work { span, theirs } = work;
-            let ask = Ask { span, unless: theirs, leaf: self.config.leaf, ways: self.config.ways };
+            let leaf = self.config.leaf.min(DIGEST_ITEMS);
+            let ask = Ask { span, unless: theirs, leaf, ways: self.config.ways };
             self.describe(cx, Pending::Work { exchange: number, work }, set, vec![ask]);
         }
         self.finish_if_idle(cx);
@@ -262,18 +288,7 @@ impl RangeReconcile {
 
     fn finish_if_idle(&mut self, cx: &mut Cx<'_>) {
         let Some(exchange) = &self.exchange else { return };
-        let ours = |pending: &Pending| {
-            matches!(
-                pending,
-                Pending::Open { .. }
-                    | Pending::OpenDormant { .. }
-                    | Pending::Digest { .. }
-                    | Pending::Work { .. }
-                    | Pending::Listed { .. }
-                    | Pending::Confirm { .. }
-            )
-        };
-        if exchange.is_idle() && !self.pending.values().any(ours) {
+        if exchange.is_idle() && !self.pending.values().any(Pending::is_ours) {
             let differed = exchange.differed;
             self.end(cx, differed);
         }
@@ -385,6 +400,9 @@ impl RangeReconcile {
 
     fn on_answer(&mut self, cx: &mut Cx<'_>, from: NodeId, ranges: &Ranges) {
         let Ok(spans) = ranges.spans() else { return cx.reject(from, Why::BadRecord) };
+        if ranges.step == 0 && !serve::is_comparable(ranges.set, Epoch::of(cx.now.wall)) {
+            return cx.reject(from, Why::EpochsApart);
+        }
         let Some(exchange) = self.exchange_with(from, ranges.exchange) else {
             return cx.reject(from, Why::TooLate);
         };
@@ -508,10 +526,10 @@ impl Reconcile for RangeReconcile {
                 facts.into_iter().for_each(|fact| cx.fact(from, fact, false));
                 serve::conclude(cx, from, exchange, step, wants, done);
             }
-            // The store failed, or answered something else: the exchange is void, and the next
-            // one starts from nothing.
-            (_, _) => {
-                if self.exchange.is_some() {
+            // The store failed, or answered something else: an exchange of ours is void, and the
+            // next one starts from nothing.
+            (pending, _) => {
+                if self.exchange.is_some() && pending.is_ours() {
                     self.end(cx, true);
                 }
             }
@@ -554,6 +572,10 @@ impl Reconcile for RangeReconcile {
             }
             Some(_) => {}
         }
+    }
+
+    fn answering(&self) -> usize {
+        self.serving.total()
     }
 
     fn deadline(&self) -> Option<Mono> {

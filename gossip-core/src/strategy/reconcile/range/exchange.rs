@@ -32,6 +32,8 @@ pub(super) struct Exchange {
     describing: usize,
     lost: u32,
     max_window: usize,
+    /// No later than this it ends, for others want to be compared with as well.
+    ends: Mono,
     next_step: u32,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
@@ -52,6 +54,10 @@ const REPEATS: u32 = 2;
 /// So many questions given up in a row end the exchange: the partner is gone.
 const GIVE_UP: u32 = 3;
 
+/// The longest exchange (a guess: some 50,000 facts at a round trip of 20 ms). What is left after
+/// it is left to later rounds; without it a partner that always differs would be the only one.
+const LONGEST: Duration = Duration::from_secs(60);
+
 const FIRST_WINDOW: usize = 4;
 
 /// Most stretches that wait; beyond it the rest is left to the next round. It bounds what a
@@ -59,7 +65,7 @@ const FIRST_WINDOW: usize = 4;
 const MAX_WORK: usize = 4_096;
 
 impl Exchange {
-    pub(super) fn new(number: u32, with: NodeId, set: Set, max_window: usize) -> Self {
+    pub(super) fn new(number: u32, with: NodeId, set: Set, now: Mono, max_window: usize) -> Self {
         Self {
             compared: None,
             differed: false,
@@ -68,6 +74,7 @@ impl Exchange {
             with,
             describing: 0,
             lost: 0,
+            ends: now + LONGEST,
             next_step: 1,
             unanswered: BTreeMap::new(),
             max_window,
@@ -173,7 +180,7 @@ impl Exchange {
         known
     }
 
-    /// Repeats what is overdue; false when the partner no longer answers.
+    /// Repeats what is overdue; false when the partner no longer answers, or took too long.
     pub(super) fn repeat_unanswered(&mut self, cx: &mut Cx<'_>, timeout: Duration) -> bool {
         let now = cx.now.mono;
         let overdue = |(_, question): &(&u32, &mut Unanswered)| question.due <= now;
@@ -193,11 +200,11 @@ impl Exchange {
             self.lost += 1;
             self.differed = true;
         }
-        self.lost < GIVE_UP
+        self.lost < GIVE_UP && now < self.ends
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.unanswered.values().map(|question| question.due).min()
+        self.unanswered.values().map(|question| question.due).chain([self.ends]).min()
     }
 
     fn step(&mut self) -> u32 {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diff::{self, Difference};
-use super::{EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS};
+use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS};
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span, Totals};
@@ -18,19 +18,34 @@ const PER_PARTNER: usize = 64;
 /// Most parts in one question: an answer has room to mark each of them.
 const MAX_PARTS: usize = 24;
 
+/// Most questions of all partners together that are being answered: they are remembered meanwhile
+/// (a guess: 5 MB of them).
+const IN_ALL: usize = 4_096;
+
 /// Store questions on behalf of each partner.
 #[derive(Debug, Default)]
-pub(super) struct Serving(BTreeMap<NodeId, usize>);
+pub(super) struct Serving {
+    partners: BTreeMap<NodeId, usize>,
+    total: usize,
+}
 
 impl Serving {
-    fn admit(&mut self, from: NodeId) -> bool {
-        let count = self.0.entry(from).or_default();
-        *count += 1;
-        if *count > PER_PARTNER {
-            *count -= 1;
-            return false;
+    /// How many questions are being answered.
+    pub(super) const fn total(&self) -> usize {
+        self.total
+    }
+
+    fn admit(&mut self, from: NodeId) -> Result<(), Why> {
+        let held = self.partners.get(&from).copied().unwrap_or(0);
+        if held >= PER_PARTNER {
+            return Err(Why::PeerQueueFull);
         }
-        true
+        if self.total >= IN_ALL {
+            return Err(Why::QueueFull);
+        }
+        self.partners.insert(from, held + 1);
+        self.total += 1;
+        Ok(())
     }
 
     /// A store question was answered; what follows it admits itself anew.
@@ -48,10 +63,11 @@ impl Serving {
             | Pending::Confirm { .. }
             | Pending::Give { .. } => return,
         };
-        if let Some(count) = self.0.get_mut(from) {
+        if let Some(count) = self.partners.get_mut(from) {
             *count -= 1;
+            self.total -= 1;
             if *count == 0 {
-                self.0.remove(from);
+                self.partners.remove(from);
             }
         }
     }
@@ -63,8 +79,8 @@ impl RangeReconcile {
         if ours.number().abs_diff(compare.epoch.number()) > EPOCHS_APART {
             return cx.reject(from, Why::EpochsApart);
         }
-        if !self.serving.admit(from) {
-            return cx.reject(from, Why::PeerQueueFull);
+        if let Err(why) = self.serving.admit(from) {
+            return cx.reject(from, why);
         }
         // The lower of both epochs: whoever is ahead still keeps what left since.
         let set = Set::Active(compare.epoch.min(ours));
@@ -80,20 +96,25 @@ impl RangeReconcile {
         if spans.len() > MAX_PARTS || spans.iter().any(|(_, c)| items(c) > LIST_LIMIT) {
             return cx.reject(from, Why::TooLarge);
         }
+        if !is_comparable(ranges.set, Epoch::of(cx.now.wall)) {
+            return cx.reject(from, Why::EpochsApart);
+        }
+        let lists = spans.iter().filter(|(_, c)| matches!(c, RangeContent::Items(_))).count();
         let ask = |(span, content): &(Span, &RangeContent)| match content {
             RangeContent::Skip => None,
             RangeContent::Fingerprint(theirs) => {
-                let (leaf, ways) = (self.config.leaf.min(LIST_LIMIT), self.config.ways);
+                let (leaf, ways) = (self.config.leaf.min(DIGEST_ITEMS), self.config.ways);
                 Some(Ask { span: *span, unless: Some(*theirs), leaf, ways })
             }
             RangeContent::Items(_) => {
-                let (leaf, ways) = (self.listed_leaf(), self.config.ways);
-                Some(Ask { span: *span, unless: None, leaf, ways })
+                // All lists together provoke no more facts than one.
+                let leaf = self.listed_leaf() / lists.max(1);
+                Some(Ask { span: *span, unless: None, leaf, ways: self.config.ways })
             }
         };
         let asks = spans.iter().filter_map(ask).collect();
-        if !self.serving.admit(from) {
-            return cx.reject(from, Why::PeerQueueFull);
+        if let Err(why) = self.serving.admit(from) {
+            return cx.reject(from, why);
         }
         let set = ranges.set;
         self.describe(cx, Pending::Answer { from, ranges }, set, asks);
@@ -105,13 +126,15 @@ impl RangeReconcile {
         from: NodeId,
         exchange: u32,
         step: u32,
-        points: Vec<Point>,
+        mut points: Vec<Point>,
     ) {
         if points.len() > LIST_LIMIT {
             return cx.reject(from, Why::TooLarge);
         }
-        if !self.serving.admit(from) {
-            return cx.reject(from, Why::PeerQueueFull);
+        points.sort_unstable();
+        points.dedup();
+        if let Err(why) = self.serving.admit(from) {
+            return cx.reject(from, why);
         }
         // A want that answers a list of ours needs no word when it is served.
         let ours = self.exchange_with(from, exchange).is_some();
@@ -176,15 +199,15 @@ impl RangeReconcile {
             // and the partner looks where they differ.
             return cx.talk(from, Talk::Ranges(whole));
         }
-        if !self.serving.admit(from) {
-            return cx.reject(from, Why::PeerQueueFull);
+        if let Err(why) = self.serving.admit(from) {
+            return cx.reject(from, why);
         }
         if fingerprint == compare.fingerprint {
             let floor = cx.floor.max(compare.floor);
             let pending = Pending::AskedDormant { from, compare, floor };
             return self.total(cx, pending, Set::Dormant { from: floor, upto: epoch });
         }
-        let leaf = self.config.leaf.min(LIST_LIMIT);
+        let leaf = self.config.leaf.min(DIGEST_ITEMS);
         let ask = Ask { span: Span::ALL, unless: None, leaf, ways: self.config.ways };
         self.describe(cx, Pending::Answer { from, ranges: whole }, active, vec![ask]);
     }
@@ -233,7 +256,9 @@ impl RangeReconcile {
         let (exchange, step, done) = (ranges.exchange, ranges.step, listed && !told);
         if gives.is_empty() {
             conclude(cx, from, exchange, step, wants, done);
-        } else if self.serving.admit(from) {
+        } else if let Err(why) = self.serving.admit(from) {
+            cx.reject(from, why);
+        } else {
             self.fetch(cx, Pending::Serve { from, exchange, step, wants, done }, gives);
         }
     }
@@ -293,6 +318,17 @@ fn part_bytes(part: &RangePart) -> usize {
         RangeContent::Skip => MARK_BYTES - 16,
         RangeContent::Fingerprint(_) => MARK_BYTES,
         RangeContent::Items(items) => MARK_BYTES - 16 + 2 + 32 * items.len(),
+    }
+}
+
+/// Whether a partner may name this set: one of about our own epoch, at most the one after it, for
+/// no correct clock is further ahead. Sets of other epochs cost the store an index of their own.
+pub(super) fn is_comparable(set: Set, ours: Epoch) -> bool {
+    let oldest = ours.number().saturating_sub(EPOCHS_APART);
+    let recent = |epoch: Epoch| (oldest..=ours.next().number()).contains(&epoch.number());
+    match set {
+        Set::Active(epoch) => recent(epoch),
+        Set::Dormant { from, upto } => from <= upto && recent(upto),
     }
 }
 

@@ -1,0 +1,535 @@
+//! Bytes as a script: typed inputs of all kinds into one node, in any order, run twice.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::bounds::check_bounds;
+use crate::config::{ConfigSpec, Limits};
+use crate::fact::Envelope;
+use crate::id::{BootId, ChannelId};
+use crate::io::{AtEpoch, Command, Input, Seed, Write};
+use crate::state::{Item, Point, Set, Totals};
+use crate::store::{StoreError, StoreReply};
+use crate::strategy::Direction;
+use crate::testkit::lone::{Held, Lone, Puppet};
+use crate::time::{Epoch, Hlc, Now, Wall};
+use crate::wire::{
+    Compare, Frame, Parcel, RangeContent, RangePart, Ranges, Receipt, Record, Same, Talk,
+};
+
+/// Most questions that a script leaves unanswered before they are answered for it.
+const MAX_HELD: usize = 256;
+
+/// Runs the script twice.
+///
+/// # Panics
+/// If a bound is exceeded, the store is inconsistent, or the two runs differ.
+pub fn inputs(data: &[u8]) {
+    assert_eq!(run(data), run(data), "the same inputs give the same outputs");
+}
+
+/// The hash of everything that the node put out.
+fn run(data: &[u8]) -> blake3::Hash {
+    let mut script = Script::new(data);
+    let mut steps = 0u32;
+    while !script.bytes.is_empty() {
+        script.step();
+        script.note();
+        steps += 1;
+        if steps % 8 == 0 {
+            check_bounds(script.lone.config(), &script.lone.status());
+        }
+    }
+    script.lone.release();
+    script.lone.pass(Duration::from_secs(5));
+    script.note();
+    check_bounds(script.lone.config(), &script.lone.status());
+    script.lone.store.check();
+    script.trace.finalize()
+}
+
+struct Script<'a> {
+    bytes: &'a [u8],
+    /// Facts that were made, to be offered again and bent.
+    facts: Vec<Envelope>,
+    /// What the node said to puppets, to be answered.
+    heard: Vec<(usize, Record)>,
+    /// Tickets that were answered: answers to them come late.
+    late: Vec<crate::io::Ticket>,
+    lone: Lone,
+    puppets: Vec<Puppet>,
+    trace: blake3::Hasher,
+}
+
+impl<'a> Script<'a> {
+    fn new(data: &'a [u8]) -> Self {
+        let (&first, bytes) = data.split_first().unwrap_or((&0, &[]));
+        let spec = spec(first);
+        let lone = Lone::new(spec, u64::from(first));
+        let puppets = (1..=6).map(|number| Puppet::new(number, lone.config())).collect();
+        Self {
+            bytes,
+            facts: Vec::new(),
+            heard: Vec::new(),
+            late: Vec::new(),
+            lone,
+            puppets,
+            trace: blake3::Hasher::new(),
+        }
+    }
+
+    fn byte(&mut self) -> u8 {
+        let Some((&first, rest)) = self.bytes.split_first() else { return 0 };
+        self.bytes = rest;
+        first
+    }
+
+    fn below(&mut self, bound: u8) -> usize {
+        usize::from(self.byte() % bound.max(1))
+    }
+
+    fn stretch(&mut self) -> &'a [u8] {
+        let len = usize::from(self.byte()).min(self.bytes.len());
+        let (run, rest) = self.bytes.split_at(len);
+        self.bytes = rest;
+        run
+    }
+
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        std::array::from_fn(|_| self.byte())
+    }
+
+    fn puppet(&mut self) -> (usize, Puppet) {
+        let index = self.below(6);
+        (index, self.puppets.get(index).cloned().expect("there are six"))
+    }
+
+    fn step(&mut self) {
+        match self.byte() % 24 {
+            0 | 1 => {
+                let (_, puppet) = self.puppet();
+                puppet.greet(&mut self.lone);
+            }
+            2 => self.renew(),
+            3..=5 => self.offer(),
+            6..=8 => self.say(),
+            9 => {
+                let (_, puppet) = self.puppet();
+                let frame = puppet.raw(self.stretch());
+                self.lone.frame(puppet.address, frame);
+            }
+            10 => {
+                let (_, puppet) = self.puppet();
+                let bytes = Bytes::copy_from_slice(self.stretch());
+                self.lone.frame(puppet.address, bytes);
+            }
+            11 | 12 => self.respond(),
+            13 => self.lone.holding = !self.lone.holding,
+            14..=16 => self.answer(),
+            17 => {
+                let time = Duration::from_millis(1 << (self.byte() % 16));
+                self.lone.pass(time);
+            }
+            18 => self.jump(),
+            19 => self.lone.input(Input::Wake),
+            20..=22 => self.command(),
+            _ => self.first_contact(),
+        }
+        if self.lone.held() > MAX_HELD {
+            self.lone.release();
+        }
+    }
+
+    /// A puppet starts anew, moves, or changes what it announces.
+    fn renew(&mut self) {
+        let (index, puppet) = self.puppet();
+        let mut puppet = puppet.in_session(u64::from(self.byte()));
+        let moved = SocketAddr::from(([172, 16, 0, self.byte()], 7946));
+        match self.byte() % 3 {
+            0 => puppet.announced = moved,
+            1 => puppet.address = moved,
+            _ => {}
+        }
+        if let Some(place) = self.puppets.get_mut(index) {
+            *place = puppet;
+        }
+    }
+
+    fn hlc(&mut self) -> Hlc {
+        let wall = self.lone.now.wall;
+        let amount = Duration::from_millis(1 << (self.byte() % 40));
+        let at = match self.byte() % 4 {
+            0 => wall + amount,
+            1 => wall - amount,
+            2 => wall,
+            _ => return Hlc::from_bits(u64::from_be_bytes(self.array())),
+        };
+        Hlc::from_wall(at)
+    }
+
+    fn wall(&mut self) -> Wall {
+        let wall = self.hlc().wall();
+        if self.byte() % 2 == 0 { Wall::ZERO } else { wall }
+    }
+
+    fn offer(&mut self) {
+        let (_, puppet) = self.puppet();
+        let mut parcels = Vec::new();
+        for _ in 0..1 + self.below(4) {
+            let fact = self.fact();
+            let mut bytes = fact.bytes().to_vec();
+            if self.byte() % 4 == 0 {
+                let at = usize::from(self.byte()).min(bytes.len() - 1);
+                let bits = self.byte();
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte ^= bits;
+                }
+            }
+            let channel = self.channel();
+            let feedback = self.byte() % 2 == 0;
+            parcels.push((channel, Parcel::Fact { bytes: bytes.into(), feedback }));
+        }
+        let frame = puppet.frame(&parcels);
+        self.lone.frame(puppet.address, frame);
+    }
+
+    fn fact(&mut self) -> Envelope {
+        let (kind, again) = (self.byte() % 5, usize::from(self.byte()));
+        if kind == 0
+            && let Some(old) = self.facts.get(again)
+        {
+            return old.clone();
+        }
+        let (_, puppet) = self.puppet();
+        let key = [self.byte() % 8];
+        let hlc = self.hlc();
+        let author = puppet.author();
+        let fact = match kind {
+            1 => author.delete(key, hlc),
+            2 => author.expiring(key, "v", hlc, self.wall()),
+            3 => puppet.alive(hlc.wall()),
+            _ => author.put(key, "v", hlc),
+        };
+        self.facts.push(fact.clone().into_inner());
+        fact.into_inner()
+    }
+
+    fn channel(&mut self) -> Option<ChannelId> {
+        match self.byte() % 8 {
+            0 => None,
+            1 => Some(ChannelId::derived(self.lone.config().cluster(), "other")),
+            2 | 3 => Some(self.lone.view()),
+            _ => Some(self.lone.main()),
+        }
+    }
+
+    fn say(&mut self) {
+        let (_, puppet) = self.puppet();
+        let count = 1 + self.below(4);
+        let talks: Vec<_> =
+            (0..count).map(|_| (self.channel(), Parcel::Talk(self.talk()))).collect();
+        let frame = puppet.frame(&talks);
+        self.lone.frame(puppet.address, frame);
+    }
+
+    fn talk(&mut self) -> Talk {
+        let (exchange, step) = (u32::from(self.byte()), u32::from(self.byte()));
+        match self.byte() % 11 {
+            0 => Talk::Ack(exchange),
+            1 => Talk::Compare(self.compare(exchange)),
+            2 => Talk::Done { exchange, step },
+            3 => Talk::Feedback { known: self.shorts(), new: self.shorts() },
+            4 => Talk::Ping(exchange),
+            5 => Talk::Pull(self.shorts()),
+            6 => Talk::Ranges(self.ranges(exchange, step)),
+            7 => Talk::Receipt(self.receipt(exchange)),
+            8 => {
+                let same = Same { exchange, floor: self.epoch(), dormant: self.fingerprint() };
+                Talk::Same(same)
+            }
+            9 => Talk::Stale(self.receipt(exchange)),
+            _ => {
+                let count = self.below(80);
+                let points = (0..count).map(|_| self.point()).collect();
+                Talk::Want { exchange, step, points }
+            }
+        }
+    }
+
+    fn epoch(&mut self) -> Epoch {
+        let now = Epoch::of(self.lone.now.wall).number();
+        match self.byte() % 6 {
+            0 => Epoch::from_number(u32::from_be_bytes(self.array())),
+            1 => Epoch::NEVER,
+            2 => Epoch::ZERO,
+            3 => Epoch::from_number(now.saturating_sub(u32::from(self.byte()))),
+            _ => Epoch::from_number(now),
+        }
+    }
+
+    fn fingerprint(&mut self) -> [u8; 16] {
+        match self.byte() % 3 {
+            0 => self.array(),
+            1 => self.lone.totals().sum.fingerprint(),
+            _ => Totals::default().sum.fingerprint(),
+        }
+    }
+
+    fn point(&mut self) -> Point {
+        match self.byte() % 5 {
+            0 => Point::MIN,
+            1 => Point::END,
+            2 => Point { hlc: self.hlc(), id: [self.byte(); 16] },
+            _ => {
+                let at = usize::from(self.byte());
+                self.facts.get(at % self.facts.len().max(1)).map_or(Point::MIN, Point::of)
+            }
+        }
+    }
+
+    fn shorts(&mut self) -> Vec<[u8; 8]> {
+        let count = self.below(20);
+        let short = |script: &mut Self| {
+            let point = script.point();
+            let (head, _) = point.id.split_at(8);
+            head.try_into().unwrap_or_default()
+        };
+        (0..count).map(|_| short(self)).collect()
+    }
+
+    fn compare(&mut self, exchange: u32) -> Compare {
+        Compare {
+            exchange,
+            epoch: self.epoch(),
+            fingerprint: self.fingerprint(),
+            floor: self.epoch(),
+            dormant: self.fingerprint(),
+            pull: self.byte() % 2 == 0,
+            push: self.byte() % 2 == 0,
+            receipt: self.byte() % 2 == 0,
+        }
+    }
+
+    fn receipt(&mut self, exchange: u32) -> Receipt {
+        let boot = BootId(self.array());
+        Receipt { boot, exchange, commit: u64::from(self.byte()), r: [1; 32], s: [2; 32] }
+    }
+
+    fn set(&mut self) -> Set {
+        if self.byte() % 3 == 0 {
+            Set::Dormant { from: self.epoch(), upto: self.epoch() }
+        } else {
+            Set::Active(self.epoch())
+        }
+    }
+
+    fn ranges(&mut self, exchange: u32, step: u32) -> Ranges {
+        let count = 1 + self.below(20);
+        let mut parts: Vec<_> =
+            (0..count).map(|_| RangePart { upto: self.point(), content: self.content() }).collect();
+        // Mostly in order, so that more than the first check is reached.
+        if self.byte() % 8 != 0 {
+            parts.sort_by_key(|part| part.upto);
+            parts.dedup_by_key(|part| part.upto);
+        }
+        let flags = self.byte();
+        Ranges {
+            exchange,
+            step,
+            answer: flags & 1 != 0,
+            set: self.set(),
+            pull: flags & 2 != 0,
+            push: flags & 4 != 0,
+            from: if flags & 8 == 0 { Point::MIN } else { self.point() },
+            parts,
+        }
+    }
+
+    fn content(&mut self) -> RangeContent {
+        match self.byte() % 3 {
+            0 => RangeContent::Skip,
+            1 => RangeContent::Fingerprint(self.fingerprint()),
+            _ => {
+                let count = self.below(8);
+                let item = |script: &mut Self| Item {
+                    point: script.point(),
+                    rival: [script.byte() % 2; 8],
+                };
+                RangeContent::Items((0..count).map(|_| item(self)).collect())
+            }
+        }
+    }
+
+    /// A puppet answers something that the node really asked, rightly or not.
+    fn respond(&mut self) {
+        let index = usize::from(self.byte()) % self.heard.len().max(1);
+        let Some((puppet, record)) = self.heard.get(index).cloned() else { return };
+        let Some(puppet) = self.puppets.get(puppet).cloned() else { return };
+        let (channel, talk) = match record {
+            Record::Talk(Talk::Ping(nonce)) => (None, Talk::Ack(nonce)),
+            Record::Talk(Talk::Compare(compare)) => {
+                let Compare { exchange, floor, dormant, .. } = compare;
+                let same = Talk::Same(Same { exchange, floor, dormant });
+                let ranges = Ranges { answer: true, ..self.ranges(exchange, 0) };
+                let talk = if self.byte() % 2 == 0 { same } else { Talk::Ranges(ranges) };
+                (self.channel(), talk)
+            }
+            Record::Talk(Talk::Ranges(asked)) => {
+                let Ranges { exchange, step, .. } = asked;
+                let ranges = Ranges { answer: true, ..self.ranges(exchange, step) };
+                let done = Talk::Done { exchange, step };
+                let talk = if self.byte() % 4 == 0 { done } else { Talk::Ranges(ranges) };
+                (self.channel(), talk)
+            }
+            Record::Talk(Talk::Receipt(receipt)) => (self.channel(), Talk::Stale(receipt)),
+            _ => return,
+        };
+        let frame = puppet.frame(&[(channel, Parcel::Talk(talk))]);
+        self.lone.frame(puppet.address, frame);
+    }
+
+    /// The store or the verifier answers: rightly, wrongly, with an error, twice.
+    fn answer(&mut self) {
+        let index = self.below(8);
+        let Some(held) = self.lone.take_held(index) else { return };
+        let (Held::Store(ticket, _) | Held::Verify(ticket, _)) = &held;
+        let ticket = *ticket;
+        let outcome = match self.byte() % 8 {
+            0 => Err(StoreError::Closed),
+            1 => Err(StoreError::Refused { reason: "a script says so" }),
+            2 => Ok(StoreReply::Synced { commit: u64::from(self.byte()) }),
+            3 => Ok(StoreReply::Facts(self.facts.iter().take(3).cloned().collect())),
+            4 => Ok(StoreReply::Totals(Totals::default())),
+            5 => {
+                self.late.push(ticket);
+                return self.lone.answer(held);
+            }
+            6 => {
+                let index = usize::from(self.byte()) % self.late.len().max(1);
+                let late = self.late.get(index).copied().unwrap_or(ticket);
+                self.lone.input(Input::Stored(late, Ok(StoreReply::Sifted(Vec::new()))));
+                return self.lone.answer(held);
+            }
+            _ => return self.lone.answer(held),
+        };
+        match held {
+            Held::Store(ticket, _) => self.lone.input(Input::Stored(ticket, outcome)),
+            verify @ Held::Verify(..) => self.lone.answer(verify),
+        }
+    }
+
+    /// The wall clock is set, ahead or back; monotonic time goes on.
+    fn jump(&mut self) {
+        let amount = Duration::from_millis(1 << (self.byte() % 42));
+        let wall = self.lone.now.wall;
+        let wall = if self.byte() % 2 == 0 { wall + amount } else { wall - amount };
+        self.lone.now = Now { wall, ..self.lone.now };
+    }
+
+    fn command(&mut self) {
+        let channel = self.channel().unwrap_or_else(|| self.lone.main());
+        let key = Bytes::copy_from_slice(&[self.byte() % 8]);
+        let command = match self.byte() % 12 {
+            0 => Command::Compare { channel },
+            1 => Command::Get { channel, key },
+            2 => {
+                let at = self.byte();
+                Command::Join(vec![Seed::Address(SocketAddr::from(([172, 0, 0, at % 8], 7946)))])
+            }
+            3 if self.byte() % 8 == 0 => Command::Leave,
+            4 => Command::Members,
+            5 => {
+                let limit = self.below(8);
+                let after = (limit % 2 == 0).then(|| key.clone());
+                Command::Scan { channel, prefix: Bytes::new(), after, limit }
+            }
+            6 => Command::Status,
+            7 => {
+                let epoch = self.epoch();
+                Command::Total { channel, epoch: AtEpoch::Number(epoch) }
+            }
+            _ => {
+                let write = |script: &mut Self| Write {
+                    key: key.clone(),
+                    value: (script.byte() % 3 != 0).then(|| Bytes::from_static(b"own")),
+                    ttl: (script.byte() % 3 == 0)
+                        .then(|| Duration::from_millis(1 << (script.byte() % 40))),
+                };
+                let count = self.below(5);
+                Command::Write { channel, writes: (0..count).map(|_| write(self)).collect() }
+            }
+        };
+        self.lone.command(command);
+    }
+
+    /// Hello, Retry, Reset and Refuse out of the blue.
+    fn first_contact(&mut self) {
+        let (_, puppet) = self.puppet();
+        let (session, kind) = (puppet.session, self.byte() % 6);
+        let frame = match kind {
+            0 => Frame::Reset { session },
+            1 => Frame::Retry { session, cookie: self.array() },
+            2 => Frame::Refuse { session, why: crate::fact::Why::OtherCluster },
+            _ => {
+                let wall = self.hlc().wall();
+                let cookie = puppet.cookie(&mut self.lone);
+                let mut hello = puppet.hello(wall, cookie);
+                if kind == 3 {
+                    hello.commit = u64::from(self.byte());
+                    hello.wall = self.hlc().wall();
+                }
+                if kind == 4 {
+                    hello.alive = Bytes::copy_from_slice(self.stretch());
+                }
+                Frame::Hello(Box::new(hello))
+            }
+        };
+        self.lone.frame(puppet.address, frame.encode());
+    }
+
+    /// Writes down what came out, and remembers what was asked.
+    fn note(&mut self) {
+        for (index, puppet) in self.puppets.iter().enumerate() {
+            let records = puppet.records(&self.lone).map(|record| (index, record));
+            self.heard.extend(records);
+        }
+        let surplus = self.heard.len().saturating_sub(64);
+        self.heard.drain(..surplus);
+        self.facts.truncate(256);
+        for transmit in self.lone.take_sent() {
+            self.trace.update(format!("{:?}", transmit.to).as_bytes());
+            self.trace.update(&transmit.bytes);
+        }
+        for event in std::mem::take(&mut self.lone.events) {
+            self.trace.update(format!("{event:?}").as_bytes());
+        }
+        for answer in std::mem::take(&mut self.lone.answers) {
+            self.trace.update(format!("{answer:?}").as_bytes());
+        }
+    }
+}
+
+/// A configuration among some: small tables, every direction, with and without fingerprints.
+fn spec(choice: u8) -> ConfigSpec {
+    let mut spec = ConfigSpec::default();
+    let direction = Direction::ALL.get(usize::from(choice % 4)).copied();
+    spec.view_rumors.direction = direction.unwrap_or(Direction::PushPull);
+    spec.view_repair.direction = spec.view_rumors.direction;
+    spec.view_repair.fingerprint_first = choice & 4 == 0;
+    if choice & 8 != 0 {
+        spec.limits = Limits {
+            peer_bytes: 4 * 1_200,
+            channel_bytes: 8 * 1_200,
+            parked: 8,
+            recent: 4,
+            writes: 4,
+            hellos: 2,
+            members: 4,
+            paces: 4,
+            slowed_frames: 10,
+        };
+    }
+    spec
+}
