@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::config::MIN_FACT_BYTES;
+use gossip_core::config::{MAX_LEAF, MAX_WAYS, MIN_FACT_BYTES};
 use gossip_core::strategy::Direction;
 
 use super::field::{Field, Range};
@@ -138,9 +138,9 @@ keys! {
         /// Whether one fingerprint of everything is compared first.
         fingerprint_first: Flag(choices.repair.fingerprint_first);
         /// Ranges of at most so many facts are listed; a list must fit a datagram.
-        leaf: Count(choices.repair.leaf), Range::Numbers(1, 28);
+        leaf: Count(choices.repair.leaf), Range::Numbers(1, MAX_LEAF);
         /// Into how many parts a range is split; their fingerprints must fit a datagram.
-        ways: Count(choices.repair.ways), Range::Numbers(2, 22);
+        ways: Count(choices.repair.ways), Range::Numbers(2, MAX_WAYS);
         /// Most unanswered questions of a comparison.
         window: Count(choices.repair.window), Range::Numbers(1, 4_096);
         /// How long an answer may take before the question is repeated.
@@ -165,6 +165,9 @@ keys! {
         period_max: Duration(spec.view_repair.period_max), Range::Times(MS, DAY);
     }
     limits {
+        /// Members that are remembered, and sessions; whoever comes when the table is full is
+        /// refused.
+        members: Count(spec.limits.members), Range::Numbers(2, 1 << 24);
         /// Bytes of unmerged facts of one peer in one channel.
         peer_bytes: Count(spec.limits.peer_bytes), Range::Numbers(1_200, 1 << 34);
         /// Bytes of unmerged facts of one channel.
