@@ -180,7 +180,8 @@ impl ConfigSpec {
             return Err(ConfigError::RedialOrder);
         }
         let skew_ms = u64::try_from(SKEW.as_millis()).unwrap_or(u64::MAX);
-        let constants = Constants { fact_bytes, skew_ms };
+        // The rule is a slot; the node names it once it has it.
+        let constants = Constants { fact_bytes, retain: "", skew_ms };
         Ok(Config { cluster: ClusterId::from_name(&self.cluster), constants, spec: self })
     }
 }
@@ -217,7 +218,14 @@ impl Config {
         self.cluster
     }
 
-    /// What all members must agree on.
+    /// The same configuration in a cluster whose main channel has this retain rule.
+    #[must_use]
+    pub(crate) const fn for_rule(mut self, name: &'static str) -> Self {
+        self.constants.retain = name;
+        self
+    }
+
+    /// What all members must agree on; the retain rule's name is filled in by the node.
     #[must_use]
     pub const fn constants(&self) -> &Constants {
         &self.constants

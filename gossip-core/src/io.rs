@@ -287,7 +287,8 @@ pub enum Event {
         /// Our own facts that nobody else may have.
         facts: Vec<Envelope>,
     },
-    /// Another process uses our key: this node stops.
+    /// Another process uses our key: the node writes and says nothing any more, and its driver
+    /// stops it.
     IdentityInUse,
     /// A member's status changed.
     Member {

@@ -83,6 +83,7 @@ impl Node {
         let Strategies { detector, keys, overlay, sampler, main } = strategies;
         let Boot { endpoints, restored, seed, frame_bytes } = boot;
         let mut rng = Rng::from_seed(seed);
+        let config = config.for_rule(main.retain.name());
         let cluster = config.cluster();
         let view_domain = Domain::new(cluster, ChannelId::view(cluster));
         let main_domain = Domain::new(cluster, config.main_channel());

@@ -102,6 +102,9 @@ pub enum SpawnError {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DriverError {
+    /// Another process uses this node's key. Give each node a key of its own.
+    #[error("identity in use: another process uses this node's key; give each node its own")]
+    IdentityInUse,
     /// The transport is broken.
     #[error(transparent)]
     Transport(#[from] TransportError),

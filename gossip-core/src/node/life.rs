@@ -137,6 +137,16 @@ impl Node {
         self.in_view(super::Channel::pump);
     }
 
+    /// Keeps a member's last word for the next start.
+    pub(super) fn remember_member(&mut self, fact: &Envelope) {
+        self.next_ticket += 1;
+        let ticket = Ticket(self.next_ticket);
+        self.routes.insert(ticket, Room::Life);
+        let name = MetaName::Member(fact.author());
+        let op = StoreOp::Remember { name, value: Some(fact.bytes().clone()) };
+        self.outputs.push_back(Output::Store(ticket, op));
+    }
+
     pub(super) fn live(&mut self) {
         if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
             self.state_alive();

@@ -184,12 +184,20 @@ impl Node {
             return self.reject(Some(subject), None, crate::fact::Why::TableFull);
         }
         let known = self.roster.member(&subject).map(|member| member.said_at);
+        let standing = |node: &Self| {
+            let member = node.roster.member(&subject)?;
+            Some((member.alive.incarnation, member.status == MemberStatus::Left))
+        };
+        let before = standing(self);
         let changed = self.roster.said(wall, fact);
-        let left =
-            self.roster.member(&subject).map(|member| member.status) == Some(MemberStatus::Left);
+        let after = standing(self);
+        let left = after.is_some_and(|(_, left)| left);
         self.announce(changed);
         if subject == self.keys.id() {
             return;
+        }
+        if after != before {
+            self.remember_member(fact);
         }
         if left {
             self.detector.forget(subject);

@@ -64,6 +64,8 @@ pub(super) struct Line {
 pub(super) struct Driver {
     clock: Clock,
     events: broadcast::Sender<Arc<Event>>,
+    /// Why the node cannot go on, once it has said so.
+    fatal: Option<DriverError>,
     last_request: u64,
     node: Node,
     pending: BTreeMap<RequestId, Reply>,
@@ -93,6 +95,7 @@ impl Driver {
         let driver = Self {
             clock,
             events,
+            fatal: None,
             last_request: 0,
             node,
             pending: BTreeMap::new(),
@@ -126,6 +129,9 @@ impl Driver {
         let mut inputs = 0;
         loop {
             self.carry_out();
+            if let Some(error) = self.fatal.take() {
+                return Err(error);
+            }
             if inputs >= TURN {
                 inputs = 0;
                 yield_now().await;
@@ -213,7 +219,12 @@ impl Driver {
         loop {
             match self.node.poll_output() {
                 Output::Answer(request, answer) => self.answer(request, answer),
-                Output::Event(event) => publish(&self.events, event),
+                Output::Event(event) => {
+                    if matches!(event, Event::IdentityInUse) {
+                        self.fatal = Some(DriverError::IdentityInUse);
+                    }
+                    publish(&self.events, event);
+                }
                 Output::Resolve(name) => self.resolver.push(name),
                 Output::Store(ticket, op) => self.writer.push(ticket, op),
                 Output::Transmit(frame) => frames.push(frame),

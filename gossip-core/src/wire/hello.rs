@@ -17,6 +17,8 @@ pub const COOKIE_BYTES: usize = 16;
 pub struct Constants {
     /// The largest fact's record body in bytes, header, key and value included.
     pub fact_bytes: usize,
+    /// The name of the main channel's retain rule.
+    pub retain: &'static str,
     /// How far ahead of our clock a fact may be dated, in milliseconds.
     pub skew_ms: u64,
 }
@@ -30,6 +32,7 @@ impl Constants {
         for number in numbers {
             hasher.update(&number.to_le_bytes());
         }
+        hasher.update(self.retain.as_bytes());
         let mut short = [0; 16];
         short.copy_from_slice(hasher.finalize().as_bytes().split_at(16).0);
         short

@@ -224,7 +224,8 @@ fn view() -> Domain {
 }
 
 fn constants() -> Constants {
-    *ConfigSpec::default().build(DATAGRAM_BYTES).unwrap().constants()
+    let constants = *ConfigSpec::default().build(DATAGRAM_BYTES).unwrap().constants();
+    Constants { retain: "last-write", ..constants }
 }
 
 fn draft(key: &[u8], value: Option<&[u8]>) -> Draft {
