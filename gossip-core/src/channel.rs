@@ -89,6 +89,8 @@ enum Pending {
     Reconcile(SlotToken),
     /// An application's question.
     Read(Read),
+    /// Something small that is kept beside the state.
+    Remember,
     /// Time passing over the shard.
     Sweep,
     /// What we hold becoming durable, before we say so to a member.
@@ -199,7 +201,7 @@ impl Channel {
                 self.give_receipt(env, to, exchange, commit, reply);
             }
             Pending::Wipe => self.wiped(env, reply),
-            Pending::Verify { .. } => {}
+            Pending::Remember | Pending::Verify { .. } => {}
         }
         self.pump(env);
     }
@@ -243,6 +245,8 @@ impl Channel {
     /// A member cannot be reached any more.
     pub(crate) fn gone(&mut self, member: NodeId) {
         self.slots.reconcile.gone(member);
+        self.slots.dissemination.gone(member);
+        self.collect.gone(&member);
     }
 
     /// What waits here, for the status.

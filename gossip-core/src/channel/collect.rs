@@ -37,6 +37,8 @@ pub(super) struct Collect {
     confirmed: BTreeMap<NodeId, Epoch>,
     due: Option<Mono>,
     floor: Epoch,
+    /// Who waits for a receipt of ours until it is durable.
+    promised: BTreeSet<NodeId>,
     receipts: BTreeMap<NodeId, Receipt>,
     sweeping: bool,
 }
@@ -51,6 +53,7 @@ impl Collect {
             confirmed: BTreeMap::new(),
             due: Some(Mono::ZERO),
             floor,
+            promised: BTreeSet::new(),
             receipts: BTreeMap::new(),
             sweeping: false,
         }
@@ -77,6 +80,12 @@ impl Collect {
 
     pub(super) fn agreed(&mut self, with: NodeId) {
         self.agreed.insert(with);
+    }
+
+    /// A member is gone, and what it found a moment ago with it. What it confirmed stays.
+    pub(super) fn gone(&mut self, member: &NodeId) {
+        self.agreed.remove(member);
+        self.awaiting.remove(member);
     }
 
     /// The set is another one now: who agreed with the old one may not agree with it.
@@ -171,11 +180,15 @@ impl Channel {
         self.collect.floor = floor;
         let value = Some(Bytes::copy_from_slice(&floor.number().to_be_bytes()));
         let op = StoreOp::Remember { name: MetaName::Floor(self.shard), value };
-        self.ask(env, Pending::Sweep, op);
+        self.ask(env, Pending::Remember, op);
     }
 
     /// A member wants our receipt: what we hold must be durable first.
     pub(super) fn prepare_receipt(&mut self, env: &mut Env<'_>, to: NodeId, exchange: u32) {
+        if !self.collect.promised.insert(to) {
+            // What is on its way to this member says the same.
+            return;
+        }
         let commit = self.collect.commit();
         self.ask(env, Pending::Receipt { to, exchange, commit }, StoreOp::Sync { commit });
     }
@@ -188,6 +201,7 @@ impl Channel {
         commit: u64,
         reply: Option<StoreReply>,
     ) {
+        self.collect.promised.remove(&to);
         if !matches!(reply, Some(StoreReply::Synced { .. })) {
             return;
         }
@@ -208,7 +222,7 @@ impl Channel {
         value.extend_from_slice(receipt.signature().as_bytes());
         let name = MetaName::Receipt(self.id(), from);
         let op = StoreOp::Remember { name, value: Some(Bytes::from(value)) };
-        self.ask(env, Pending::Sweep, op);
+        self.ask(env, Pending::Remember, op);
     }
 
     /// A member said Hello with this commit: if its receipt names a later one, it has lost state
@@ -224,6 +238,10 @@ impl Channel {
     /// Somebody shows us a receipt of ours with a later commit than our store had at the start.
     /// Only our own signature convinces us; signing again is how we check it.
     pub(super) fn on_stale(&mut self, env: &mut Env<'_>, from: NodeId, receipt: Receipt) {
+        if receipt.boot == env.boot {
+            // Of this life: nothing that it names can be lost.
+            return env.reject(Some(from), crate::fact::Why::TooLate);
+        }
         let ours = self.receipt_signature(env, receipt.boot, receipt.commit) == receipt.signature();
         if !ours {
             return env.reject(Some(from), crate::fact::Why::BadSignature);
