@@ -146,10 +146,10 @@ fn an_honest_question_about_much_that_differs_is_answered() {
     puppets[0].say(&mut lone, Talk::Ranges(ranges));
     let answers: Vec<_> = puppets[0]
         .records(&lone)
-        .filter_map(|record| match record {
-            Record::Talk(Talk::Ranges(ranges)) if ranges.answer => Some(ranges),
-            _ => None,
+        .filter_map(|record| {
+            if let Record::Talk(Talk::Ranges(ranges)) = record { Some(ranges) } else { None }
         })
+        .filter(|ranges| ranges.answer)
         .collect();
     assert_eq!(answers.len(), 1, "the answer fits a datagram");
     assert_eq!(answers[0].step, 1);
@@ -241,9 +241,8 @@ fn a_partner_that_never_ends_an_exchange_does_not_keep_the_node() {
     for _ in 0..20 * 900 {
         lone.pass(Duration::from_millis(50));
         let questions: Vec<_> = liar.talk(&lone, main).collect();
-        asked_honest.extend(honest.talk(&lone, main).filter_map(|talk| match talk {
-            Talk::Compare(compare) => Some(compare.exchange),
-            _ => None,
+        asked_honest.extend(honest.talk(&lone, main).filter_map(|talk| {
+            if let Talk::Compare(compare) = talk { Some(compare.exchange) } else { None }
         }));
         for puppet in &puppets {
             let ping = puppet.frame(&[(None, Parcel::Talk(Talk::Ping(1)))]);
@@ -252,10 +251,12 @@ fn a_partner_that_never_ends_an_exchange_does_not_keep_the_node() {
         lone.take_sent();
         for talk in questions {
             // Whatever it is asked: everything is different, always.
-            let (exchange, step) = match talk {
-                Talk::Compare(compare) => (compare.exchange, 0),
-                Talk::Ranges(ranges) => (ranges.exchange, ranges.step),
-                _ => continue,
+            let (exchange, step) = if let Talk::Compare(compare) = talk {
+                (compare.exchange, 0)
+            } else if let Talk::Ranges(ranges) = talk {
+                (ranges.exchange, ranges.step)
+            } else {
+                continue;
             };
             let different = whole(RangeContent::Fingerprint([step as u8; 16]));
             let answer = Ranges { answer: true, exchange, ..question(&lone, step, different) };
@@ -359,9 +360,8 @@ fn our_own_receipt_of_this_life_does_not_make_us_forget() {
     let compare = compare(&mut lone, 1, true);
     lone.take_sent();
     puppets[0].say(&mut lone, Talk::Compare(compare));
-    let receipt = puppets[0].records(&lone).find_map(|record| match record {
-        Record::Talk(Talk::Receipt(receipt)) => Some(receipt),
-        _ => None,
+    let receipt = puppets[0].records(&lone).find_map(|record| {
+        if let Record::Talk(Talk::Receipt(receipt)) = record { Some(receipt) } else { None }
     });
     let receipt = receipt.expect("equal partners get a receipt");
     puppets[0].say(&mut lone, Talk::Stale(receipt));
@@ -374,9 +374,8 @@ fn what_a_former_partner_agreed_to_is_forgotten_with_its_session() {
     for number in 1..=100 {
         let puppet = Puppet::new(number, lone.config());
         assert!(puppet.greet(&mut lone));
-        let theirs = puppet.frames(&lone).find_map(|frame| match frame {
-            Frame::Hello(hello) => Some(hello.session),
-            _ => None,
+        let theirs = puppet.frames(&lone).find_map(|frame| {
+            if let Frame::Hello(hello) = frame { Some(hello.session) } else { None }
         });
         let compare = compare(&mut lone, 1, false);
         puppet.say(&mut lone, Talk::Compare(compare));
