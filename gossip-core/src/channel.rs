@@ -248,6 +248,8 @@ impl Channel {
     /// A member cannot be reached any more.
     pub(crate) fn gone(&mut self, member: NodeId) {
         self.slots.reconcile.gone(member);
+        self.slots.dissemination.gone(member);
+        self.collect.gone(&member);
     }
 
     /// What waits here, for the status.

@@ -345,7 +345,9 @@ impl Node {
     }
 
     fn introduction(&self) -> Introduction {
-        let commit = self.channels.values().map(|channel| channel.commit()).max().unwrap_or(0);
+        // The view counts commits of its own, in memory.
+        let stored = self.channels.values().filter(|channel| !channel.is_view());
+        let commit = stored.map(|channel| channel.commit()).max().unwrap_or(0);
         Introduction { alive: self.life.alive_bytes(), commit, me: self.keys.id() }
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use self::dial::{DialConfig, Target};
 use self::pace::Pace;
 pub(crate) use self::pace::Sender;
 use self::session::Sessions;
-use crate::config::{Config, SKEW};
+use crate::config::Config;
 use crate::fact::{Domain, Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
 use crate::id::{NodeId, SessionId};
 use crate::io::{Seed, Ticket};
@@ -158,7 +158,7 @@ impl Peering {
 
     /// Whether most partners' clocks differ from ours by more than half the bound.
     pub(crate) fn clock_disagrees(&self) -> bool {
-        self.sessions.clock_disagrees(SKEW / 2)
+        self.sessions.clock_disagrees()
     }
 
     /// Talks to these seeds from now on.
@@ -171,6 +171,14 @@ impl Peering {
     /// Keeps a link with this member from now on.
     pub(crate) fn link(&mut self, now: Mono, member: NodeId, addresses: Vec<SocketAddr>) {
         self.dials.add(now, Target::Member(member), addresses);
+    }
+
+    /// A member says where it is; that matters if a link with it is kept.
+    pub(crate) fn moved(&mut self, now: Mono, member: NodeId, addresses: Vec<SocketAddr>) {
+        let target = Target::Member(member);
+        if self.dials.contains(&target) {
+            self.dials.add(now, target, addresses);
+        }
     }
 
     /// Keeps no link with this member any more.

@@ -34,6 +34,8 @@ pub(super) struct Collect {
     commit: u64,
     /// With whom a comparison found the compared sets equal, and nothing was merged since.
     agreed: BTreeSet<NodeId>,
+    /// In which exchange a member was asked for its receipt.
+    asked: BTreeMap<NodeId, u32>,
     /// With whom which exchange ended equal at which epoch.
     equal: BTreeMap<NodeId, (u32, Epoch)>,
     /// Receipts that came for an exchange, which may still be running.
@@ -42,6 +44,8 @@ pub(super) struct Collect {
     confirmed: BTreeMap<NodeId, Epoch>,
     due: Option<Mono>,
     floor: Epoch,
+    /// Who waits for a receipt of ours until it is durable.
+    promised: BTreeSet<NodeId>,
     receipts: BTreeMap<NodeId, Receipt>,
     /// Members that have lost what they certified; each is told at every word of its until it
     /// certifies anew.
@@ -55,11 +59,13 @@ impl Collect {
             boot_commit,
             commit: boot_commit,
             agreed: BTreeSet::new(),
+            asked: BTreeMap::new(),
             equal: BTreeMap::new(),
             offered: BTreeMap::new(),
             confirmed: BTreeMap::new(),
             due: Some(Mono::ZERO),
             floor,
+            promised: BTreeSet::new(),
             receipts: BTreeMap::new(),
             stale: BTreeMap::new(),
             sweeping: false,
@@ -73,8 +79,8 @@ impl Collect {
 
     /// How many members' words are remembered.
     pub(super) fn len(&self) -> usize {
-        let Self { agreed, confirmed, equal, offered, receipts, stale, .. } = self;
-        let receipts = offered.len() + receipts.len() + stale.len();
+        let Self { agreed, asked, confirmed, equal, offered, receipts, stale, .. } = self;
+        let receipts = asked.len() + offered.len() + receipts.len() + stale.len();
         agreed.len() + confirmed.len() + equal.len() + receipts
     }
 
@@ -90,6 +96,14 @@ impl Collect {
         self.agreed.insert(with);
     }
 
+    /// A member is gone, and what it found a moment ago with it. What it confirmed stays.
+    pub(super) fn gone(&mut self, member: &NodeId) {
+        self.agreed.remove(member);
+        self.asked.remove(member);
+        self.equal.remove(member);
+        self.offered.remove(member);
+    }
+
     /// The set is another one now: who agreed with the old one may not agree with it.
     pub(super) fn disagrees(&mut self) {
         self.agreed.clear();
@@ -97,6 +111,11 @@ impl Collect {
 
     pub(super) fn agreeing(&self, partners: &[NodeId]) -> usize {
         partners.iter().filter(|partner| self.agreed.contains(partner)).count()
+    }
+
+    /// A comparison begins in which the member is asked for its receipt.
+    pub(super) fn asks(&mut self, member: NodeId, exchange: u32) {
+        self.asked.insert(member, exchange);
     }
 
     pub(super) fn equal(&mut self, with: NodeId, exchange: u32, epoch: Epoch) {
@@ -196,6 +215,10 @@ impl Channel {
 
     /// A member wants our receipt: what we hold must be durable first.
     pub(super) fn prepare_receipt(&mut self, env: &mut Env<'_>, to: NodeId, exchange: u32) {
+        if !self.collect.promised.insert(to) {
+            // What is on its way to this member says the same.
+            return;
+        }
         let commit = self.collect.commit();
         self.ask(env, Pending::Receipt { to, exchange, commit }, StoreOp::Sync { commit });
     }
@@ -208,6 +231,7 @@ impl Channel {
         commit: u64,
         reply: Option<StoreReply>,
     ) {
+        self.collect.promised.remove(&to);
         if !matches!(reply, Some(StoreReply::Synced { .. })) {
             return;
         }
@@ -226,6 +250,10 @@ impl Channel {
             }
             return;
         }
+        if self.collect.asked.get(&from) != Some(&receipt.exchange) {
+            return env.reject(Some(from), Why::Unasked);
+        }
+        self.collect.asked.remove(&from);
         self.collect.offered.insert(from, receipt);
         self.confirm(env, from);
     }

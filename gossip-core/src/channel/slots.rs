@@ -98,7 +98,14 @@ impl Channel {
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
             Effect::Reject { from, why } => env.reject(Some(from), why),
             Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
-            Effect::Talk { to, talk } => env.send(channel, to, Parcel::Talk(talk)),
+            Effect::Talk { to, talk } => {
+                if let Talk::Compare(compare) = &talk
+                    && compare.receipt
+                {
+                    self.collect.asks(to, compare.exchange);
+                }
+                env.send(channel, to, Parcel::Talk(talk));
+            }
         }
     }
 }

@@ -192,6 +192,7 @@ impl Node {
         let changed = self.roster.said(wall, fact);
         let after = standing(self);
         let left = after.is_some_and(|(_, left)| left);
+        let same_members = changed.is_none();
         self.announce(changed);
         if subject == self.keys.id() {
             return;
@@ -211,7 +212,14 @@ impl Node {
                 self.heard(subject);
             }
         }
-        self.relink();
+        match self.roster.member(&subject) {
+            // Nobody came or went: at most the subject has other addresses.
+            Some(member) if same_members => {
+                let addresses = member.alive.endpoints.iter().collect();
+                self.peering.moved(self.now.mono, subject, addresses);
+            }
+            _ => self.relink(),
+        }
     }
 
     /// Links follow the overlay.

@@ -73,6 +73,10 @@ impl Dials {
         self.dials.insert(target, Dial { addresses, current: None, due: now, tries: 0 });
     }
 
+    pub(super) fn contains(&self, target: &Target) -> bool {
+        self.dials.contains_key(target)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.dials.len()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::config::SKEW;
 use crate::id::{NodeId, SessionId};
 use crate::time::{Mono, Now};
 use crate::transport::Address;
@@ -11,12 +12,16 @@ use crate::wire::Hello;
 /// A session older than this is made anew (house decision).
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A partner's clock further from ours than this contradicts it (house decision: half of the
+/// skew that facts may have).
+const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2);
+
 /// One session.
 #[derive(Clone, Copy, Debug)]
 struct Session {
     address: Address,
-    /// How far the partner's clock is from ours.
-    clock_offset: Duration,
+    /// Whether the partner's clock is too far from ours.
+    clock_off: bool,
     ours: SessionId,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
@@ -28,7 +33,10 @@ struct Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     by_node: BTreeMap<NodeId, Session>,
+    by_ours: BTreeMap<SessionId, NodeId>,
     by_theirs: BTreeMap<SessionId, NodeId>,
+    /// Sessions whose partner's clock is off.
+    clocks_off: usize,
 }
 
 impl Sessions {
@@ -55,8 +63,8 @@ impl Sessions {
 
     /// The member to which our frames carry this id, at this address.
     pub(super) fn ours(&self, ours: SessionId, from: Address) -> Option<NodeId> {
-        let matches = |session: &Session| session.ours == ours && session.address == from;
-        self.by_node.iter().find(|(_, session)| matches(session)).map(|(node, _)| *node)
+        let node = self.by_ours.get(&ours)?;
+        (self.address(node)? == from).then_some(*node)
     }
 
     pub(super) fn is_at(&self, address: Address) -> bool {
@@ -101,24 +109,30 @@ impl Sessions {
         {
             self.by_theirs.remove(&forgotten);
         }
-        let clock_offset = now.wall.distance(hello.wall);
-        let session = Session { address, clock_offset, ours, previous, since: now.mono, theirs };
-        self.by_node.insert(node, session);
+        let clock_off = now.wall.distance(hello.wall) > CLOCK_BOUND;
+        let session = Session { address, clock_off, ours, previous, since: now.mono, theirs };
+        if let Some(old) = self.by_node.insert(node, session) {
+            self.by_ours.remove(&old.ours);
+            self.clocks_off -= usize::from(old.clock_off);
+        }
+        self.clocks_off += usize::from(clock_off);
+        self.by_ours.insert(ours, node);
         self.by_theirs.insert(theirs, node);
     }
 
     /// Ends a session; false when there is none.
     pub(super) fn remove(&mut self, node: &NodeId) -> bool {
         let Some(session) = self.by_node.remove(node) else { return false };
+        self.by_ours.remove(&session.ours);
+        self.clocks_off -= usize::from(session.clock_off);
         for theirs in [Some(session.theirs), session.previous].into_iter().flatten() {
             self.by_theirs.remove(&theirs);
         }
         true
     }
 
-    /// Whether more than half of at least two partners' clocks are off by more than `bound`.
-    pub(super) fn clock_disagrees(&self, bound: Duration) -> bool {
-        let off = self.by_node.values().filter(|session| session.clock_offset > bound).count();
-        self.by_node.len() >= 2 && off * 2 > self.by_node.len()
+    /// Whether more than half of at least two partners' clocks are off.
+    pub(super) fn clock_disagrees(&self) -> bool {
+        self.by_node.len() >= 2 && self.clocks_off * 2 > self.by_node.len()
     }
 }

@@ -76,6 +76,9 @@ pub trait Dissemination: Debug + Send {
     /// A member asks for rumors that it does not have.
     fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[[u8; 8]]);
 
+    /// A member is gone.
+    fn gone(&mut self, member: NodeId);
+
     /// Time passed: `deadline` was reached.
     fn wake(&mut self, cx: &mut Cx<'_>);
 

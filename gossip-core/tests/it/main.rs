@@ -4,6 +4,7 @@
 
 mod cluster;
 mod epochs;
+mod hostile;
 mod messages;
 mod runtime;
 mod store;

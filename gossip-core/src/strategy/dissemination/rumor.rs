@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Direction, Dissemination};
-use crate::fact::Envelope;
+use crate::fact::{Envelope, Why};
 use crate::id::{FactId, NodeId};
 use crate::strategy::{Contact, Cx, Heat, Removal};
 use crate::time::Mono;
@@ -82,6 +82,8 @@ pub struct RumorMongering {
     order: BTreeMap<u64, [u8; 8]>,
     arrivals: u64,
     next_round: Option<Mono>,
+    /// How often each member has pulled since our last round.
+    pulls: BTreeMap<NodeId, u32>,
     removal: Box<dyn Removal>,
     rounds: u64,
 }
@@ -97,6 +99,7 @@ impl RumorMongering {
             order: BTreeMap::new(),
             arrivals: 0,
             next_round: None,
+            pulls: BTreeMap::new(),
             removal,
             rounds: 0,
         }
@@ -104,6 +107,7 @@ impl RumorMongering {
 
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
+        self.pulls.clear();
         self.judge_pulls(cx);
         let push = self.config.direction.pushes();
         let pull = match self.config.direction {
@@ -223,6 +227,11 @@ impl RumorMongering {
 /// Most ids that one pull names: what leaves room for facts in the same datagram.
 const MAX_PULL_IDS: usize = 64;
 
+/// Most pulls of one member that are answered between two rounds of ours: a member with the same
+/// period pulls once, one with a shorter period or a delayed datagram a few times (a guess). Each
+/// costs a look at all rumors.
+const PULLS_PER_ROUND: u32 = 8;
+
 fn short(id: FactId) -> [u8; 8] {
     let mut short = [0; 8];
     short.copy_from_slice(id.as_bytes().split_at(8).0);
@@ -287,6 +296,11 @@ impl Dissemination for RumorMongering {
         if !self.config.direction.pulls() {
             return;
         }
+        let pulls = self.pulls.entry(from).or_default();
+        *pulls += 1;
+        if *pulls > PULLS_PER_ROUND {
+            return cx.reject(from, Why::PeerQueueFull);
+        }
         let have: BTreeSet<_> = have.iter().copied().collect();
         for key in &have {
             if let Some(hot) = self.hot.get_mut(key) {
@@ -295,6 +309,10 @@ impl Dissemination for RumorMongering {
             }
         }
         self.tell(cx, from, |key, _| !have.contains(key));
+    }
+
+    fn gone(&mut self, member: NodeId) {
+        self.pulls.remove(&member);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {

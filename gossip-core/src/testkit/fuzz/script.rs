@@ -38,7 +38,7 @@ fn run(data: &[u8]) -> blake3::Hash {
         script.step();
         script.note();
         steps += 1;
-        if steps % 8 == 0 {
+        if steps.is_multiple_of(8) {
             check_bounds(script.lone.config(), &script.lone.status());
         }
     }
@@ -84,6 +84,10 @@ impl<'a> Script<'a> {
         let Some((&first, rest)) = self.bytes.split_first() else { return 0 };
         self.bytes = rest;
         first
+    }
+
+    fn one_in(&mut self, count: u8) -> bool {
+        self.byte().is_multiple_of(count)
     }
 
     fn below(&mut self, bound: u8) -> usize {
@@ -171,7 +175,7 @@ impl<'a> Script<'a> {
 
     fn wall(&mut self) -> Wall {
         let wall = self.hlc().wall();
-        if self.byte() % 2 == 0 { Wall::ZERO } else { wall }
+        if self.one_in(2) { Wall::ZERO } else { wall }
     }
 
     fn offer(&mut self) {
@@ -180,7 +184,7 @@ impl<'a> Script<'a> {
         for _ in 0..1 + self.below(4) {
             let fact = self.fact();
             let mut bytes = fact.bytes().to_vec();
-            if self.byte() % 4 == 0 {
+            if self.one_in(4) {
                 let at = usize::from(self.byte()).min(bytes.len() - 1);
                 let bits = self.byte();
                 if let Some(byte) = bytes.get_mut(at) {
@@ -188,7 +192,7 @@ impl<'a> Script<'a> {
                 }
             }
             let channel = self.channel();
-            let feedback = self.byte() % 2 == 0;
+            let feedback = self.one_in(2);
             parcels.push((channel, Parcel::Fact { bytes: bytes.into(), feedback }));
         }
         let frame = puppet.frame(&parcels);
@@ -306,9 +310,9 @@ impl<'a> Script<'a> {
             fingerprint: self.fingerprint(),
             floor: self.epoch(),
             dormant: self.fingerprint(),
-            pull: self.byte() % 2 == 0,
-            push: self.byte() % 2 == 0,
-            receipt: self.byte() % 2 == 0,
+            pull: self.one_in(2),
+            push: self.one_in(2),
+            receipt: self.one_in(2),
         }
     }
 
@@ -318,7 +322,7 @@ impl<'a> Script<'a> {
     }
 
     fn set(&mut self) -> Set {
-        if self.byte() % 3 == 0 {
+        if self.one_in(3) {
             Set::Dormant { from: self.epoch(), upto: self.epoch() }
         } else {
             Set::Active(self.epoch())
@@ -330,7 +334,7 @@ impl<'a> Script<'a> {
         let mut parts: Vec<_> =
             (0..count).map(|_| RangePart { upto: self.point(), content: self.content() }).collect();
         // Mostly in order, so that more than the first check is reached.
-        if self.byte() % 8 != 0 {
+        if !self.one_in(8) {
             parts.sort_by_key(|part| part.upto);
             parts.dedup_by_key(|part| part.upto);
         }
@@ -373,18 +377,20 @@ impl<'a> Script<'a> {
                 let Compare { exchange, floor, dormant, .. } = compare;
                 let same = Talk::Same(Same { exchange, floor, dormant });
                 let ranges = Ranges { answer: true, ..self.ranges(exchange, 0) };
-                let talk = if self.byte() % 2 == 0 { same } else { Talk::Ranges(ranges) };
+                let talk = if self.one_in(2) { same } else { Talk::Ranges(ranges) };
                 (self.channel(), talk)
             }
             Record::Talk(Talk::Ranges(asked)) => {
                 let Ranges { exchange, step, .. } = asked;
                 let ranges = Ranges { answer: true, ..self.ranges(exchange, step) };
                 let done = Talk::Done { exchange, step };
-                let talk = if self.byte() % 4 == 0 { done } else { Talk::Ranges(ranges) };
+                let talk = if self.one_in(4) { done } else { Talk::Ranges(ranges) };
                 (self.channel(), talk)
             }
             Record::Talk(Talk::Receipt(receipt)) => (self.channel(), Talk::Stale(receipt)),
-            _ => return,
+            Record::Channel(_) | Record::Fact { .. } | Record::Talk(_) | Record::Unknown(_) => {
+                return;
+            }
         };
         let frame = puppet.frame(&[(channel, Parcel::Talk(talk))]);
         self.lone.frame(puppet.address, frame);
@@ -424,7 +430,7 @@ impl<'a> Script<'a> {
     fn jump(&mut self) {
         let amount = Duration::from_millis(1 << (self.byte() % 42));
         let wall = self.lone.now.wall;
-        let wall = if self.byte() % 2 == 0 { wall + amount } else { wall - amount };
+        let wall = if self.one_in(2) { wall + amount } else { wall - amount };
         self.lone.now = Now { wall, ..self.lone.now };
     }
 
@@ -438,11 +444,11 @@ impl<'a> Script<'a> {
                 let at = self.byte();
                 Command::Join(vec![Seed::Address(SocketAddr::from(([172, 0, 0, at % 8], 7946)))])
             }
-            3 if self.byte() % 8 == 0 => Command::Leave,
+            3 if self.one_in(8) => Command::Leave,
             4 => Command::Members,
             5 => {
                 let limit = self.below(8);
-                let after = (limit % 2 == 0).then(|| key.clone());
+                let after = limit.is_multiple_of(2).then(|| key.clone());
                 Command::Scan { channel, prefix: Bytes::new(), after, limit }
             }
             6 => Command::Status,
@@ -453,9 +459,8 @@ impl<'a> Script<'a> {
             _ => {
                 let write = |script: &mut Self| Write {
                     key: key.clone(),
-                    value: (script.byte() % 3 != 0).then(|| Bytes::from_static(b"own")),
-                    ttl: (script.byte() % 3 == 0)
-                        .then(|| Duration::from_millis(1 << (script.byte() % 40))),
+                    value: (!script.one_in(3)).then(|| Bytes::from_static(b"own")),
+                    ttl: script.one_in(3).then(|| Duration::from_millis(1 << (script.byte() % 40))),
                 };
                 let count = self.below(5);
                 Command::Write { channel, writes: (0..count).map(|_| write(self)).collect() }

@@ -103,7 +103,7 @@ impl Puppet {
             capabilities: 0,
             cluster: self.config.cluster(),
             commit: 0,
-            constants: self.config.constants().hash(),
+            constants: self.config.clone().for_rule("last-write").constants().hash(),
             cookie,
             session: self.session,
             versions: Alive::VERSIONS,
@@ -116,8 +116,10 @@ impl Puppet {
         let hello = self.hello(lone.now.wall, None);
         lone.frame(self.address, Frame::Hello(Box::new(hello)).encode());
         self.frames(lone).find_map(|frame| match frame {
-            Frame::Retry { session, cookie } if session == self.session => Some(cookie),
-            _ => None,
+            Frame::Retry { session, cookie } => (session == self.session).then_some(cookie),
+            Frame::Data { .. } | Frame::Hello(_) | Frame::Refuse { .. } | Frame::Reset { .. } => {
+                None
+            }
         })
     }
 
@@ -189,8 +191,8 @@ impl Puppet {
                 named = Some(tag);
                 None
             }
-            Record::Talk(talk) if named == Some(channel.tag()) => Some(talk),
-            _ => None,
+            Record::Talk(talk) => (named == Some(channel.tag())).then_some(talk),
+            Record::Fact { .. } | Record::Unknown(_) => None,
         })
     }
 
@@ -198,7 +200,9 @@ impl Puppet {
     pub fn records<'a>(&self, lone: &'a Lone) -> impl Iterator<Item = Record> + use<'a> {
         let sealed = self.frames(lone).filter_map(|frame| match frame {
             Frame::Data { sealed, .. } => Some(sealed),
-            _ => None,
+            Frame::Hello(_) | Frame::Refuse { .. } | Frame::Reset { .. } | Frame::Retry { .. } => {
+                None
+            }
         });
         sealed.flat_map(Records::new).filter_map(Result::ok)
     }
