@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gossip_core::fact::{HORIZON, Why};
 use gossip_core::id::{BootId, ShardId};
+use gossip_core::sim::{self, World};
 use gossip_core::state::{Item, Point, Set, Sum};
 use gossip_core::store::{MemoryState, Merge, StoreOp};
 use gossip_core::strategy::retain::LastWrite;
@@ -155,6 +156,33 @@ fn an_honest_question_about_much_that_differs_is_answered() {
     assert_eq!(answers[0].step, 1);
     let told = |part: &RangePart| part.content != RangeContent::Skip;
     assert!(answers[0].parts.iter().all(told), "no stretch that differs is passed over");
+}
+
+#[test]
+fn replicas_that_differ_everywhere_become_equal() {
+    let mut world = World::new(11);
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(5)));
+    world.add_cluster(2, &Default::default());
+    world.run_for(Duration::from_secs(3));
+    world.clear_rules();
+    world.rule(sim::cut(|host| host == 0));
+    for n in 0..3_000 {
+        world.write(n % 2, &format!("key-{n}"), Some("value"), None);
+        world.run_for(Duration::from_millis(1));
+    }
+    // Rumors end meanwhile: what follows is repair alone.
+    world.run_for(Duration::from_secs(60));
+    world.clear_rules();
+    world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(5)));
+    let equal = world.run_until(Duration::from_secs(60), Duration::from_millis(100), |world| {
+        world.converged() && world.totals(0, None).entries == 3_000
+    });
+    assert!(
+        equal,
+        "{} and {} of 3,000",
+        world.totals(0, None).entries,
+        world.totals(1, None).entries
+    );
 }
 
 #[test]
