@@ -107,7 +107,10 @@ impl Env<'_> {
     }
 
     pub(crate) fn changed(&mut self, channel: ChannelId, fact: &Envelope) {
-        let change = if fact.is_live(self.now.wall) { Change::Put } else { Change::Delete };
-        self.event(Event::Changed { channel, change, fact: fact.clone() });
+        let change = if fact.is_tombstone() { Change::Delete } else { Change::Put };
+        // What expired on its way is announced as expired, by the next sweep.
+        if fact.is_tombstone() || fact.is_live(self.now.wall) {
+            self.event(Event::Changed { channel, change, fact: fact.clone() });
+        }
     }
 }
