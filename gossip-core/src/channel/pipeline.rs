@@ -312,6 +312,8 @@ impl Channel {
                 }
             }
         }
+        // Repair pauses while too much waits here; what was known makes room without any merge.
+        self.wake_repair(env, true);
     }
 
     pub(super) fn judged(&mut self, env: &mut Env<'_>, from: NodeId, verdicts: Verdicts) {

@@ -80,7 +80,8 @@ impl Channel {
 
     fn scan_on(&mut self, env: &mut Env<'_>, scan: Scan, after: Option<Bytes>) {
         let prefix = scan.prefix.clone();
-        let op = StoreOp::Scan { shard: self.shard, prefix, after, limit: SCAN_BATCH };
+        let limit = scan.limit.saturating_sub(scan.found.len()).clamp(1, SCAN_BATCH);
+        let op = StoreOp::Scan { shard: self.shard, prefix, after, limit };
         self.ask(env, Pending::Read(Read::Scan(scan)), op);
     }
 
