@@ -240,13 +240,8 @@ impl Peering {
     /// Dials what is due.
     pub(crate) fn wake(&mut self, now: Now, us: &Introduction) {
         while let Some(target) = self.dials.take_due(now.mono) {
-            let reached = match &target {
-                Target::Member(member) => !self.sessions.is_stale(now.mono, member),
-                Target::Seed(_) => self
-                    .dials
-                    .addresses(&target)
-                    .any(|address| self.sessions.is_at(Address::Socket(address))),
-            };
+            let member = self.dials.member(&target);
+            let reached = member.is_some_and(|member| !self.sessions.is_stale(now.mono, &member));
             if reached {
                 self.dials.rest(now.mono, &target, &mut self.rng);
                 continue;
@@ -356,11 +351,10 @@ impl Peering {
                 self.reject(address, Some(fact.author()), Why::TableFull);
             }
             // Verified before: our answer was lost, or somebody replays what it heard.
-            Ok(fact) if self.stands(&hello, &fact, address) => {
-                if hello.answers.is_none() {
-                    self.answer_hello(now, us, &fact.author(), hello.session, address);
-                }
-            }
+            Ok(fact) if self.stands(&hello, &fact, address) => match hello.answers {
+                None => self.answer_hello(now, us, &fact.author(), hello.session, address),
+                Some(ours) => self.dials.reached(now.mono, ours, &mut self.rng),
+            },
             Ok(fact) if self.hellos.len() < self.config.spec().limits.hellos => {
                 // The same Hello again, while the first is being verified, changes nothing.
                 if self.hellos.values().any(|other| other.hello.session == hello.session) {
@@ -408,13 +402,16 @@ impl Peering {
         Ok(fact)
     }
 
-    /// An address of ours, or somebody with our key.
+    /// Somebody with our key; if it is our own Hello that came back, a seed's address is ours.
     fn met_ourselves(&mut self, fact: &Envelope, hello: &Hello, us: &Introduction) {
         let boot = |fact: &Envelope| Alive::decode(fact).map(|alive| alive.boot).ok();
         let ours = Envelope::decode(us.alive.clone(), &self.view).ok();
-        if boot(fact) == ours.as_ref().and_then(boot) {
-            let seed = hello.answers.and_then(|session| self.dials.dialling(session).cloned());
-            seed.into_iter().for_each(|seed| self.dials.remove(&seed));
+        let seed = self.dials.dialling(hello.session).cloned();
+        // A name may have other addresses besides.
+        if let Some(seed @ Target::Seed(Seed::Address(_))) = seed
+            && boot(fact) == ours.as_ref().and_then(boot)
+        {
+            self.dials.remove(&seed);
         }
     }
 
@@ -433,6 +430,10 @@ impl Peering {
         let ours = dialled.or(standing).unwrap_or_else(|| SessionId(self.rng.bytes()));
         if self.sessions.is_taken(hello.session, &member) || !self.has_room(&member) {
             return self.reject(address, Some(member), Why::TableFull);
+        }
+        if let Some(ours) = dialled {
+            // Also when its session stands elsewhere: then this address needs no further try.
+            self.dials.met(ours, member);
         }
         if self.is_borrowed(&fact, address) {
             return self.reject(address, Some(member), Why::NotTheSubject);
@@ -486,7 +487,10 @@ impl Peering {
     }
 
     fn dial(&mut self, now: Now, target: &Target, us: &Introduction) {
-        let Some((session, address)) = self.dials.next_try(target, &mut self.rng) else { return };
+        let member = self.dials.member(target);
+        let anew = member.is_some_and(|member| self.has_session(&member));
+        let next = self.dials.next_try(target, anew, &mut self.rng);
+        let Some((session, address)) = next else { return };
         let hello = self.hello(now, us, session, None, None);
         self.effects.push(PeeringEffect::Frame(Address::Socket(address), hello));
     }

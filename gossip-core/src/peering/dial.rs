@@ -31,6 +31,8 @@ struct Dial {
     /// Where the last try went, and the session that it offers.
     current: Option<(SessionId, SocketAddr)>,
     due: Mono,
+    /// Who answered there.
+    member: Option<NodeId>,
     tries: u32,
 }
 
@@ -70,7 +72,12 @@ impl Dials {
             return;
         }
         self.due.insert((now, target.clone()));
-        self.dials.insert(target, Dial { addresses, current: None, due: now, tries: 0 });
+        let member = match &target {
+            Target::Member(member) => Some(*member),
+            Target::Seed(_) => None,
+        };
+        let dial = Dial { addresses, current: None, due: now, member, tries: 0 };
+        self.dials.insert(target, dial);
     }
 
     pub(super) fn contains(&self, target: &Target) -> bool {
@@ -96,8 +103,16 @@ impl Dials {
         }
     }
 
-    pub(super) fn addresses(&self, target: &Target) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.dials.get(target).into_iter().flat_map(|dial| dial.addresses.iter().copied())
+    /// Who is there: a member itself, or who answered at a seed's address.
+    pub(super) fn member(&self, target: &Target) -> Option<NodeId> {
+        self.dials.get(target)?.member
+    }
+
+    /// A member answered to this session.
+    pub(super) fn met(&mut self, session: SessionId, member: NodeId) {
+        if let Some(dial) = self.by_session.get(&session).and_then(|to| self.dials.get_mut(to)) {
+            dial.member = Some(member);
+        }
     }
 
     /// Tries a target soon, if it is known; the interval starts over.
@@ -109,17 +124,9 @@ impl Dials {
     }
 
     /// The next target whose time has come, as far as the rate allows.
-    pub(super) fn take_due(&mut self, now: Mono) -> Option<Target> {
+    pub(super) fn take_due(&self, now: Mono) -> Option<Target> {
         let (due, target) = self.due.first()?;
-        if (*due).max(self.next) > now {
-            return None;
-        }
-        let target = target.clone();
-        let interval = Duration::from_secs(1) / self.config.per_second.max(1);
-        // Idle time is not saved up beyond a tenth of a second.
-        let earliest = Mono::from_nanos(now.nanos().saturating_sub(100_000_000));
-        self.next = self.next.max(earliest) + interval;
-        Some(target)
+        ((*due).max(self.next) <= now).then(|| target.clone())
     }
 
     /// A try was made: the next one comes after twice the time, up to the longest.
@@ -129,6 +136,11 @@ impl Dials {
         dial.tries = dial.tries.saturating_add(1);
         let pause = jittered(doubled.min(self.config.max), rng);
         self.set_due(target, now + pause);
+        // Only tries count: to see that a target is reached costs nobody anything.
+        let interval = Duration::from_secs(1) / self.config.per_second.max(1);
+        // Idle time is not saved up beyond a tenth of a second.
+        let earliest = Mono::from_nanos(now.nanos().saturating_sub(100_000_000));
+        self.next = self.next.max(earliest) + interval;
     }
 
     /// The target is reached: it is looked at again after the longest time.
@@ -150,10 +162,12 @@ impl Dials {
         }
     }
 
-    /// Where to say Hello next, and the session to offer: addresses in turn.
+    /// Where to say Hello next, and the session to offer: addresses in turn. With `anew` a session
+    /// stands already, and is to be replaced.
     pub(super) fn next_try(
         &mut self,
         target: &Target,
+        anew: bool,
         rng: &mut Rng,
     ) -> Option<(SessionId, SocketAddr)> {
         let dial = self.dials.get_mut(target)?;
@@ -161,7 +175,7 @@ impl Dials {
         let address = *dial.addresses.get(turn)?;
         if let Some((session, at)) = dial.current {
             // A Hello that may still be under way keeps its session.
-            if at == address {
+            if at == address && !(anew && dial.tries == 0) {
                 return Some((session, at));
             }
             self.by_session.remove(&session);
@@ -229,7 +243,7 @@ mod tests {
             pauses.push(due.since(now));
             now = due;
             let target = dials.take_due(now).unwrap();
-            assert!(dials.next_try(&target, &mut rng).is_some());
+            assert!(dials.next_try(&target, false, &mut rng).is_some());
             dials.tried(now, &target, &mut rng);
         }
         assert!(pauses[1] < Duration::from_millis(320));
@@ -249,5 +263,19 @@ mod tests {
             }
         }
         assert!((20..=22).contains(&taken), "{taken} in two seconds at ten per second");
+    }
+
+    #[test]
+    fn who_is_reached_costs_no_try() {
+        let (mut dials, mut rng) = dials();
+        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), Vec::new()));
+        let now = Mono::ZERO + Duration::from_secs(1);
+        let mut rested = 0;
+        while let Some(target) = dials.take_due(now) {
+            dials.rest(now, &target, &mut rng);
+            rested += 1;
+        }
+        assert_eq!(rested, 1_000);
+        assert!(dials.deadline() > Some(now + Duration::from_secs(11)));
     }
 }

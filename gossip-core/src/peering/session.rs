@@ -67,16 +67,15 @@ impl Sessions {
         (self.address(node)? == from).then_some(*node)
     }
 
-    pub(super) fn is_at(&self, address: Address) -> bool {
-        self.by_node.values().any(|session| session.address == address)
-    }
-
-    /// Whether there is no session with this member, or one that has become too old.
+    /// Whether there is no session with this member, or one that has become too old, or one whose
+    /// Hello says that a clock is wrong: it may have been set right since.
     pub(super) fn is_stale(&self, now: Mono, node: &NodeId) -> bool {
-        self.by_node.get(node).is_none_or(|session| now.since(session.since) > LIFETIME)
+        let stale = |session: &Session| now.since(session.since) > LIFETIME || session.clock_off;
+        self.by_node.get(node).is_none_or(stale)
     }
 
-    /// Our id of a session that already has this id of theirs.
+    /// Our id of a session that already has this id of theirs, or had it when both sides dialled
+    /// at once: to begin anew for a repeated Hello would orphan the one in use.
     pub(super) fn standing(
         &self,
         node: &NodeId,
@@ -84,7 +83,8 @@ impl Sessions {
         address: Address,
     ) -> Option<SessionId> {
         let session = self.by_node.get(node)?;
-        (session.theirs == theirs && session.address == address).then_some(session.ours)
+        let known = session.theirs == theirs || session.previous == Some(theirs);
+        (known && session.address == address).then_some(session.ours)
     }
 
     /// Whether another member's frames carry this id.

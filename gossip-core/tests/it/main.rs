@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test that panics has failed")]
 
 mod cluster;
+mod contact;
 mod epochs;
 mod hostile;
 mod messages;
