@@ -55,6 +55,8 @@ pub struct Node {
     partners: Vec<NodeId>,
     partners_changed: bool,
     peering: Peering,
+    /// Whether members came or left since links were last chosen.
+    relink: bool,
     /// Members that must confirm before dormant facts are dropped.
     required: Vec<NodeId>,
     roster: Roster,
@@ -111,6 +113,7 @@ impl Node {
             partners: Vec::new(),
             partners_changed: false,
             peering,
+            relink: false,
             required: Vec::new(),
             roster: Roster::default(),
             routes: BTreeMap::new(),

@@ -110,6 +110,8 @@ impl Node {
         }
         self.life.unborn = None;
         match reply {
+            // Whoever left meanwhile is not born any more.
+            Ok(_) if self.life.left => {}
             Ok(_) => {
                 let first = !self.life.is_known();
                 self.state_alive();

@@ -26,6 +26,9 @@ impl Node {
             let Some(effect) = self.effects.pop_front() else { break };
             self.carry_out(effect);
         }
+        if std::mem::take(&mut self.relink) {
+            self.relink();
+        }
         self.say_feedback();
         let Self { outbox, peering, status, outputs, keys, .. } = self;
         outbox.flush(
@@ -150,6 +153,10 @@ impl Node {
             Finding::Dead(member) => {
                 self.judge(member, MemberStatus::Dead);
                 self.peering.drop_session(&member);
+                let status = self.roster.member(&member).map(|member| member.status);
+                if status == Some(MemberStatus::Left) {
+                    self.detector.forget(member);
+                }
             }
             Finding::Probe(member) => {
                 if let Some(nonce) = self.peering.ping(self.now.mono, member) {
@@ -201,8 +208,9 @@ impl Node {
             self.remember_member(fact);
         }
         if left {
-            self.detector.forget(subject);
+            // The detector goes on until the session is silent, and then ends it.
             self.peering.unlink(subject);
+            self.view_equal.remove(&subject);
         } else {
             self.detector.watch(self.now.mono, subject);
             // A statement newer than the last one, and recent, is a sign of life.
@@ -218,7 +226,7 @@ impl Node {
                 let addresses = member.alive.endpoints.iter().collect();
                 self.peering.moved(self.now.mono, subject, addresses);
             }
-            _ => self.relink(),
+            _ => self.relink = true,
         }
     }
 
