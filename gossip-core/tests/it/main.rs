@@ -4,9 +4,11 @@
 
 mod cluster;
 mod epochs;
+mod laws;
 mod messages;
 mod runtime;
 mod store;
+mod strategies;
 mod transport;
 mod transport_faults;
 mod validity;
