@@ -1,0 +1,77 @@
+//! The laws of the sampler slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::NodeId;
+use crate::rng::Rng;
+use crate::strategy::Sampler;
+
+/// Choices made with one sampler: enough for several passes over a few dozen candidates.
+const CHOICES: usize = 200;
+
+/// Holds a sampler to the laws of [`Sampler`]: it returns distinct members of the candidates,
+/// and `min(count, candidates)` of them, even when the candidates change from call to call.
+///
+/// # Panics
+/// If a law is broken.
+pub fn sampler_laws(make: impl Fn() -> Box<dyn Sampler>, seeds: std::ops::Range<u64>) {
+    assert!(!make().name().is_empty(), "a sampler has a name");
+    for seed in seeds {
+        let rng = &mut Rng::from_number(seed);
+        let nodes = nodes(rng.index(40));
+        let mut sampler = make();
+        let mut candidates = nodes.clone();
+        for _ in 0..CHOICES {
+            if rng.chance(0.3) {
+                let share = rng.index(5) as f64 / 4.0;
+                candidates = nodes.iter().copied().filter(|_| rng.chance(share)).collect();
+            }
+            let count = rng.index(candidates.len() + 3);
+            let chosen = sampler.pick(rng, &candidates, count);
+            let distinct: BTreeSet<_> = chosen.iter().collect();
+            assert_eq!(distinct.len(), chosen.len(), "{sampler:?}, seed {seed}: somebody twice");
+            let eligible = chosen.iter().all(|node| candidates.contains(node));
+            assert!(eligible, "{sampler:?}, seed {seed}: chose who is no candidate");
+            let expected = count.min(candidates.len());
+            assert_eq!(chosen.len(), expected, "{sampler:?}, seed {seed}: too few or too many");
+        }
+    }
+}
+
+/// Holds a sampler that takes turns to what it promises beyond [`sampler_laws`]: of `n` steady
+/// candidates each is chosen within `2n - 1` choices, and at any time no one has been chosen more
+/// than once oftener than another, however many are chosen at a time.
+///
+/// # Panics
+/// If a law is broken.
+pub fn turn_laws(make: impl Fn() -> Box<dyn Sampler>, seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let rng = &mut Rng::from_number(seed);
+        let candidates = nodes(1 + rng.index(30));
+        let mut sampler = make();
+        let mut waiting: BTreeMap<_, usize> = candidates.iter().map(|node| (*node, 0)).collect();
+        let mut load = waiting.clone();
+        for _ in 0..CHOICES {
+            let count = 1 + rng.index(candidates.len());
+            for chosen in sampler.pick(rng, &candidates, count) {
+                *load.entry(chosen).or_default() += 1;
+                waiting.values_mut().for_each(|choices| *choices += 1);
+                waiting.insert(chosen, 0);
+                let longest = waiting.values().max().copied().unwrap_or(0);
+                let limit = 2 * candidates.len() - 1;
+                assert!(longest < limit, "{sampler:?}, seed {seed}: somebody waits for ever");
+            }
+            let (least, most) = (load.values().min(), load.values().max());
+            let spread = most.zip(least).map_or(0, |(most, least)| most - least);
+            assert!(spread <= 1, "{sampler:?}, seed {seed}: an uneven load: {load:?}");
+        }
+    }
+}
+
+/// So many nodes, in ascending order.
+pub(super) fn nodes(count: usize) -> Vec<NodeId> {
+    let id = |number: usize| *blake3::hash(&number.to_le_bytes()).as_bytes();
+    let mut nodes: Vec<_> = (0..count).map(id).map(NodeId::from_bytes).collect();
+    nodes.sort_unstable();
+    nodes
+}

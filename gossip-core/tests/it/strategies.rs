@@ -1,0 +1,1 @@
+//! What strategies are chosen for, seen end to end in the simulator.
