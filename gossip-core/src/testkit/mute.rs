@@ -13,6 +13,8 @@ use crate::wire::Talk;
 pub struct Mute;
 
 impl Dissemination for Mute {
+    fn gone(&mut self, _member: NodeId) {}
+
     fn name(&self) -> &'static str {
         "mute"
     }
