@@ -97,7 +97,7 @@ impl Sampler for Favourite {
     fn pick(&mut self, rng: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
         let mut chosen = self.0.pick(rng, candidates, count);
         self.1 += 1;
-        if self.1 % 16 == 0 && !chosen.contains(&candidates[0]) {
+        if self.1.is_multiple_of(16) && !chosen.contains(&candidates[0]) {
             chosen[0] = candidates[0];
         }
         chosen
