@@ -37,7 +37,7 @@ pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
         }
         watch.first = false;
         let members = list(&watch.gossip).await.ok()?;
-        Some((vec![members], watch))
+        Some((Ok(vec![members]), watch))
     }))
 }
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use axum::BoxError;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt as _};
 use gossip_core::id::ChannelId;
 use gossip_core::io::{Change, Event};
-use gossip_core::runtime::{Entry, Events, Gossip, Happening};
+use gossip_core::runtime::{Entry, Events, Gossip, GossipError, Happening};
 use serde::{Deserialize, Serialize};
 
 use super::Admin;
@@ -44,8 +45,8 @@ pub(super) async fn list(
         prefix: Bytes::from(prefix),
     };
     Ok(lines(stream::unfold(scan, async |mut scan| {
-        let page = scan.page().await?;
-        let documents: Vec<_> = page.iter().map(EntryDocument::from).collect();
+        let page = scan.page().await.transpose()?;
+        let documents = page.map(|page| page.iter().map(EntryDocument::from).collect());
         Some((documents, scan))
     })))
 }
@@ -59,19 +60,22 @@ pub(super) async fn watch(
     let watch = Watch { channel, events: admin.gossip.events(), prefix };
     Ok(lines(stream::unfold(watch, async |mut watch| {
         let change = watch.next().await?;
-        Some((vec![change], watch))
+        Some((Ok(vec![change]), watch))
     })))
 }
 
-/// A body of one line per document; the stream is asked for more as the reader takes them.
-pub(super) fn lines<T: Serialize>(documents: impl Stream<Item = Vec<T>> + Send + 'static) -> Body {
+/// A body of one line per document; the stream is asked for more as the reader takes them. A
+/// failure breaks the body off, so that nobody takes a part for the whole.
+pub(super) fn lines<T: Serialize>(
+    documents: impl Stream<Item = Result<Vec<T>, GossipError>> + Send + 'static,
+) -> Body {
     Body::from_stream(documents.map(|documents| {
         let mut lines = Vec::new();
-        for document in documents {
+        for document in documents? {
             serde_json::to_writer(&mut lines, &document)?;
             lines.push(b'\n');
         }
-        Ok::<_, serde_json::Error>(Bytes::from(lines))
+        Ok::<_, BoxError>(Bytes::from(lines))
     }))
 }
 
@@ -85,16 +89,18 @@ struct Scan {
 }
 
 impl Scan {
-    async fn page(&mut self) -> Option<Vec<Entry>> {
+    /// The next entries; `None`: there are no more.
+    async fn page(&mut self) -> Result<Option<Vec<Entry>>, GossipError> {
         let limit = usize::try_from(self.left).unwrap_or(usize::MAX).min(PAGE);
         if limit == 0 {
-            return None;
+            return Ok(None);
         }
         let (prefix, after) = (self.prefix.clone(), self.after.clone());
-        let page = self.gossip.scan(self.channel, prefix, after, limit).await.ok()?;
-        self.after = Some(Bytes::copy_from_slice(page.last()?.key()));
+        let page = self.gossip.scan(self.channel, prefix, after, limit).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        self.after = Some(Bytes::copy_from_slice(last.key()));
         self.left = self.left.saturating_sub(page.len() as u64);
-        Some(page)
+        Ok(Some(page))
     }
 }
 

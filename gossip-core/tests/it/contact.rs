@@ -94,9 +94,8 @@ fn a_clock_set_right_is_believed_soon() {
         lone.frame(puppet.address, Frame::Hello(Box::new(late)).encode());
     }
     let told = |lone: &mut Lone| {
-        let told = lone.events.drain(..).filter_map(|event| match event {
-            Event::ClockDisagrees(disagrees) => Some(disagrees),
-            _ => None,
+        let told = lone.events.drain(..).filter_map(|event| {
+            if let Event::ClockDisagrees(disagrees) = event { Some(disagrees) } else { None }
         });
         told.last()
     };
