@@ -72,14 +72,15 @@ pub fn exclusion_laws(make: &MakeDissemination, seeds: std::ops::Range<u64>) {
         let sent = tap.take();
         assert!(sent.len() >= NODES, "{label}: nothing is told");
         let mut told = BTreeSet::new();
-        // Packets take the same time, so that the first one sent is the one that brings a fact.
-        let mut bringers = BTreeMap::<(usize, FactId), usize>::new();
+        // Packets take the same time, so the first one sent is the one that brings a fact; who
+        // sends a fact that nobody brought is its author.
+        let mut bringers = BTreeMap::<(usize, FactId), Option<usize>>::new();
         for sent in sent {
             let once = told.insert((sent.from, sent.to, sent.fact));
             assert!(once, "{label}: told twice: {sent:?}");
-            let bringer = bringers.get(&(sent.from, sent.fact));
-            assert!(bringer != Some(&sent.to), "{label}: told to who brought it: {sent:?}");
-            bringers.entry((sent.to, sent.fact)).or_insert(sent.from);
+            let bringer = *bringers.entry((sent.from, sent.fact)).or_default();
+            assert!(bringer != Some(sent.to), "{label}: told to who brought it: {sent:?}");
+            bringers.entry((sent.to, sent.fact)).or_insert(Some(sent.from));
         }
     }
 }

@@ -151,15 +151,13 @@ impl Pair {
         self.world.run_for(Duration::from_millis(1));
     }
 
-    /// Which facts each host has seen.
+    /// Which facts each host holds before the replicas meet.
     fn held(&self) -> BTreeMap<usize, BTreeSet<FactId>> {
-        let mut held = BTreeMap::<usize, BTreeSet<FactId>>::new();
-        for (id, (_, hosts)) in &self.written {
-            for host in hosts {
-                held.entry(*host).or_default().insert(*id);
-            }
-        }
-        held
+        let of = |host| {
+            let seen = self.written.values().filter(|(_, hosts)| hosts.contains(&host));
+            self.kept(seen.map(|(fact, _)| fact)).iter().map(Envelope::id).collect()
+        };
+        (0..2).map(|host| (host, of(host))).collect()
     }
 
     fn end_equal(&mut self, limit: Duration) {
@@ -177,19 +175,19 @@ impl Pair {
 
     /// What a reader sees where everything was merged.
     fn expected(&self) -> BTreeSet<FactId> {
-        let mut keys = BTreeMap::<_, Vec<&Envelope>>::new();
-        for (fact, _) in self.written.values() {
-            keys.entry(fact.key()).or_default().push(fact);
-        }
         let wall = START + self.world.now().since(Mono::ZERO);
-        let mut seen = BTreeSet::new();
-        for mut facts in keys.into_values() {
-            self.retain.retain(&mut facts);
-            let kept: Vec<_> = facts.into_iter().cloned().collect();
-            let read = self.retain.read(&kept).into_iter().filter(|fact| fact.is_live(wall));
-            seen.extend(read.map(Envelope::id));
-        }
-        seen
+        let kept = self.kept(self.written.values().map(|(fact, _)| fact));
+        let keys = kept.chunk_by(|a, b| a.key() == b.key());
+        let read = keys.flat_map(|facts| self.retain.read(facts));
+        read.filter(|fact| fact.is_live(wall)).map(Envelope::id).collect()
+    }
+
+    /// What the retain rule keeps of these facts, by key.
+    fn kept<'a>(&self, facts: impl Iterator<Item = &'a Envelope>) -> Vec<Envelope> {
+        let mut keys = BTreeMap::<_, Vec<_>>::new();
+        facts.for_each(|fact| keys.entry(fact.key()).or_default().push(fact));
+        keys.values_mut().for_each(|facts| self.retain.retain(facts));
+        keys.into_values().flatten().cloned().collect()
     }
 
     fn scan(&mut self, host: usize) -> BTreeSet<FactId> {

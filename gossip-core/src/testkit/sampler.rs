@@ -39,8 +39,8 @@ pub fn sampler_laws(make: impl Fn() -> Box<dyn Sampler>, seeds: std::ops::Range<
 }
 
 /// Holds a sampler that takes turns to what it promises beyond [`sampler_laws`]: of `n` steady
-/// candidates each is chosen within `2n - 1` choices, and at any time no one has been chosen more
-/// than once oftener than another, however many are chosen at a time.
+/// candidates each is chosen within `2n - 1` choices, and in the end nobody was chosen more than
+/// once oftener than another, however many are chosen at a time.
 ///
 /// # Panics
 /// If a law is broken.
@@ -61,10 +61,10 @@ pub fn turn_laws(make: impl Fn() -> Box<dyn Sampler>, seeds: std::ops::Range<u64
                 let limit = 2 * candidates.len() - 1;
                 assert!(longest < limit, "{sampler:?}, seed {seed}: somebody waits for ever");
             }
-            let (least, most) = (load.values().min(), load.values().max());
-            let spread = most.zip(least).map_or(0, |(most, least)| most - least);
-            assert!(spread <= 1, "{sampler:?}, seed {seed}: an uneven load: {load:?}");
         }
+        let (least, most) = (load.values().min(), load.values().max());
+        let spread = most.zip(least).map_or(0, |(most, least)| most - least);
+        assert!(spread <= 1, "{sampler:?}, seed {seed}: an uneven load: {load:?}");
     }
 }
 

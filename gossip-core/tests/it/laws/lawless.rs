@@ -12,7 +12,7 @@ use gossip_core::strategy::detector::{Finding, Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{Exclusions, RumorConfig, RumorMongering};
 use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
 use gossip_core::strategy::removal::{Feedback, Limit};
-use gossip_core::strategy::sampler::{Shuffled, Uniform};
+use gossip_core::strategy::sampler::Uniform;
 use gossip_core::strategy::{
     Contact, Cx, Detector, Dissemination, Effect, Heat, Overlay, Reconcile, Removal, Sampler,
     SlotToken,
@@ -58,9 +58,13 @@ impl Sampler for LawlessSampler {
         match self.choice {
             Choice::Few => drop(chosen.pop()),
             Choice::Old => {
-                let count = chosen.len();
-                chosen = self.old.iter().copied().filter(|_| count > 0).take(count).collect();
-                self.old = candidates.to_vec();
+                // Who was a candidate once comes first.
+                if self.old.len() > candidates.len() {
+                    let count = chosen.len();
+                    chosen = self.old.iter().rev().copied().take(count).collect();
+                } else {
+                    self.old = candidates.to_vec();
+                }
             }
             Choice::Twice => {
                 if let [first, .., last] = chosen.as_mut_slice() {
@@ -83,31 +87,24 @@ fn samplers() {
         caught(breach, || sampler_laws(make, 0..20));
     }
     caught("somebody waits for ever", || turn_laws(|| Box::new(Uniform::default()), 0..20));
+    caught("an uneven load", || turn_laws(|| Box::new(Favouring::default()), 0..20));
 }
 
-/// Takes turns, but the first candidate has two of them.
+/// Takes turns, of which the first candidate has two per pass.
 #[derive(Debug, Default)]
-struct Favourite(Shuffled, usize);
+struct Favouring(Vec<NodeId>);
 
-impl Sampler for Favourite {
+impl Sampler for Favouring {
     fn name(&self) -> &'static str {
-        "favourite"
+        "favouring"
     }
 
-    fn pick(&mut self, rng: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
-        let mut chosen = self.0.pick(rng, candidates, count);
-        self.1 += 1;
-        if self.1.is_multiple_of(16) && !chosen.contains(&candidates[0]) {
-            chosen[0] = candidates[0];
+    fn pick(&mut self, _: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
+        while self.0.len() < count {
+            self.0.extend(candidates.iter().chain(candidates.first()));
         }
-        chosen
+        self.0.drain(..count).collect()
     }
-}
-
-#[test]
-fn a_favourite() {
-    let outcome = catch_unwind(|| turn_laws(|| Box::new(Favourite::default()), 0..20));
-    assert!(outcome.is_err(), "nobody notices a favourite");
 }
 
 /// Which links break a law.
@@ -134,7 +131,12 @@ impl Overlay for LawlessOverlay {
         match self.link {
             Link::Backwards => members.iter().rev().copied().collect(),
             Link::Nobody => Vec::new(),
-            Link::Old => std::mem::replace(&mut self.old, members.to_vec()),
+            Link::Old => {
+                self.old.extend(members);
+                self.old.sort_unstable();
+                self.old.dedup();
+                self.old.clone()
+            }
             Link::Twice => members.iter().flat_map(|member| [*member, *member]).collect(),
         }
     }
@@ -283,14 +285,14 @@ enum Repair {
     Generous,
     /// Never gives some facts.
     Keeps,
-    /// Gives the same fact at every round.
+    /// Gives the last fact again at every round, half a minute after it was needed.
     Restless,
 }
 
 #[derive(Debug)]
 struct LawlessReconcile {
     inner: RangeReconcile,
-    last: Option<(NodeId, Envelope)>,
+    last: Option<(Mono, NodeId, Envelope)>,
     repair: Repair,
 }
 
@@ -299,7 +301,7 @@ impl LawlessReconcile {
         let effects = cx.effects.split_off(before);
         for effect in effects {
             if let Effect::Fact { to, fact, .. } = &effect {
-                self.last = Some((*to, fact.clone()));
+                self.last = Some((cx.now.mono, *to, fact.clone()));
                 match self.repair {
                     Repair::Generous => cx.effects.push(effect.clone()),
                     Repair::Keeps if fact.id().as_bytes()[0] < 64 => continue,
@@ -343,7 +345,9 @@ impl Reconcile for LawlessReconcile {
     fn wake(&mut self, cx: &mut Cx<'_>) {
         let is_due = self.deadline() <= Some(cx.now.mono);
         self.inner.wake(cx);
-        if let (Repair::Restless, true, Some((to, fact))) = (self.repair, is_due, &self.last) {
+        if let (Repair::Restless, true, Some((at, to, fact))) = (self.repair, is_due, &self.last)
+            && cx.now.mono.since(*at) > Duration::from_secs(30)
+        {
             cx.fact(*to, fact.clone(), false);
         }
     }
@@ -385,8 +389,6 @@ fn reconcilers() {
 struct Endless(RumorMongering);
 
 impl Dissemination for Endless {
-    fn gone(&mut self, _: NodeId) {}
-
     fn name(&self) -> &'static str {
         "endless"
     }
