@@ -40,6 +40,7 @@ struct Admin {
 /// All routes behind the guard.
 fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
     Router::new()
+        .route("/v1/compare", post(cluster::compare))
         .route("/v1/join", post(cluster::join))
         .route("/v1/leave", post(cluster::leave))
         .route("/v1/members", get(cluster::members))

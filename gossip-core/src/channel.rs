@@ -129,11 +129,6 @@ impl Channel {
         self.domain.channel()
     }
 
-    /// The last commit that held facts of this channel.
-    pub(crate) const fn commit(&self) -> u64 {
-        self.collect.commit()
-    }
-
     /// A fact arrived, still in bytes.
     pub(crate) fn on_fact(
         &mut self,

@@ -33,6 +33,8 @@ use crate::time::{Epoch, HybridClock, Mono, Now};
 /// One member of a cluster.
 #[derive(Debug)]
 pub struct Node {
+    /// What the store had committed before this start.
+    boot_commit: u64,
     boot_mono: Mono,
     /// The view among them.
     channels: BTreeMap<ChannelId, Box<Channel>>,
@@ -94,6 +96,7 @@ impl Node {
         let main = main_channel(&config, main_domain, main, &restored, &mut rng);
         let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
         let mut node = Self {
+            boot_commit: restored.commit,
             boot_mono: now.mono,
             channels: BTreeMap::new(),
             clock: HybridClock::resume(restored.hlc),
@@ -128,6 +131,7 @@ impl Node {
         if node.keys.protection() == Protection::Clear {
             node.event(Event::SessionsInTheClear);
         }
+        node.return_from_leave(&restored);
         node.begin_life();
         node.restore_members(&restored);
         node.settle();
@@ -348,9 +352,7 @@ impl Node {
     }
 
     fn introduction(&self) -> Introduction {
-        // The view counts commits of its own, in memory.
-        let stored = self.channels.values().filter(|channel| !channel.is_view());
-        let commit = stored.map(|channel| channel.commit()).max().unwrap_or(0);
+        let commit = self.boot_commit;
         Introduction { alive: self.life.alive_bytes(), commit, me: self.keys.id() }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) use self::pace::Sender;
 use self::session::Sessions;
 use crate::config::Config;
 use crate::fact::{Domain, Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
-use crate::id::{NodeId, SessionId};
+use crate::id::{BootId, NodeId, SessionId};
 use crate::io::{Seed, Ticket};
 use crate::membership::Alive;
 use crate::rng::Rng;
@@ -39,8 +39,8 @@ use crate::wire::{Frame, Hello};
 /// What peering wants done.
 #[derive(Debug)]
 pub(crate) enum PeeringEffect {
-    /// A session with this member stands; its Hello named this commit.
-    Established(NodeId, u64),
+    /// A session with this start of a member stands; its store had this commit at that start.
+    Established(NodeId, BootId, u64),
     /// No session with this member any more.
     Lost(NodeId),
     /// A frame of our own making.
@@ -444,8 +444,9 @@ impl Peering {
         } else {
             self.dials.reached(now.mono, ours, &mut self.rng);
         }
+        let boot = Alive::decode(&fact).map(|alive| alive.boot).unwrap_or_default();
         self.effects.push(PeeringEffect::Said(fact));
-        self.effects.push(PeeringEffect::Established(member, hello.commit));
+        self.effects.push(PeeringEffect::Established(member, boot, hello.commit));
     }
 
     /// Whether somebody else may be using a member's alive fact, which everybody has: the member

@@ -238,7 +238,9 @@ pub enum MetaName {
     Floor(ShardId),
     /// The highest incarnation that this node has used.
     Incarnation,
-    /// The alive fact of a member.
+    /// This node has said goodbye since its last start: what it holds is a newcomer's.
+    Left,
+    /// The last word of a member.
     Member(NodeId),
     /// A member's signed receipt for a channel's state.
     Receipt(ChannelId, NodeId),

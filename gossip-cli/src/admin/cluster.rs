@@ -60,6 +60,12 @@ pub(super) async fn join(
     Ok(Json(JoinDocument { seeds }))
 }
 
+/// Compares with every partner now; the status tells how it went.
+pub(super) async fn compare(State(admin): State<Arc<Admin>>) -> Result<Json<()>, Refusal> {
+    admin.gossip.compare(admin.gossip.main_channel()).await?;
+    Ok(Json(()))
+}
+
 /// Says goodbye, then has the process end.
 pub(super) async fn leave(State(admin): State<Arc<Admin>>) -> Result<Json<()>, Refusal> {
     admin.gossip.leave().await?;

@@ -17,6 +17,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between two looks: short beside any period of gossip, long beside a look.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// Time between two comparisons with everybody: what was merged meanwhile makes the last one void.
+const COMPARE_PAUSE: Duration = Duration::from_secs(1);
+
 #[derive(Serialize)]
 struct Waited {
     ok: bool,
@@ -31,7 +34,13 @@ pub(crate) fn run(global: &Global, arguments: &WaitArgs) -> anyhow::Result<()> {
     let begun = Instant::now();
     let patience = global.timeout.unwrap_or(TIMEOUT);
     let client = Client::with_timeout(global, Some(patience))?;
+    let mut next_compare = begun;
     loop {
+        if arguments.members.is_none() && Instant::now() >= next_compare {
+            // Without being asked, repair looks at one partner every few seconds.
+            client.post::<()>("/v1/compare", &())?;
+            next_compare = Instant::now() + COMPARE_PAUSE;
+        }
         let status: StatusDocument = client.get("/v1/status", &[])?;
         let missing = missing(arguments, &status);
         let elapsed = begun.elapsed();

@@ -275,11 +275,14 @@ impl Channel {
         self.ask(env, Pending::Remember, op);
     }
 
-    /// A member said Hello with this commit: if its receipt names a later one, it has lost state
-    /// that others let go of on its word.
-    pub(crate) fn on_hello(&mut self, from: NodeId, commit: u64) {
+    /// A member said Hello, and what its store held at its start: if a receipt of an earlier start
+    /// names a later commit, it has lost state that others let go of on its word.
+    pub(crate) fn on_hello(&mut self, from: NodeId, boot: BootId, commit: u64) {
+        // What was found a moment ago was found with what may have been another start.
+        self.collect.gone(&from);
         let receipt = self.collect.receipts.get(&from).copied();
-        match receipt.filter(|receipt| receipt.commit > commit) {
+        let lost = |receipt: &Receipt| receipt.boot != boot && receipt.commit > commit;
+        match receipt.filter(lost) {
             Some(receipt) => {
                 self.collect.confirmed.remove(&from);
                 self.collect.stale.insert(from, receipt);
@@ -309,6 +312,13 @@ impl Channel {
         if self.collect.boot_commit == 0 || since {
             return self.prepare_receipt(env, from, ANEW);
         }
+        self.collect.boot_commit = 0;
+        self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
+    }
+
+    /// This node comes back after a goodbye. Nobody waited for it before letting go of deletions,
+    /// so what it holds may be long dead: it takes the state anew.
+    pub(crate) fn take_anew(&mut self, env: &mut Env<'_>) {
         self.collect.boot_commit = 0;
         self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
     }

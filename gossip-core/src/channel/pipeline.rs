@@ -178,9 +178,13 @@ impl Pipeline {
         if self.bytes < self.limits.channel_bytes {
             return Ok(None);
         }
-        let heaviest = self.waiting.queues.keys().copied().max_by_key(weight);
-        match heaviest {
-            Some(heaviest) if heaviest != from => Ok(self.waiting.drop_last(&heaviest)),
+        // Whatever stage its facts wait in; what is at the store or the verifier is past shedding.
+        let queued = self.waiting.queues.keys().chain(self.candidates.queues.keys()).copied();
+        match queued.max_by_key(weight) {
+            Some(heaviest) if heaviest != from => {
+                let shed = self.waiting.drop_last(&heaviest);
+                Ok(shed.or_else(|| self.candidates.drop_last(&heaviest)))
+            }
             _ => Err(Why::QueueFull),
         }
     }

@@ -21,6 +21,9 @@ const JUMP_WINDOW: Duration = Duration::from_secs(60);
 /// How long a goodbye is told before the node may stop (a guess: several round trips).
 const GOODBYE: Duration = Duration::from_millis(500);
 
+/// How long after a failure the store is asked again to keep an incarnation (a guess).
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Most members that hear a goodbye directly; rumor carries it on.
 const GOODBYE_PARTNERS: usize = 64;
 
@@ -40,6 +43,8 @@ pub(super) struct Life {
     leaving: Option<(Option<RequestId>, Mono)>,
     left: bool,
     next_alive: Option<Mono>,
+    /// When to try again to make an incarnation durable.
+    retry: Option<Mono>,
     /// The incarnation being made durable.
     unborn: Option<Ticket>,
 }
@@ -65,6 +70,7 @@ impl Life {
             leaving: None,
             left: false,
             next_alive: None,
+            retry: None,
             unborn: None,
         }
     }
@@ -88,24 +94,22 @@ impl Life {
 
     pub(super) fn deadline(&self) -> Option<Mono> {
         let goodbye = self.leaving.map(|(_, due)| due);
-        [self.next_alive, goodbye].into_iter().flatten().min()
+        [self.next_alive, goodbye, self.retry].into_iter().flatten().min()
     }
 }
 
 impl Node {
     /// Makes the incarnation durable; until then nobody hears of us.
     pub(super) fn begin_life(&mut self) {
-        self.next_ticket += 1;
-        let ticket = Ticket(self.next_ticket);
-        self.life.unborn = Some(ticket);
-        self.routes.insert(ticket, Room::Life);
-        let value = Some(Bytes::copy_from_slice(&self.life.incarnation.to_be_bytes()));
-        let op = StoreOp::Remember { name: MetaName::Incarnation, value };
-        self.outputs.push_back(Output::Store(ticket, op));
+        let value = Bytes::copy_from_slice(&self.life.incarnation.to_be_bytes());
+        self.life.unborn = Some(self.remember(MetaName::Incarnation, Some(value)));
     }
 
     pub(super) fn life_stored(&mut self, ticket: Ticket, reply: Result<StoreReply, StoreError>) {
         if self.life.unborn != Some(ticket) {
+            if let Err(error) = reply {
+                self.store_failed(error);
+            }
             return;
         }
         self.life.unborn = None;
@@ -121,10 +125,15 @@ impl Node {
                 }
             }
             Err(error) => {
-                self.status.store_failed = true;
-                self.event(Event::StoreFailed(error));
+                self.life.retry = Some(self.now.mono + RETRY);
+                self.store_failed(error);
             }
         }
+    }
+
+    fn store_failed(&mut self, error: StoreError) {
+        self.status.store_failed = true;
+        self.event(Event::StoreFailed(error));
     }
 
     /// Takes the members back that were known before a restart: their facts are verified anew.
@@ -141,15 +150,30 @@ impl Node {
 
     /// Keeps a member's last word for the next start.
     pub(super) fn remember_member(&mut self, fact: &Envelope) {
+        self.remember(MetaName::Member(fact.author()), Some(fact.bytes().clone()));
+    }
+
+    /// Whoever said goodbye before this start begins with nothing.
+    pub(super) fn return_from_leave(&mut self, restored: &Restored) {
+        if restored.meta.contains_key(&MetaName::Left) {
+            self.in_channel(self.config.main_channel(), |channel, env| channel.take_anew(env));
+            self.remember(MetaName::Left, None);
+        }
+    }
+
+    fn remember(&mut self, name: MetaName, value: Option<Bytes>) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.routes.insert(ticket, Room::Life);
-        let name = MetaName::Member(fact.author());
-        let op = StoreOp::Remember { name, value: Some(fact.bytes().clone()) };
-        self.outputs.push_back(Output::Store(ticket, op));
+        self.outputs.push_back(Output::Store(ticket, StoreOp::Remember { name, value }));
+        ticket
     }
 
     pub(super) fn live(&mut self) {
+        if self.life.retry.is_some_and(|due| due <= self.now.mono) {
+            self.life.retry = None;
+            self.begin_life();
+        }
         if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
             self.state_alive();
         }
@@ -170,6 +194,7 @@ impl Node {
         }
         self.life.left = true;
         self.life.next_alive = None;
+        self.remember(MetaName::Left, Some(Bytes::new()));
         let value = Leave { incarnation: self.life.incarnation }.encode();
         let Some(fact) = self.state(FactKind::LEAVE, value) else {
             return self.answer(request, Answer::Done);

@@ -97,14 +97,14 @@ impl Node {
 
     fn carry_out_peering(&mut self, effect: PeeringEffect) {
         match effect {
-            PeeringEffect::Established(member, commit) => {
+            PeeringEffect::Established(member, boot, commit) => {
                 self.partners_changed = true;
                 self.heard(member);
                 let view = self.view_id;
                 let channels: Vec<_> =
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
-                    self.in_channel(id, |channel, _| channel.on_hello(member, commit));
+                    self.in_channel(id, |channel, _| channel.on_hello(member, boot, commit));
                 }
             }
             PeeringEffect::Lost(member) => self.lost(member),
@@ -216,7 +216,10 @@ impl Node {
             // A statement newer than the last one, and recent, is a sign of life.
             let said_at = fact.hlc().wall();
             let recent = wall.since(said_at) <= self.config.spec().alive_interval;
-            if recent && known.is_none_or(|before| said_at > before) {
+            // A relayed word does not raise the dead: nobody here can reach them.
+            let dead = self.roster.member(&subject).map(|member| member.status)
+                == Some(MemberStatus::Dead);
+            if recent && !dead && known.is_none_or(|before| said_at > before) {
                 self.heard(subject);
             }
         }

@@ -54,8 +54,8 @@ pub struct Hello {
     pub capabilities: u64,
     /// The sender's cluster.
     pub cluster: ClusterId,
-    /// The last commit of the sender's store: a partner that holds a later receipt of it knows
-    /// that state was lost.
+    /// The last commit of the sender's store when the sender started: a partner that holds a later
+    /// receipt of an earlier start knows that state was lost.
     pub commit: u64,
     /// The hash of the cluster's [`Constants`].
     pub constants: [u8; 16],

@@ -235,3 +235,36 @@ fn a_crash_before_durability_resurrects_nothing() {
     }
     assert_dead(&mut world, &[RELAY, COLLECTOR, RESTORED, ABSENT], "at the end");
 }
+
+#[test]
+fn who_left_and_returns_with_its_disk_resurrects_nothing() {
+    let mut world = World::new(33);
+    (0..3).for_each(|_| {
+        add_calm(&mut world);
+    });
+    world.run_for(MINUTE * 3);
+    world.write(RELAY, "doomed", Some("alive"), None);
+    world.run_for(MINUTE * 30);
+    world.write(RESTORED, "other", Some("kept"), None);
+    world.run_for(MINUTE * 30);
+    world.command(RESTORED, Command::Leave);
+    world.run_for(MINUTE);
+    world.crash(RESTORED);
+    world.write(RELAY, "doomed", None, None);
+    world.run_for(HORIZON + MINUTE * 120);
+    for host in [RELAY, COLLECTOR] {
+        assert_eq!(world.totals(host, None).dormant, 0, "nobody waits for who left");
+    }
+    world.start(RESTORED);
+    for _ in 0..30 {
+        world.run_for(MINUTE);
+        assert_dead(&mut world, &[RELAY, COLLECTOR, RESTORED], "after the return");
+    }
+    let exported = world.events(RESTORED).into_iter().find_map(|event| match event {
+        Event::Exported { facts, .. } => Some(facts.len()),
+        _ => None,
+    });
+    assert_eq!(exported, Some(1), "its own write is handed out");
+    assert!(world.converged());
+    assert_eq!(world.totals(RESTORED, None).entries, 1, "and the cluster had it");
+}

@@ -300,9 +300,7 @@ fn sixteen_meet_and_agree_although_a_third_is_lost() {
             world.run_for(Duration::from_millis(100));
         }
         let start = world.now();
-        let equal = |world: &mut World| {
-            world.converged() && world.totals(0, None).entries == 100
-        };
+        let equal = |world: &mut World| world.converged() && world.totals(0, None).entries == 100;
         assert!(world.run_until(seconds(60), MOMENT, equal), "seed {seed}: different");
         println!("seed {seed}: equal {:?} after the last write", world.now().since(start));
     }

@@ -101,11 +101,11 @@ pub struct RangeReconcile {
 #[derive(Debug)]
 enum Pending {
     /// We open: the active fingerprint.
-    Open { with: NodeId, epoch: Epoch },
+    Open { exchange: u32, epoch: Epoch },
     /// We open: the dormant fingerprint.
-    OpenDormant { with: NodeId, epoch: Epoch, fingerprint: [u8; 16] },
+    OpenDormant { exchange: u32, epoch: Epoch, fingerprint: [u8; 16] },
     /// We send everything: its items.
-    Digest { with: NodeId },
+    Digest { exchange: u32 },
     /// Our own view of stretches that we are about to ask about.
     Work { exchange: u32, work: Work },
     /// Our own view of a stretch that the partner listed.
@@ -217,27 +217,29 @@ impl RangeReconcile {
         }
         self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
-        let set = Set::Active(epoch);
+        let (set, number) = (Set::Active(epoch), self.next_exchange);
         let exchange =
             Exchange::new(self.next_exchange, with, set, cx.now.mono, self.config.window);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
-            self.total(cx, Pending::Open { with, epoch }, set);
+            self.total(cx, Pending::Open { exchange: number, epoch }, set);
         } else {
             let ask = Ask { span: Span::ALL, unless: None, leaf: usize::MAX, ways: 2 };
-            self.describe(cx, Pending::Digest { with }, set, vec![ask]);
+            self.describe(cx, Pending::Digest { exchange: number }, set, vec![ask]);
         }
     }
 
     fn send_compare(
         &mut self,
         cx: &mut Cx<'_>,
-        with: NodeId,
+        number: u32,
         epoch: Epoch,
         fingerprint: [u8; 16],
         dormant: crate::state::Sum,
     ) {
-        let Some(exchange) = &mut self.exchange else { return };
+        let running = self.exchange.as_mut().filter(|exchange| exchange.number == number);
+        let Some(exchange) = running else { return };
+        let with = exchange.with;
         let compare = Compare {
             exchange: exchange.number,
             epoch,
@@ -254,7 +256,9 @@ impl RangeReconcile {
 
     /// The full digest: lists for a partner that answers, or just everything for one that is
     /// only given.
-    fn send_digest(&mut self, cx: &mut Cx<'_>, with: NodeId, items: Vec<crate::state::Item>) {
+    fn send_digest(&mut self, cx: &mut Cx<'_>, number: u32, items: Vec<crate::state::Item>) {
+        let running = self.exchange.as_ref().filter(|exchange| exchange.number == number);
+        let Some(with) = running.map(|exchange| exchange.with) else { return };
         if !self.pulls() {
             for points in items.chunks(LIST_LIMIT) {
                 let points = points.iter().map(|item| item.point).collect();
@@ -316,8 +320,8 @@ impl RangeReconcile {
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
         let mut descriptions = descriptions.into_iter();
         match (pending, descriptions.next()) {
-            (Pending::Digest { with }, Some(Description::Items(items))) => {
-                self.send_digest(cx, with, items);
+            (Pending::Digest { exchange }, Some(Description::Items(items))) => {
+                self.send_digest(cx, exchange, items);
             }
             (Pending::Work { exchange, work }, Some(description)) => {
                 self.on_own_view(cx, exchange, work, description);

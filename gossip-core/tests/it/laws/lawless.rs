@@ -389,6 +389,8 @@ fn reconcilers() {
 struct Endless(RumorMongering);
 
 impl Dissemination for Endless {
+    fn gone(&mut self, _: NodeId) {}
+
     fn name(&self) -> &'static str {
         "endless"
     }

@@ -144,13 +144,13 @@ impl RangeReconcile {
 
     pub(super) fn on_total(&mut self, cx: &mut Cx<'_>, pending: Pending, totals: Totals) {
         match pending {
-            Pending::Open { with, epoch } => {
+            Pending::Open { exchange, epoch } => {
                 let fingerprint = totals.sum.fingerprint();
-                let pending = Pending::OpenDormant { with, epoch, fingerprint };
+                let pending = Pending::OpenDormant { exchange, epoch, fingerprint };
                 self.total(cx, pending, Set::Dormant { from: cx.floor, upto: epoch });
             }
-            Pending::OpenDormant { with, epoch, fingerprint } => {
-                self.send_compare(cx, with, epoch, fingerprint, totals.sum);
+            Pending::OpenDormant { exchange, epoch, fingerprint } => {
+                self.send_compare(cx, exchange, epoch, fingerprint, totals.sum);
             }
             Pending::Confirm { exchange, same } => {
                 if let Some(ours) = self.exchange.as_mut().filter(|ours| ours.number == exchange) {
