@@ -147,7 +147,7 @@ fn check(domain: &Domain, envelopes: Vec<Envelope>) -> Vec<Verdict> {
         let (kind, header) = (envelope.kind(), envelope.header_bytes());
         debug_assert_eq!(domain.fact_id(kind, header), envelope.id(), "one domain per job");
         domain.signed_bytes(kind, header, &mut message);
-        claims.push(envelope.author(), envelope.signature(), &message);
+        claims.push_fact(envelope, &message);
     }
     let judge = |(envelope, outcome)| match outcome {
         Ok(()) => Verdict::Good(Verified(envelope)),
