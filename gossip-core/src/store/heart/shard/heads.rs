@@ -18,6 +18,7 @@ pub(super) struct Heads(BTreeMap<u64, Keys>);
 /// The keys with one number: at least one.
 #[derive(Clone, Debug)]
 enum Keys {
+    #[expect(clippy::box_collection, reason = "it is rare, and the map of numbers stays small")]
     Many(Box<BTreeMap<Box<[u8]>, Head>>),
     /// One key with one fact.
     One(Slot),
