@@ -11,7 +11,7 @@ use ed25519_zebra::{Signature as ZebraSignature, VerificationKeyBytes, batch};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 
-use super::{Signature, Why};
+use super::{Envelope, Signature, Why};
 use crate::id::NodeId;
 
 /// Claims "this author signed this message", gathered to be checked as one.
@@ -35,15 +35,30 @@ impl Claims {
 
     /// Adds the claim that `author` signed `message`.
     pub fn push(&mut self, author: NodeId, signature: Signature, message: &[u8]) {
-        let (key, signature) = (author.as_bytes(), signature.as_bytes());
         // The length makes the transcript readable in one way only.
         self.transcript.extend_from_slice(&(message.len() as u64).to_le_bytes());
-        self.transcript.extend_from_slice(key);
-        self.transcript.extend_from_slice(signature);
+        self.transcript.extend_from_slice(author.as_bytes());
+        self.transcript.extend_from_slice(signature.as_bytes());
         self.transcript.extend_from_slice(message);
-        let (zebra_key, zebra_signature) =
-            (VerificationKeyBytes::from(*key), ZebraSignature::from(*signature));
-        let item = || batch::Item::from((zebra_key, zebra_signature, message));
+        self.push_item(author, signature, message);
+    }
+
+    /// Adds the claim that a fact's author signed it; `message` is its signed bytes.
+    ///
+    /// The id is a hash of all that `message` says, the author included: to change either without
+    /// the id is to find a collision. So the id stands for both, in a third of the bytes.
+    pub(super) fn push_fact(&mut self, fact: &Envelope, message: &[u8]) {
+        // No message has this length.
+        self.transcript.extend_from_slice(&u64::MAX.to_le_bytes());
+        self.transcript.extend_from_slice(fact.signature().as_bytes());
+        self.transcript.extend_from_slice(fact.id().as_bytes());
+        self.push_item(fact.author(), fact.signature(), message);
+    }
+
+    fn push_item(&mut self, author: NodeId, signature: Signature, message: &[u8]) {
+        let key = VerificationKeyBytes::from(*author.as_bytes());
+        let signature = ZebraSignature::from(*signature.as_bytes());
+        let item = || batch::Item::from((key, signature, message));
         self.items.push((!is_small_order(author)).then(item));
     }
 
@@ -113,14 +128,17 @@ pub fn is_small_order(key: NodeId) -> bool {
     near_zero || near_prime || y == LOW || y == HIGH
 }
 
-/// Transcript bytes of a fact with a 32-byte key and no context, rounded up.
-const USUAL_CLAIM_BYTES: usize = 384;
+/// Transcript bytes of a fact.
+const USUAL_CLAIM_BYTES: usize = 8 + 64 + 32;
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::fact::{Domain, Draft, FactKind, SigningKeys};
+    use crate::id::{ChannelId, ClusterId, TopicId};
+    use crate::time::{Hlc, Wall};
 
     fn seed(claims: &[(u8, [u8; 64], &[u8])]) -> [u8; 32] {
         let mut gathered = Claims::default();
@@ -153,5 +171,46 @@ mod tests {
             seed(&[(4, plain, b""), (4, plain, b"")]),
         ]);
         assert_eq!(seeds.len(), 11);
+    }
+
+    #[test]
+    fn facts_are_told_apart_by_id_and_signature() {
+        let domain = Domain::new(ClusterId::from_bytes([1; 32]), ChannelId::from_bytes([2; 32]));
+        let fact = |secret: u8, key: &'static [u8]| {
+            let draft = Draft {
+                context: Vec::new(),
+                expires_at: Wall::ZERO,
+                hlc: Hlc::ZERO,
+                key: key.into(),
+                kind: FactKind::ENTRY,
+                topic: TopicId::default(),
+                value: None,
+            };
+            draft.sign(&SigningKeys::new([secret; 32], [3; 32]), &domain).unwrap().into_inner()
+        };
+        let altered = |at: usize| {
+            let mut bytes = fact(4, b"a").bytes().to_vec();
+            bytes[at] ^= 1;
+            Envelope::decode(bytes.into(), &domain).unwrap()
+        };
+        let seed = |facts: &[Envelope]| {
+            let mut gathered = Claims::default();
+            facts.iter().for_each(|fact| gathered.push_fact(fact, b"not looked at"));
+            gathered.seed()
+        };
+        // R begins at a record's third byte, s at its 35th.
+        let (plain, other_r, other_s) = (fact(4, b"a"), altered(2), altered(2 + 32));
+        assert!(plain.id() == other_r.id() && plain.id() == other_s.id());
+        let seeds = BTreeSet::from([
+            seed(&[]),
+            seed(&[fact(4, b"b")]),
+            seed(&[fact(5, b"a")]),
+            seed(&[other_r]),
+            seed(&[other_s]),
+            seed(&[plain.clone(), fact(4, b"b")]),
+            seed(&[fact(4, b"b"), plain.clone()]),
+            seed(&[plain]),
+        ]);
+        assert_eq!(seeds.len(), 8);
     }
 }

@@ -111,7 +111,14 @@ impl Envelope {
     /// The same fact in a run of its own, so that keeping it keeps no datagram alive.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self { bytes: Bytes::copy_from_slice(&self.bytes), ..self.clone() }
+        // Not `..self.clone()`: sharing the old run for a moment takes two atomic operations.
+        Self {
+            bytes: Bytes::copy_from_slice(&self.bytes),
+            header: self.header.clone(),
+            key: self.key.clone(),
+            value: self.value.clone(),
+            ..*self
+        }
     }
 
     /// The record body: what travels.

@@ -1,6 +1,8 @@
 //! Checking signatures: an effect that owns what it checks, and the only maker of [`Verified`].
 
+use std::iter::{Map, Zip};
 use std::ops::Deref;
+use std::vec::IntoIter;
 
 use super::header::Domain;
 use super::{Claims, Envelope, Why};
@@ -76,12 +78,12 @@ impl Job {
     #[must_use]
     pub fn run(self, verifier: &Verifier) -> Verdicts {
         let Self { domain, envelopes } = self;
-        let verdicts = match verifier.0 {
-            Mode::Zip215 => check(&domain, envelopes),
+        let outcomes = match verifier.0 {
+            Mode::Zip215 => check(&domain, &envelopes),
             #[cfg(feature = "sim")]
-            Mode::Simulated => check_simulated(&domain, envelopes),
+            Mode::Simulated => check_simulated(&domain, &envelopes),
         };
-        Verdicts(verdicts)
+        Verdicts { envelopes, outcomes }
     }
 }
 
@@ -95,16 +97,26 @@ pub enum Verdict {
     Bad(Envelope, Why),
 }
 
-/// The outcome of a [`Job`], in its order.
+/// The outcome of a [`Job`], in its order. Facts stay where they are until they are asked for.
 #[derive(Debug)]
-pub struct Verdicts(Vec<Verdict>);
+pub struct Verdicts {
+    envelopes: Vec<Envelope>,
+    /// One per envelope.
+    outcomes: Vec<Outcome>,
+}
+
+type Outcome = Result<(), Why>;
 
 impl IntoIterator for Verdicts {
     type Item = Verdict;
-    type IntoIter = std::vec::IntoIter<Verdict>;
+    type IntoIter =
+        Map<Zip<IntoIter<Envelope>, IntoIter<Outcome>>, fn((Envelope, Outcome)) -> Verdict>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.envelopes.into_iter().zip(self.outcomes).map(|(envelope, outcome)| match outcome {
+            Ok(()) => Verdict::Good(Verified(envelope)),
+            Err(why) => Verdict::Bad(envelope, why),
+        })
     }
 }
 
@@ -140,32 +152,25 @@ impl Default for Verifier {
     }
 }
 
-fn check(domain: &Domain, envelopes: Vec<Envelope>) -> Vec<Verdict> {
+fn check(domain: &Domain, envelopes: &[Envelope]) -> Vec<Outcome> {
     let mut claims = Claims::with_capacity(envelopes.len());
     let mut message = Vec::new();
-    for envelope in &envelopes {
+    for envelope in envelopes {
         let (kind, header) = (envelope.kind(), envelope.header_bytes());
         debug_assert_eq!(domain.fact_id(kind, header), envelope.id(), "one domain per job");
         domain.signed_bytes(kind, header, &mut message);
-        claims.push(envelope.author(), envelope.signature(), &message);
+        claims.push_fact(envelope, &message);
     }
-    let judge = |(envelope, outcome)| match outcome {
-        Ok(()) => Verdict::Good(Verified(envelope)),
-        Err(why) => Verdict::Bad(envelope, why),
-    };
-    envelopes.into_iter().zip(claims.check()).map(judge).collect()
+    claims.check().collect()
 }
 
 #[cfg(feature = "sim")]
-fn check_simulated(domain: &Domain, envelopes: Vec<Envelope>) -> Vec<Verdict> {
+fn check_simulated(domain: &Domain, envelopes: &[Envelope]) -> Vec<Outcome> {
     let mut message = Vec::new();
-    let mut judge = |envelope: Envelope| {
+    let judge = |envelope: &Envelope| {
         domain.signed_bytes(envelope.kind(), envelope.header_bytes(), &mut message);
-        if super::SimKeys::signature(envelope.author(), &message) == envelope.signature() {
-            Verdict::Good(Verified(envelope))
-        } else {
-            Verdict::Bad(envelope, Why::BadSignature)
-        }
+        let truth = super::SimKeys::signature(envelope.author(), &message);
+        if truth == envelope.signature() { Ok(()) } else { Err(Why::BadSignature) }
     };
-    envelopes.into_iter().map(&mut judge).collect()
+    envelopes.iter().map(judge).collect()
 }

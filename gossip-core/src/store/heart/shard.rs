@@ -62,7 +62,7 @@ impl Shard {
         fact: &Verified<Envelope>,
         floor: Epoch,
     ) -> Merged {
-        let head = self.heads.head(fact.key());
+        let head = self.heads.head(fact.key(), &self.facts);
         match decide(retain, fact, head.slots(), &self.facts, self.sets.epoch()) {
             Decision::Known => Merged::Known,
             _ if fact.leaves_at() < floor => Merged::Collected,
@@ -88,7 +88,7 @@ impl Shard {
     /// Decides as a merge would, and keeps nothing.
     pub(super) fn sift(&self, retain: &dyn Retain, facts: &[Envelope]) -> Vec<Sifted> {
         let sift = |fact: &Envelope| {
-            let slots = self.heads.slots(fact.key());
+            let slots = self.heads.slots(fact.key(), &self.facts);
             match decide(retain, fact, slots, &self.facts, self.sets.epoch()) {
                 Decision::Known => Sifted::Known,
                 Decision::Keep(_) | Decision::New => Sifted::Candidate,
@@ -141,13 +141,13 @@ impl Shard {
 
     /// The facts of a key in the order of the retain rule.
     pub(super) fn head(&self, key: &[u8]) -> Vec<Envelope> {
-        self.siblings(self.heads.slots(key)).cloned().collect()
+        self.siblings(self.heads.slots(key, &self.facts)).cloned().collect()
     }
 
     /// Whole keys until the next one would exceed the limit, but at least one key.
     pub(super) fn scan(&self, prefix: &[u8], after: Option<&Bytes>, limit: usize) -> Vec<Envelope> {
         let mut facts = Vec::new();
-        for slots in self.heads.scan(prefix, after.map(|key| &**key)) {
+        for (_, slots) in self.heads.scan(prefix, after.map(|key| &**key), &self.facts) {
             if limit == 0 || (!facts.is_empty() && facts.len() + slots.len() > limit) {
                 break;
             }
@@ -183,10 +183,11 @@ impl Shard {
 
     /// Removes a fact from everything, its key included.
     fn discard(&mut self, slot: Slot) {
-        if let Some(fact) = self.take(slot) {
-            let head = self.heads.head(fact.key());
+        if let Some(held) = self.facts.get(slot as usize) {
+            let head = self.heads.head(held.fact.key(), &self.facts);
             let rest: Vec<_> = head.slots().iter().copied().filter(|held| *held != slot).collect();
             head.set(&rest);
+            self.take(slot);
         }
     }
 

@@ -12,7 +12,7 @@ impl Shard {
     /// If one is wrong.
     pub(in crate::store) fn check(&self) {
         let mut slots = BTreeSet::new();
-        for (key, head) in self.heads.iter() {
+        for (key, head) in self.heads.scan(&[], None, &self.facts) {
             assert!(!head.is_empty(), "a key without facts is not there");
             for slot in head {
                 assert!(slots.insert(*slot), "a fact has one place");
