@@ -90,7 +90,8 @@ fn cluster(make: &MakeDissemination, seed: u64, repair: bool) -> World {
     let mut world = World::new(seed);
     let calm = Duration::from_secs(3_600);
     for host in 0..NODES {
-        let seeds = if host == 0 { vec![] } else { vec![crate::io::Seed::Address(world.address(0))] };
+        let seeds =
+            if host == 0 { vec![] } else { vec![crate::io::Seed::Address(world.address(0))] };
         let make = Rc::clone(make);
         let strategies = move |keys| {
             let defaults = ChannelSlots::new(RumorConfig::default(), RangeConfig::default());

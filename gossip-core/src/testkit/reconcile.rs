@@ -192,12 +192,8 @@ impl Pair {
 
     fn scan(&mut self, host: usize) -> BTreeSet<FactId> {
         let channel = self.world.main_channel(host);
-        let command = Command::Scan {
-            channel,
-            prefix: bytes::Bytes::new(),
-            after: None,
-            limit: usize::MAX,
-        };
+        let command =
+            Command::Scan { channel, prefix: bytes::Bytes::new(), after: None, limit: usize::MAX };
         let request = self.world.command(host, command);
         self.world.run_for(Duration::from_millis(1));
         match self.world.answer(host, request) {

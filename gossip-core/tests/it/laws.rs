@@ -73,11 +73,8 @@ fn removals() {
 #[test]
 fn detectors() {
     detector_laws(|| Box::new(Heartbeat::new(HeartbeatConfig::default())));
-    let hasty = HeartbeatConfig {
-        interval: Duration::from_millis(700),
-        suspect_after: 1,
-        dead_after: 2,
-    };
+    let hasty =
+        HeartbeatConfig { interval: Duration::from_millis(700), suspect_after: 1, dead_after: 2 };
     detector_laws(move || Box::new(Heartbeat::new(hasty)));
 }
 
