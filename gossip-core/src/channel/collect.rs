@@ -235,8 +235,8 @@ impl Channel {
         if !matches!(reply, Some(StoreReply::Synced { .. })) {
             return;
         }
-        let signature = self.receipt_signature(env, env.boot, commit);
-        let receipt = Receipt::new(env.boot, exchange, commit, signature);
+        let message = self.receipt_message(env.boot, exchange, commit);
+        let receipt = Receipt::new(env.boot, exchange, commit, env.keys.sign(&message));
         env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
     }
 
@@ -268,6 +268,7 @@ impl Channel {
         self.collect.confirmed.insert(from, epoch);
         self.collect.receipts.insert(from, receipt);
         let mut value = receipt.commit.to_be_bytes().to_vec();
+        value.extend_from_slice(&receipt.exchange.to_be_bytes());
         value.extend_from_slice(&receipt.boot.0);
         value.extend_from_slice(receipt.signature().as_bytes());
         let name = MetaName::Receipt(self.id(), from);
@@ -338,27 +339,26 @@ impl Channel {
     /// Restores what others once certified, after a restart.
     pub(crate) fn restore_receipt(&mut self, from: NodeId, stored: &[u8]) {
         let Some((commit, signature)) = stored.split_first_chunk::<8>() else { return };
+        let Some((exchange, signature)) = signature.split_first_chunk::<4>() else { return };
         let Some((boot, signature)) = signature.split_first_chunk::<8>() else { return };
         let Ok(signature) = <[u8; 64]>::try_from(signature) else { return };
         let (boot, commit) = (BootId(*boot), u64::from_be_bytes(*commit));
-        let receipt = Receipt::new(boot, 0, commit, Signature::from_bytes(signature));
+        let exchange = u32::from_be_bytes(*exchange);
+        let receipt = Receipt::new(boot, exchange, commit, Signature::from_bytes(signature));
         self.collect.receipts.insert(from, receipt);
     }
 
-    fn receipt_signature(&self, env: &Env<'_>, boot: BootId, commit: u64) -> Signature {
-        env.keys.sign(&self.receipt_message(boot, commit))
-    }
-
     fn is_signed(&self, env: &Env<'_>, by: NodeId, receipt: &Receipt) -> bool {
-        let message = self.receipt_message(receipt.boot, receipt.commit);
+        let message = self.receipt_message(receipt.boot, receipt.exchange, receipt.commit);
         env.keys.vouches(by, receipt.signature(), &message)
     }
 
-    fn receipt_message(&self, boot: BootId, commit: u64) -> Vec<u8> {
+    fn receipt_message(&self, boot: BootId, exchange: u32, commit: u64) -> Vec<u8> {
         let mut message = b"gossip receipt v1".to_vec();
         message.extend_from_slice(self.domain.cluster().as_bytes());
         message.extend_from_slice(self.domain.channel().as_bytes());
         message.extend_from_slice(&boot.0);
+        message.extend_from_slice(&exchange.to_be_bytes());
         message.extend_from_slice(&commit.to_be_bytes());
         message
     }

@@ -25,7 +25,7 @@ use crate::wire::{Compare, Ranges, Same, Talk};
 #[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
 pub struct RangeConfig {
     /// Bytes of unmerged facts above which a node asks for no more. Default 512 KiB (a guess:
-    /// half of what a peer may have in the pipeline).
+    /// a quarter of what a peer may have in the pipeline).
     pub backlog_bytes: usize,
     /// The chance that a round takes place. Default 1 (capability G4).
     pub chance: f64,
