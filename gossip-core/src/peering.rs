@@ -239,6 +239,7 @@ impl Peering {
 
     /// Dials what is due.
     pub(crate) fn wake(&mut self, now: Now, us: &Introduction) {
+        let alone = self.sessions.nodes().next().is_none();
         while let Some(target) = self.dials.take_due(now.mono) {
             let member = self.dials.member(&target);
             let reached = member.is_some_and(|member| !self.sessions.is_stale(now.mono, &member));
@@ -248,11 +249,11 @@ impl Peering {
             }
             if let Target::Seed(Seed::Name(name)) = &target {
                 self.effects.push(PeeringEffect::Resolve(name.clone()));
-                self.dials.tried(now.mono, &target, &mut self.rng);
+                self.dials.tried(now.mono, &target, alone, &mut self.rng);
                 continue;
             }
             self.dial(now, &target, us);
-            self.dials.tried(now.mono, &target, &mut self.rng);
+            self.dials.tried(now.mono, &target, alone, &mut self.rng);
         }
     }
 
@@ -278,6 +279,7 @@ impl Peering {
                 if !self.dials.is_dialling(session, address) {
                     return self.reject(from, None, Why::Unasked);
                 }
+                self.dials.keep_cookie(now.mono, session, cookie);
                 let hello = self.hello(now, us, session, None, Some(cookie));
                 self.effects.push(PeeringEffect::Frame(from, hello));
             }
@@ -315,7 +317,8 @@ impl Peering {
         let anew = member.is_some_and(|member| self.has_session(&member));
         let next = self.dials.next_try(target, anew, &mut self.rng);
         let Some((session, address)) = next else { return };
-        let hello = self.hello(now, us, session, None, None);
+        let cookie = self.dials.cookie(now.mono, session);
+        let hello = self.hello(now, us, session, None, cookie);
         self.effects.push(PeeringEffect::Frame(Address::Socket(address), hello));
     }
 

@@ -5,10 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::COOKIE_LIFETIME;
 use crate::id::{NodeId, SessionId};
 use crate::io::Seed;
 use crate::rng::Rng;
 use crate::time::Mono;
+use crate::wire::COOKIE_BYTES;
+
+/// How often a cookie is said again before a new one is asked for (a guess).
+const COOKIE_TRIES: u32 = 3;
 
 /// How patient dialling is.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +33,8 @@ pub(crate) enum Target {
 #[derive(Debug)]
 struct Dial {
     addresses: Vec<SocketAddr>,
+    /// What the current address asked to repeat, when, and how often it may still be said.
+    cookie: Option<([u8; COOKIE_BYTES], Mono, u32)>,
     /// Where the last try went, and the session that it offers.
     current: Option<(SessionId, SocketAddr)>,
     due: Mono,
@@ -76,7 +83,7 @@ impl Dials {
             Target::Member(member) => Some(*member),
             Target::Seed(_) => None,
         };
-        let dial = Dial { addresses, current: None, due: now, member, tries: 0 };
+        let dial = Dial { addresses, cookie: None, current: None, due: now, member, tries: 0 };
         self.dials.insert(target, dial);
     }
 
@@ -130,11 +137,13 @@ impl Dials {
     }
 
     /// A try was made: the next one comes after twice the time, up to the longest.
-    pub(super) fn tried(&mut self, now: Mono, target: &Target, rng: &mut Rng) {
+    /// Who is `alone`, with no session at all, waits no longer than eight times the shortest time.
+    pub(super) fn tried(&mut self, now: Mono, target: &Target, alone: bool, rng: &mut Rng) {
         let Some(dial) = self.dials.get_mut(target) else { return };
         let doubled = self.config.min.saturating_mul(1 << dial.tries.min(16));
         dial.tries = dial.tries.saturating_add(1);
-        let pause = jittered(doubled.min(self.config.max), rng);
+        let longest = if alone { self.config.min.saturating_mul(8) } else { self.config.max };
+        let pause = jittered(doubled.min(longest).min(self.config.max), rng);
         self.set_due(target, now + pause);
         // Only tries count: to see that a target is reached costs nobody anything.
         let interval = Duration::from_secs(1) / self.config.per_second.max(1);
@@ -181,9 +190,35 @@ impl Dials {
             self.by_session.remove(&session);
         }
         let session = SessionId(rng.bytes());
+        dial.cookie = None;
         dial.current = Some((session, address));
         self.by_session.insert(session, target.clone());
         Some((session, address))
+    }
+
+    /// The address that we dialled with this session asked to repeat this cookie.
+    pub(super) fn keep_cookie(
+        &mut self,
+        now: Mono,
+        session: SessionId,
+        cookie: [u8; COOKIE_BYTES],
+    ) {
+        let target = self.by_session.get(&session);
+        if let Some(dial) = target.and_then(|target| self.dials.get_mut(target)) {
+            dial.cookie = Some((cookie, now, COOKIE_TRIES));
+        }
+    }
+
+    /// What to say at once in a further try with this session: on a bad line it spares half of the
+    /// way. A cookie that brings no answer is given up, for the other side may have started anew.
+    pub(super) fn cookie(&mut self, now: Mono, session: SessionId) -> Option<[u8; COOKIE_BYTES]> {
+        let dial = self.dials.get_mut(self.by_session.get(&session)?)?;
+        let (cookie, since, tries) = dial.cookie.take()?;
+        if tries == 0 || now.since(since) >= COOKIE_LIFETIME {
+            return None;
+        }
+        dial.cookie = Some((cookie, since, tries - 1));
+        Some(cookie)
     }
 
     pub(super) fn dialling(&self, session: SessionId) -> Option<&Target> {
@@ -244,10 +279,24 @@ mod tests {
             now = due;
             let target = dials.take_due(now).unwrap();
             assert!(dials.next_try(&target, false, &mut rng).is_some());
-            dials.tried(now, &target, &mut rng);
+            dials.tried(now, &target, false, &mut rng);
         }
         assert!(pauses[1] < Duration::from_millis(320));
         assert!(pauses[19] > Duration::from_secs(11) && pauses[19] < Duration::from_secs(19));
+    }
+
+    #[test]
+    fn who_is_alone_is_less_patient() {
+        let (mut dials, mut rng) = dials();
+        dials.add(Mono::ZERO, seed(1), Vec::new());
+        let mut now = Mono::ZERO;
+        for _ in 0..20 {
+            let due = dials.deadline().unwrap();
+            assert!(due.since(now) <= Duration::from_millis(2_500));
+            now = due;
+            let target = dials.take_due(now).unwrap();
+            dials.tried(now, &target, true, &mut rng);
+        }
     }
 
     #[test]
@@ -258,7 +307,7 @@ mod tests {
         for millis in 0..2_000 {
             let now = Mono::ZERO + Duration::from_millis(millis);
             while let Some(target) = dials.take_due(now) {
-                dials.tried(now, &target, &mut rng);
+                dials.tried(now, &target, false, &mut rng);
                 taken += 1;
             }
         }
