@@ -2,17 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::mem;
-use std::sync::{Mutex, MutexGuard};
 
-use tokio::sync::Notify;
+use tokio::sync::watch;
 
 use super::Address;
 
-/// A bounded set of addresses that have room again, and a bell.
+/// A bounded set of addresses that have room again, which can be waited for.
 #[derive(Debug)]
 pub struct Rooms {
-    addresses: Mutex<BTreeSet<Address>>,
-    bell: Notify,
+    addresses: watch::Sender<BTreeSet<Address>>,
     bound: usize,
 }
 
@@ -21,34 +19,37 @@ impl Rooms {
     /// sender hears nothing and tries again by itself.
     #[must_use]
     pub fn new(bound: usize) -> Self {
-        Self { addresses: Mutex::default(), bell: Notify::new(), bound }
+        Self { addresses: watch::Sender::default(), bound }
     }
 
     /// Adds addresses; one that still waits here is told once.
     pub fn announce(&self, rooms: impl IntoIterator<Item = Address>) {
-        let mut addresses = self.lock();
-        for address in rooms {
-            if addresses.len() < self.bound {
-                addresses.insert(address);
+        self.addresses.send_if_modified(|addresses| {
+            let before = addresses.len();
+            for address in rooms {
+                if addresses.len() < self.bound {
+                    addresses.insert(address);
+                }
             }
-        }
-        if !addresses.is_empty() {
-            self.bell.notify_one();
-        }
+            addresses.len() > before
+        });
     }
 
     /// Waits for addresses and takes them all; at least one. Cancel-safe.
     pub async fn next(&self) -> Vec<Address> {
+        // Watched before looked at: what comes in between counts as a change.
+        let mut changes = self.addresses.subscribe();
         loop {
-            let addresses = mem::take(&mut *self.lock());
-            if !addresses.is_empty() {
-                return addresses.into_iter().collect();
+            let mut taken = BTreeSet::new();
+            self.addresses.send_if_modified(|addresses| {
+                taken = mem::take(addresses);
+                false
+            });
+            if !taken.is_empty() {
+                return taken.into_iter().collect();
             }
-            self.bell.notified().await;
+            // The sender is ours, so this ends with a change only.
+            let _ = changes.changed().await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeSet<Address>> {
-        self.addresses.lock().expect("nobody panics with the lock held")
     }
 }

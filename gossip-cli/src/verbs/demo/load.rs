@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gossip_core::io::{Write, WriteError};
@@ -48,20 +48,26 @@ pub(super) async fn all(cluster: &Cluster, arguments: &DemoArgs) -> anyhow::Resu
     }
     let mut tasks = JoinSet::new();
     for (node, share) in cluster.nodes.iter().zip(shares) {
-        tasks.spawn(write(node.gossip.clone(), share));
+        tasks.spawn(write(node.gossip.clone(), share, cluster.patience()));
     }
     tasks.join_all().await.into_iter().collect::<anyhow::Result<()>>()?;
     Ok(loaded)
 }
 
-async fn write(gossip: Gossip, share: Vec<Write>) -> anyhow::Result<()> {
+async fn write(gossip: Gossip, share: Vec<Write>, patience: Duration) -> anyhow::Result<()> {
     for batch in share.chunks(BATCH) {
-        let mut batch = batch.to_vec();
-        while !batch.is_empty() {
+        let (begun, mut batch) = (Instant::now(), batch.to_vec());
+        loop {
             batch = attempt(&gossip, batch).await?;
-            if !batch.is_empty() {
-                tokio::time::sleep(BUSY_PAUSE).await;
+            if batch.is_empty() {
+                break;
             }
+            if begun.elapsed() > patience {
+                let seconds = patience.as_secs();
+                let text = format!("a node stayed busy for {seconds} s; load fewer entries");
+                return Err(Failure::failed(text));
+            }
+            tokio::time::sleep(BUSY_PAUSE).await;
         }
     }
     Ok(())

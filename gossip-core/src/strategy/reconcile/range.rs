@@ -273,6 +273,11 @@ impl RangeReconcile {
         self.pump(cx);
     }
 
+    /// Our exchange of this number, unless it has ended meanwhile.
+    fn running(&mut self, number: u32) -> Option<&mut Exchange> {
+        self.exchange.as_mut().filter(|exchange| exchange.number == number)
+    }
+
     fn exchange_with(&mut self, from: NodeId, number: u32) -> Option<&mut Exchange> {
         self.exchange.as_mut().filter(|exchange| exchange.with == from && exchange.number == number)
     }

@@ -40,8 +40,9 @@ impl RangeReconcile {
         fingerprint: [u8; 16],
         dormant: Sum,
     ) {
-        let running = self.exchange.as_mut().filter(|exchange| exchange.number == number);
-        let Some(exchange) = running else { return };
+        let timeout = self.config.reply_timeout;
+        let direction = self.config.direction;
+        let Some(exchange) = self.running(number) else { return };
         let with = exchange.with;
         let compare = Compare {
             exchange: exchange.number,
@@ -49,19 +50,18 @@ impl RangeReconcile {
             fingerprint,
             floor: cx.floor,
             dormant: dormant.fingerprint(),
-            pull: self.config.direction.pulls(),
-            push: self.config.direction.pushes(),
+            pull: direction.pulls(),
+            push: direction.pushes(),
             receipt: dormant.count() > 0,
         };
         exchange.compared = Some(compare);
-        exchange.sent(cx, 0, Talk::Compare(compare), self.config.reply_timeout, with);
+        exchange.sent(cx, 0, Talk::Compare(compare), timeout, with);
     }
 
     /// The full digest: lists for a partner that answers, or just everything for one that is
     /// only given.
     pub(super) fn send_digest(&mut self, cx: &mut Cx<'_>, number: u32, items: Vec<Item>) {
-        let running = self.exchange.as_ref().filter(|exchange| exchange.number == number);
-        let Some(with) = running.map(|exchange| exchange.with) else { return };
+        let Some(with) = self.running(number).map(|exchange| exchange.with) else { return };
         if !self.pulls() {
             for points in items.chunks(LIST_LIMIT) {
                 let points = points.iter().map(|item| item.point).collect();
@@ -86,10 +86,7 @@ impl RangeReconcile {
         view: Description,
     ) {
         let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.number == number)
-        else {
-            return;
-        };
+        let Some(exchange) = self.running(number) else { return };
         exchange.described();
         match view {
             // At the lower epoch of the two there is no difference after all.
@@ -121,10 +118,7 @@ impl RangeReconcile {
         view: Description,
     ) {
         let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
-        let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.number == number)
-        else {
-            return;
-        };
+        let Some(exchange) = self.running(number) else { return };
         exchange.described();
         let with = exchange.with;
         let ours = match view {

@@ -153,7 +153,7 @@ impl RangeReconcile {
                 self.send_compare(cx, exchange, epoch, fingerprint, totals.sum);
             }
             Pending::Confirm { exchange, same } => {
-                if let Some(ours) = self.exchange.as_mut().filter(|ours| ours.number == exchange) {
+                if let Some(ours) = self.running(exchange) {
                     ours.described();
                     self.confirm(cx, same, totals.sum.fingerprint());
                 }
