@@ -36,7 +36,13 @@ fn room_follows_a_drop_exactly_once() {
 
 #[test]
 fn room_follows_a_crowded_out_frame_exactly_once() {
-    announces_room_to_the_crowded_out();
+    announces_room_to_the_crowded_out(push_one);
+}
+
+#[test]
+#[should_panic(expected = "rooms after drops")]
+fn a_crowding_out_noted_late_is_caught() {
+    announces_room_to_the_crowded_out(push_one_noting_the_crowd_late);
 }
 
 #[test]
@@ -100,7 +106,7 @@ fn announces_room_once(push_one: PushOne) {
 }
 
 /// Two addresses where one may have a queue: whoever is crowded out hears of room once.
-fn announces_room_to_the_crowded_out() {
+fn announces_room_to_the_crowded_out(push_one: PushOne) {
     let all_drops = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&all_drops);
     loom::model(move || {
@@ -154,6 +160,20 @@ fn push_one_noting_late(outlet: &Outlet, address: Address) -> bool {
         if let Some(queue) = outlet.lock().queues.get_mut(&address) {
             queue.dropped = true;
         }
+        return false;
+    }
+    push_one(outlet, address)
+}
+
+/// The mistake: sees that others have all queues and notes the drop in two steps; by then there may
+/// be no queue left whose turn would bring the room.
+fn push_one_noting_the_crowd_late(outlet: &Outlet, address: Address) -> bool {
+    let crowded_out = {
+        let state = outlet.lock();
+        state.queues.len() >= outlet.limits.peers && !state.queues.contains_key(&address)
+    };
+    if crowded_out {
+        outlet.lock().crowded_out.insert(address);
         return false;
     }
     push_one(outlet, address)
