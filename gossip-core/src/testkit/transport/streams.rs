@@ -112,7 +112,7 @@ async fn the_end_of_a_link_is_told_once(transports: &[Subject]) {
     heard.until("the end", b, |heard| !heard.down.is_empty()).await;
     assert_eq!(heard.frames.len(), frames.len(), "all frames came before the end");
     assert_eq!(heard.up, heard.down);
-    let to = Address::Link(heard.down[0]);
+    let to = heard.down.first().copied().map(Address::Link).expect("it ended");
     let report = b.send(vec![Transmit { to, class: b.class(), bytes: frame(1, 10) }]);
     assert_eq!(report, SendReport { unroutable: 1, ..SendReport::default() });
 }
