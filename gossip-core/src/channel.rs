@@ -30,6 +30,7 @@ use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
 use crate::strategy::SlotToken;
 use crate::time::{Epoch, Mono};
+use crate::transport::Class;
 
 /// A channel of this node.
 #[derive(Debug)]
@@ -355,7 +356,7 @@ impl Channel {
     fn obsolete(&mut self, env: &mut Env<'_>, from: Option<NodeId>, by: Option<Envelope>) {
         env.reject(from, Why::Obsolete);
         if let (Some(dormant), Some(from)) = (by, from) {
-            env.send_fact(self.id(), from, &dormant, false);
+            env.send_fact(self.id(), from, Class::Gossip, &dormant, false);
         }
     }
 }

@@ -234,6 +234,8 @@ pub const SWEEP_LIMIT: usize = 1_024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MetaName {
+    /// The largest fact of the node's cluster.
+    FactBytes,
     /// Dormant facts of a shard that left before this epoch were dropped.
     Floor(ShardId),
     /// The highest incarnation that this node has used.

@@ -12,6 +12,8 @@ use crate::membership::{Alive, Leave, incarnation};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
 use crate::time::{Mono, Now, Wall};
+use crate::transport::Class;
+use crate::wire::FactLimit;
 
 /// So many foreign statements under our key within [`JUMP_WINDOW`] mean that it is in use
 /// elsewhere (house decision: three jumps in a minute).
@@ -38,6 +40,8 @@ pub(super) struct Life {
     boot: BootId,
     domain: Domain,
     endpoints: Endpoints,
+    /// Whether the store knows the largest fact of our cluster.
+    founded: bool,
     incarnation: u64,
     jumps: Vec<Mono>,
     leaving: Option<(Option<RequestId>, Mono)>,
@@ -65,6 +69,7 @@ impl Life {
             boot: BootId(rng.fork("boot").bytes()),
             domain,
             endpoints,
+            founded: restored.meta.contains_key(&MetaName::FactBytes),
             incarnation: stored.saturating_add(1).max(now.wall.millis()),
             jumps: Vec::new(),
             leaving: None,
@@ -120,6 +125,9 @@ impl Node {
                 let first = !self.life.is_known();
                 self.state_alive();
                 if first {
+                    if self.config.fact_limit().founded {
+                        self.settle_limit(self.config.fact_limit().bytes as usize);
+                    }
                     let seeds = self.config.spec().seeds.clone();
                     self.peering.add_seeds(self.now.mono, seeds);
                 }
@@ -151,6 +159,18 @@ impl Node {
     /// Keeps a member's last word for the next start.
     pub(super) fn remember_member(&mut self, fact: &Envelope) {
         self.remember(MetaName::Member(fact.author()), Some(fact.bytes().clone()));
+    }
+
+    /// What the largest fact of our cluster is, is settled, and kept for the next start.
+    pub(super) fn settle_limit(&mut self, fact_bytes: usize) {
+        let bytes = u32::try_from(fact_bytes).unwrap_or(u32::MAX);
+        let settled = FactLimit { bytes, founded: true };
+        if self.config.fact_limit() != settled || !self.life.founded {
+            self.life.founded = true;
+            self.config.found(bytes);
+            let value = Bytes::copy_from_slice(&bytes.to_be_bytes());
+            self.remember(MetaName::FactBytes, Some(value));
+        }
     }
 
     /// Whoever said goodbye before this start begins with nothing.
@@ -205,7 +225,7 @@ impl Node {
         self.life.leaving = Some((Some(request), self.now.mono + patience));
         self.in_view(|view, env| {
             for partner in partners {
-                env.send_fact(view.id(), partner, &fact, false);
+                env.send_fact(view.id(), partner, Class::Gossip, &fact, false);
             }
         });
         self.live();
