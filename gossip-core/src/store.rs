@@ -4,7 +4,17 @@
 //! [`Store`], and the [`StoreReply`] comes back as an input. Merges of a channel apply in the
 //! order in which they left the node, and a read issued after a merge sees it. An error means
 //! "outcome unknown".
+//!
+//! # Order and concurrency
+//! An op takes its place in the order when its future is first polled, and several may be on
+//! their way at a time. Everything but [`StoreOp::Sync`] and [`StoreOp::Remember`] is answered
+//! once it is *applied*: every later op sees it. Those two are answered once it is *durable*, which
+//! may take seconds, and hold up nothing that comes after them. So a driver polls the future of
+//! each op once, in order, and then collects answers as they come. An op whose future is dropped
+//! after its first poll is run all the same.
 
+pub mod catalogue;
+pub mod decision;
 mod heart;
 mod memory;
 
@@ -44,8 +54,14 @@ pub enum StoreOp {
         /// The key.
         key: Bytes,
     },
+    /// Hold on to everything as it is now, to be scanned later whatever comes: answered by
+    /// [`StoreReply::Leased`]. Of more than [`MAX_LEASES`] the oldest ends.
+    Lease,
     /// Merge verified facts, atomically: answered by [`StoreReply::Merged`].
     Merge(Merge),
+    /// End a lease, if it has not ended: answered by [`StoreReply::Synced`] with what is durable
+    /// anyway.
+    Release(LeaseId),
     /// Keep a small thing beside the state: answered by [`StoreReply::Synced`] once durable.
     Remember {
         /// Its name.
@@ -64,6 +80,8 @@ pub enum StoreOp {
         /// Keys are taken until the next one would exceed so many facts. A key is never split: the
         /// first one is taken even if it alone exceeds them, unless this is 0.
         limit: usize,
+        /// As of when: `None` is now. A lease that has ended is refused; begin the scan again.
+        lease: Option<LeaseId>,
     },
     /// Which of these (unverified) facts are worth a verification: answered by
     /// [`StoreReply::Sifted`].
@@ -198,6 +216,8 @@ pub enum StoreReply {
     Described(Vec<Description>),
     /// Facts, in the order the op states.
     Facts(Vec<Envelope>),
+    /// The name of a new lease.
+    Leased(LeaseId),
     /// A merge was applied, though perhaps not durable yet.
     Merged {
         /// One outcome per fact, in order.
@@ -229,6 +249,23 @@ pub enum StoreReply {
 
 /// Most expired facts that one sweep announces (guess: one reply stays under a mebibyte).
 pub const SWEEP_LIMIT: usize = 1_024;
+
+/// Most leases that a store grants at a time (guess: exports are rare, and each holds on to what
+/// is displaced meanwhile). One more ends the oldest.
+pub const MAX_LEASES: usize = 8;
+
+/// A consistent view of a whole store, as of the [`StoreOp::Lease`] that made it. It ends with its
+/// [`StoreOp::Release`], with the store, or when [`MAX_LEASES`] younger ones were granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(u64);
+
+impl LeaseId {
+    /// The lease with this number; stores count them and never grant one twice.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
 
 /// A small thing that a node keeps beside its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -265,8 +302,9 @@ pub enum StoreError {
     /// The store was closed, or its worker is gone. Nothing more will be answered.
     #[error("the store is closed")]
     Closed,
-    /// A write or sync failed; the store refuses all further writes. State on disk is as of the
-    /// last durable commit. Free space or replace the disk, then restart the node.
+    /// A write or sync failed; the store refuses all further writes at once and goes on
+    /// answering reads. State on disk is as of the last durable commit. Free space or replace the
+    /// disk, then restart the node.
     #[error("the store is poisoned after a failed write: {reason}")]
     Poisoned {
         /// What the system said.
@@ -292,9 +330,19 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the store cannot be read: the node must not start.
     async fn load(&self) -> Result<Restored, StoreError>;
 
-    /// Runs one op. Ops of a channel are run in the order of their calls.
+    /// Runs one op, in the order of first polls: see the [module](self).
     ///
     /// # Errors
     /// See [`StoreError`]; the outcome is unknown.
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError>;
+
+    /// Makes durable what was applied and lets go of everything, so that another process may open
+    /// the store. Ops that come later are answered [`StoreError::Closed`]. A store that holds
+    /// nothing outside of its memory does nothing.
+    ///
+    /// # Errors
+    /// When not everything became durable; it is closed all the same.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
