@@ -29,7 +29,7 @@ use thiserror::Error;
 pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
-use crate::id::{ChannelId, NodeId, ShardId};
+use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::state::{Item, Part, Point, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -283,6 +283,44 @@ pub enum MetaName {
     Receipt(ChannelId, NodeId),
 }
 
+impl MetaName {
+    /// Its bytes in a store, for ever: a letter and what it names.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Floor(shard) => [&b"F"[..], shard.channel.as_bytes(), &[shard.topic.0]].concat(),
+            Self::Incarnation => b"I".to_vec(),
+            Self::Left => b"L".to_vec(),
+            Self::Member(node) => [&b"M"[..], node.as_bytes()].concat(),
+            Self::Receipt(channel, node) => {
+                [&b"R"[..], channel.as_bytes(), node.as_bytes()].concat()
+            }
+        }
+    }
+
+    /// The name with these bytes, if there is one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (letter, rest) = bytes.split_first()?;
+        let (first, last) = rest.split_at_checked(32).unwrap_or((rest, &[]));
+        let name: Option<[u8; 32]> = first.try_into().ok();
+        match (letter, name, last) {
+            (b'F', Some(channel), [topic]) => {
+                let channel = ChannelId::from_bytes(channel);
+                Some(Self::Floor(ShardId { channel, topic: TopicId(*topic) }))
+            }
+            (b'I', None, []) if first.is_empty() => Some(Self::Incarnation),
+            (b'L', None, []) if first.is_empty() => Some(Self::Left),
+            (b'M', Some(node), []) => Some(Self::Member(NodeId::from_bytes(node))),
+            (b'R', Some(channel), node) => {
+                let node = NodeId::from_bytes(node.try_into().ok()?);
+                Some(Self::Receipt(ChannelId::from_bytes(channel), node))
+            }
+            _ => None,
+        }
+    }
+}
+
 /// What a store holds when a node starts.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "stores build it literally")]
@@ -344,5 +382,30 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When not everything became durable; it is closed all the same.
     async fn close(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_by_their_bytes_and_nothing_else_is() {
+        let (channel, node) = (ChannelId::from_bytes([1; 32]), NodeId::from_bytes([2; 32]));
+        let names = [
+            MetaName::Floor(ShardId { channel, topic: TopicId(3) }),
+            MetaName::Incarnation,
+            MetaName::Left,
+            MetaName::Member(node),
+            MetaName::Receipt(channel, node),
+        ];
+        for name in names {
+            let bytes = name.to_bytes();
+            assert_eq!(MetaName::from_bytes(&bytes), Some(name));
+            for end in 0..bytes.len() {
+                assert_eq!(MetaName::from_bytes(&bytes[..end]), None, "{name:?} cut at {end}");
+            }
+            assert_eq!(MetaName::from_bytes(&[&bytes[..], b"x"].concat()), None, "{name:?} and x");
+        }
     }
 }

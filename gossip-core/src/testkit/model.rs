@@ -78,13 +78,7 @@ impl Model {
                 assert!(given <= commit, "{asked}");
             }
             (StoreOp::Scan { shard, prefix, after, limit, lease }, StoreReply::Facts(given)) => {
-                let shards = match lease {
-                    None => &self.shards,
-                    Some(lease) => match self.leases.get(&lease) {
-                        Some(Some(shards)) => shards,
-                        _ => panic!("{asked}: the lease has ended"),
-                    },
-                };
+                let shards = self.as_of(lease).unwrap_or_else(|| panic!("{asked}: it has ended"));
                 let scan = |shard: &Shard| shard.scan(&prefix, after.as_deref(), limit);
                 assert_eq!(given, shards.get(&shard).map(scan).unwrap_or_default(), "{asked}");
             }
@@ -150,6 +144,13 @@ impl Model {
     #[must_use]
     pub fn sum(&self, shard: ShardId, set: Set, span: &Span) -> Sum {
         self.shards.get(&shard).map(|shard| sum_of(&shard.select(set, span))).unwrap_or_default()
+    }
+
+    fn as_of(&self, lease: Option<LeaseId>) -> Option<&BTreeMap<ShardId, Shard>> {
+        match lease {
+            None => Some(&self.shards),
+            Some(lease) => self.leases.get(&lease)?.as_ref(),
+        }
     }
 
     fn shard(&mut self, id: ShardId) -> &mut Shard {
