@@ -1,17 +1,19 @@
-//! The store port: what a node keeps, asked for as effects and answered in order.
+//! The store port: what a node keeps, asked for as effects that take effect in order.
 //!
 //! A node never touches a disk. It emits a [`StoreOp`] with a ticket, a driver runs it on a
-//! [`Store`], and the [`StoreReply`] comes back as an input. Merges of a channel apply in the
-//! order in which they left the node, and a read issued after a merge sees it. An error means
-//! "outcome unknown".
+//! [`Store`], and the [`StoreReply`] comes back as an input.
 //!
-//! # Order and concurrency
-//! An op takes its place in the order when its future is first polled, and several may be on
-//! their way at a time. Everything but [`StoreOp::Sync`] and [`StoreOp::Remember`] is answered
-//! once it is *applied*: every later op sees it. Those two are answered once it is *durable*, which
-//! may take seconds, and hold up nothing that comes after them. So a driver polls the future of
-//! each op once, in order, and then collects answers as they come. An op whose future is dropped
-//! after its first poll is run all the same.
+//! **Order.** An op takes its place when its future is first polled; several may be on their way
+//! at a time. Each op sees what the ops before it did, and none after it. *Answers* come in any
+//! order: a node hears those to merges, sifts, sweeps and wipes of one shard in the order of the
+//! questions, whatever the order of their arrival.
+//!
+//! **Durability.** A merge is answered when applied; [`StoreOp::Sync`] and [`StoreOp::Remember`]
+//! are answered when durable, which may take seconds, and hold up no later op. So a driver polls the
+//! future of each op once, in order, and collects answers as they come. Durability has no gaps: after a crash, a
+//! store holds what some first part of its ops did, and nothing of the rest.
+//!
+//! **Errors.** An error means "outcome unknown".
 
 pub mod catalogue;
 pub mod decision;
@@ -291,6 +293,7 @@ impl MetaName {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Floor(shard) => [&b"F"[..], shard.channel.as_bytes(), &[shard.topic.0]].concat(),
+            Self::FactBytes => b"B".to_vec(),
             Self::Incarnation => b"I".to_vec(),
             Self::Left => b"L".to_vec(),
             Self::Member(node) => [&b"M"[..], node.as_bytes()].concat(),
@@ -311,6 +314,7 @@ impl MetaName {
                 let channel = ChannelId::from_bytes(channel);
                 Some(Self::Floor(ShardId { channel, topic: TopicId(*topic) }))
             }
+            (b'B', None, []) if first.is_empty() => Some(Self::FactBytes),
             (b'I', None, []) if first.is_empty() => Some(Self::Incarnation),
             (b'L', None, []) if first.is_empty() => Some(Self::Left),
             (b'M', Some(node), []) => Some(Self::Member(NodeId::from_bytes(node))),
@@ -356,6 +360,13 @@ pub enum StoreError {
         /// What was wrong with it.
         reason: &'static str,
     },
+    /// A read failed, or what was read is damaged. Writes go on. Look at the disk; if the damage
+    /// stays, start the node on an empty store: it takes the cluster's state.
+    #[error("the store cannot be read: {reason}")]
+    Unreadable {
+        /// What the system said.
+        reason: String,
+    },
 }
 
 /// A place that keeps facts. Implementations pass the conformance suite of `testkit`.
@@ -370,7 +381,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the store cannot be read: the node must not start.
     async fn load(&self) -> Result<Restored, StoreError>;
 
-    /// Runs one op, in the order of first polls: see the [module](self).
+    /// Runs one op. It takes its place in the order of ops when the future is first polled; a
+    /// future that is dropped later may leave the op done or not.
     ///
     /// # Errors
     /// See [`StoreError`]; the outcome is unknown.
