@@ -59,7 +59,6 @@ impl Mesh {
                 endpoints: Endpoints::datagram(address_of(number)),
                 restored: state.restored(),
                 seed: [number as u8; 32],
-                frame_bytes: DATAGRAM_BYTES,
             };
             let node = Node::new(mesh.clocks(), config, slots, boot);
             mesh.members.push(Member { deadline: None, node, state: state.clone() });
@@ -127,6 +126,9 @@ impl Mesh {
         loop {
             match member.node.poll_output() {
                 Output::Answer(..) | Output::Event(_) | Output::Resolve(_) => {}
+                Output::Export(ticket, _) => {
+                    member.node.handle(now, Input::Exported(ticket, Ok(())));
+                }
                 Output::Store(ticket, op) => {
                     let reply = member.state.apply(op);
                     member.node.handle(now, Input::Stored(ticket, reply));

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::fact::{Envelope, Job, Keys, Why};
 use crate::id::{BootId, ChannelId, FactId, NodeId};
-use crate::io::{Answer, Change, Event, RequestId, Ticket};
+use crate::io::{Answer, Change, Event, Export, RequestId, Ticket};
 use crate::status::Status;
 use crate::store::{StoreError, StoreOp};
 use crate::strategy::Sampler;
 use crate::time::{Epoch, HybridClock, Now};
+use crate::transport::Class;
 use crate::wire::Parcel;
 
 /// What a channel wants done.
@@ -20,10 +21,12 @@ pub(crate) enum ChannelEffect {
     /// A comparison that we began with this member ended equal.
     Equal(ChannelId, NodeId),
     Event(Event),
+    Export(Ticket, Export),
     Rejected(Option<NodeId>, Why),
     Send {
         channel: ChannelId,
         to: NodeId,
+        class: Class,
         parcel: Parcel,
     },
     Store(ChannelId, Ticket, StoreOp),
@@ -80,24 +83,32 @@ impl Env<'_> {
         self.effects.push(ChannelEffect::Rejected(from, why));
     }
 
+    /// The application hears of the first failure, and of the one that ends all writing.
     pub(crate) fn store_failed(&mut self, error: StoreError) {
-        self.status.store_failed = true;
-        self.event(Event::StoreFailed(error));
+        if self.status.store.failed(&error) {
+            self.event(Event::StoreFailed(error));
+        }
     }
 
-    pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, parcel: Parcel) {
-        self.effects.push(ChannelEffect::Send { channel, to, parcel });
+    /// Whether the store refuses writes until a restart.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        self.status.store.read_only
+    }
+
+    pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, class: Class, parcel: Parcel) {
+        self.effects.push(ChannelEffect::Send { channel, to, class, parcel });
     }
 
     pub(crate) fn send_fact(
         &mut self,
         channel: ChannelId,
         to: NodeId,
+        class: Class,
         fact: &Envelope,
         feedback: bool,
     ) {
         self.status.facts_sent += 1;
-        self.send(channel, to, Parcel::Fact { bytes: fact.bytes().clone(), feedback });
+        self.send(channel, to, class, Parcel::Fact { bytes: fact.bytes().clone(), feedback });
     }
 
     pub(crate) fn feedback(&mut self, channel: ChannelId, to: NodeId, id: FactId, new: bool) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::env::{ChannelEffect, Env};
 use super::{Channel, Pending};
 use crate::config::ChannelSlots;
+use crate::fact::Why;
 use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain};
@@ -28,6 +29,9 @@ impl Slots {
 impl Channel {
     /// A member said something about this channel.
     pub(crate) fn on_talk(&mut self, env: &mut Env<'_>, from: NodeId, talk: Talk) {
+        if self.is_renewing() {
+            return env.reject(Some(from), Why::NotReady);
+        }
         if !matches!(talk, Talk::Receipt(_) | Talk::Stale(_)) {
             self.is_stale(env, from);
         }
@@ -73,6 +77,7 @@ impl Channel {
             me: env.keys.id(),
             now: env.now,
             partners: env.partners,
+            read_only: self.is_frozen(env),
             retain: &retain,
             rng: &mut rng,
             sampler: &mut *env.sampler,
@@ -94,17 +99,19 @@ impl Channel {
                 self.confirm(env, with);
                 env.effects.push(ChannelEffect::Equal(channel, with));
             }
-            Effect::Fact { to, fact, feedback } => env.send_fact(channel, to, &fact, feedback),
+            Effect::Fact { to, class, fact, feedback } => {
+                env.send_fact(channel, to, class, &fact, feedback);
+            }
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
             Effect::Reject { from, why } => env.reject(Some(from), why),
             Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
-            Effect::Talk { to, talk } => {
+            Effect::Talk { to, class, talk } => {
                 if let Talk::Compare(compare) = &talk
                     && compare.receipt
                 {
                     self.collect.asks(to, compare.exchange);
                 }
-                env.send(channel, to, Parcel::Talk(talk));
+                env.send(channel, to, class, Parcel::Talk(talk));
             }
         }
     }

@@ -46,7 +46,8 @@ impl Node {
     }
 
     fn next_deadline(&self) -> Option<crate::time::Mono> {
-        let channels = self.channels.values().map(|channel| channel.deadline(self.now));
+        let read_only = self.status.store.read_only;
+        let channels = self.channels.values().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
         channels.chain([dial, self.detector.deadline(), self.life.deadline()]).flatten().min()
     }
@@ -66,6 +67,10 @@ impl Node {
             ChannelEffect::Equal(..) => {}
             ChannelEffect::Event(Event::Changed { channel, .. }) if channel == self.view_id => {}
             ChannelEffect::Event(event) => self.event(event),
+            ChannelEffect::Export(ticket, export) => {
+                self.routes.insert(ticket, Room::Channel(export.channel));
+                self.outputs.push_back(Output::Export(ticket, export));
+            }
             ChannelEffect::Rejected(from, why) => {
                 let address = from.and_then(|from| self.peering.address(&from));
                 match address.filter(|_| why.blame() == Blame::Malformed) {
@@ -73,8 +78,8 @@ impl Node {
                     None => self.reject(from, address, why),
                 }
             }
-            ChannelEffect::Send { channel, to, parcel } => {
-                self.outbox.push(to, Some(channel.tag()), parcel);
+            ChannelEffect::Send { channel, to, class, parcel } => {
+                self.outbox.push(to, Some(channel.tag()), class, parcel);
             }
             ChannelEffect::Store(channel, ticket, op) => self.store(channel, ticket, op),
             ChannelEffect::Verify(channel, ticket, job) => {
@@ -97,7 +102,10 @@ impl Node {
 
     fn carry_out_peering(&mut self, effect: PeeringEffect) {
         match effect {
-            PeeringEffect::Established(member, boot, commit) => {
+            PeeringEffect::Established { member, boot, commit, fact_bytes } => {
+                if let Some(fact_bytes) = fact_bytes {
+                    self.settle_limit(fact_bytes);
+                }
                 self.partners_changed = true;
                 self.heard(member);
                 let view = self.view_id;
@@ -160,7 +168,7 @@ impl Node {
             }
             Finding::Probe(member) => {
                 if let Some(nonce) = self.peering.ping(self.now.mono, member) {
-                    self.outbox.push(member, None, Parcel::Talk(Talk::Ping(nonce)));
+                    self.outbox.push(member, None, Class::Gossip, Parcel::Talk(Talk::Ping(nonce)));
                 }
             }
         }
@@ -193,24 +201,31 @@ impl Node {
         let known = self.roster.member(&subject).map(|member| member.said_at);
         let standing = |node: &Self| {
             let member = node.roster.member(&subject)?;
-            Some((member.alive.incarnation, member.status == MemberStatus::Left))
+            let (left, waits) =
+                (member.status == MemberStatus::Left, node.roster.may_return(member));
+            Some((member.alive.incarnation, left, waits))
         };
         let before = standing(self);
         let changed = self.roster.said(wall, fact);
         let after = standing(self);
-        let left = after.is_some_and(|(_, left)| left);
+        let (_, left, waits) = after.unwrap_or_default();
         let same_members = changed.is_none();
         self.announce(changed);
         if subject == self.keys.id() {
             return;
         }
-        if after != before {
+        // Whoever stopped is found again where it was: its goodbye says nothing of that.
+        if after != before && !(left && waits) {
             self.remember_member(fact);
         }
+        self.partners_changed |= after != before;
         if left {
-            // The detector goes on until the session is silent, and then ends it.
-            self.peering.unlink(subject);
-            self.view_equal.remove(&subject);
+            // The detector goes on until the session is silent, and then ends it. Who comes back
+            // is looked for, as the dead are: perhaps it is we who have moved meanwhile.
+            if !waits {
+                self.peering.unlink(subject);
+                self.view_equal.remove(&subject);
+            }
         } else {
             self.detector.watch(self.now.mono, subject);
             // A statement newer than the last one, and recent, is a sign of life.
@@ -226,8 +241,7 @@ impl Node {
         match self.roster.member(&subject) {
             // Nobody came or went: at most the subject has other addresses.
             Some(member) if same_members => {
-                let addresses = member.alive.endpoints.iter().collect();
-                self.peering.moved(self.now.mono, subject, addresses);
+                self.peering.moved(self.now.mono, subject, &member.alive.endpoints);
             }
             _ => self.relink = true,
         }
@@ -239,7 +253,7 @@ impl Node {
         let members: Vec<_> = self
             .roster
             .iter()
-            .filter(|member| member.id != me && member.status != MemberStatus::Left)
+            .filter(|member| member.id != me && self.roster.may_return(member))
             .map(|member| member.id)
             .collect();
         let links = self.overlay.links(&members);
@@ -247,8 +261,7 @@ impl Node {
             let wanted = links.binary_search(&member).is_ok();
             match self.roster.member(&member) {
                 Some(known) if wanted => {
-                    let addresses = known.alive.endpoints.iter().collect();
-                    self.peering.link(self.now.mono, member, addresses);
+                    self.peering.link(self.now.mono, member, &known.alive.endpoints);
                 }
                 _ => self.peering.unlink(member),
             }
@@ -272,7 +285,7 @@ impl Node {
                     ids.iter().skip(start).take(FEEDBACK_IDS / 2).copied().collect()
                 };
                 let talk = Talk::Feedback { known: part(&known), new: part(&new) };
-                self.outbox.push(to, tag, Parcel::Talk(talk));
+                self.outbox.push(to, tag, Class::Gossip, Parcel::Talk(talk));
             }
         }
     }

@@ -25,6 +25,10 @@ pub(super) struct Work {
 pub(super) struct Exchange {
     pub(super) compared: Option<Compare>,
     pub(super) differed: bool,
+    /// Whether the partner takes what it lacks: it says so if its store refuses writes.
+    pub(super) gives: bool,
+    /// Whether we asked for facts.
+    pub(super) wanted: bool,
     pub(super) number: u32,
     pub(super) set: Set,
     pub(super) with: NodeId,
@@ -35,6 +39,8 @@ pub(super) struct Exchange {
     /// No later than this it ends, for others want to be compared with as well.
     ends: Mono,
     next_step: u32,
+    /// What was too much for one answer, to be asked for.
+    rest: Vec<Vec<Point>>,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
     work: Vec<Work>,
@@ -69,6 +75,8 @@ impl Exchange {
         Self {
             compared: None,
             differed: false,
+            gives: true,
+            wanted: false,
             number,
             set,
             with,
@@ -76,6 +84,7 @@ impl Exchange {
             lost: 0,
             ends: now + LONGEST,
             next_step: 1,
+            rest: Vec::new(),
             unanswered: BTreeMap::new(),
             max_window,
             window: FIRST_WINDOW.min(max_window),
@@ -84,7 +93,10 @@ impl Exchange {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.work.is_empty() && self.unanswered.is_empty() && self.describing == 0
+        self.work.is_empty()
+            && self.rest.is_empty()
+            && self.unanswered.is_empty()
+            && self.describing == 0
     }
 
     pub(super) const fn is_active(&self) -> bool {
@@ -107,6 +119,27 @@ impl Exchange {
             from = part.upto;
         }
         spans.into_iter().rev().for_each(|work| self.add(work));
+    }
+
+    /// An answer was done, but for what is at these points.
+    pub(super) fn done(&mut self, step: u32, rest: Vec<Point>) -> bool {
+        let known = self.answered(step);
+        // No more than was ever asked for: one rest per answer.
+        if known && !rest.is_empty() {
+            self.differed = true;
+            self.rest.push(rest);
+        }
+        known
+    }
+
+    /// Asks for what was too much for one answer, if there is such a thing and the window has room.
+    pub(super) fn ask_rest(&mut self, cx: &mut Cx<'_>, timeout: Duration) -> bool {
+        if self.unanswered.len() + self.describing >= self.window {
+            return false;
+        }
+        let Some(points) = self.rest.pop() else { return false };
+        self.want(cx, points, timeout);
+        true
     }
 
     /// The next stretch, if the window has room; counts as being described.
@@ -151,6 +184,7 @@ impl Exchange {
     }
 
     pub(super) fn want(&mut self, cx: &mut Cx<'_>, points: Vec<Point>, timeout: Duration) {
+        self.wanted = true;
         let step = self.step();
         let talk = Talk::Want { exchange: self.number, step, points };
         self.sent(cx, step, talk, timeout, self.with);
