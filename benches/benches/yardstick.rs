@@ -5,13 +5,16 @@
 //! xtask bench yardstick`.
 #![expect(clippy::print_stdout, reason = "its table is what it is for")]
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Instant;
 
 use bytes::Bytes;
 use ed25519_zebra::batch;
-use gossip_benches::{BATCH, Dates, KEY_BYTES, MANY, Mesh, VALUE_BYTES, claim, filled, merge};
+use gossip_benches::{
+    BATCH, Dates, KEY_BYTES, MANY, Mesh, Streams, VALUE_BYTES, claim, filled, merge,
+};
 use gossip_core::fact::{Envelope, Job, Verdict, Verified, Verifier};
 use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
@@ -22,6 +25,9 @@ use rand_core::SeedableRng as _;
 
 /// How many batches a row measures.
 const ROUNDS: u64 = 32;
+
+/// Bytes that one comparison of copies moves.
+const BULK_BYTES: usize = 32 << 20;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +50,8 @@ fn main() {
         rows.push(verified(&mut state, held, dates, rounds, numbers * rounds));
     }
     rows.push(sending());
+    let mut streams = Streams::new();
+    rows.extend([1 << 10, 64 << 10, 1 << 20].map(|bytes| bulk(&mut streams, bytes, rounds)));
     report(&rows).expect("the table's file can be written");
 }
 
@@ -152,6 +160,27 @@ fn allocated(partners: usize, value_bytes: usize) -> u64 {
 
 fn is_value(window: &[u8]) -> bool {
     window.iter().all(|byte| *byte == 7)
+}
+
+/// Bulk frames over TCP from node to node, against a bare copy of the same frames.
+fn bulk(streams: &mut Streams, frame_bytes: usize, rounds: u64) -> Row {
+    let (frame, frames) = (Bytes::from(vec![7; frame_bytes]), BULK_BYTES / frame_bytes);
+    let mut ratios = Vec::new();
+    for turn in 0..rounds {
+        // One at a time, for both need the runtime.
+        let streams = RefCell::new(&mut *streams);
+        let ours = || streams.borrow_mut().ours(&frame, frames);
+        let bare = || streams.borrow_mut().bare(&frame, frames);
+        let (ours, bare) = in_turns(turn, ours, bare);
+        // A rate against a rate: the bare time over ours.
+        ratios.push(bare / ours);
+    }
+    Row {
+        name: format!("bulk over TCP, frames of {} KiB, against a bare copy", frame_bytes >> 10),
+        ratios,
+        nanos: None,
+        target: Target::AtLeast(0.6),
+    }
 }
 
 /// What one comparison found.

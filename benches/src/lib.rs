@@ -1,6 +1,7 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
 mod mesh;
+mod streams;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use gossip_core::testkit::facts::{self, Author};
 use gossip_core::time::{Epoch, Hlc};
 
 pub use self::mesh::Mesh;
+pub use self::streams::Streams;
 
 /// Bytes of an entry's key.
 pub const KEY_BYTES: usize = 32;

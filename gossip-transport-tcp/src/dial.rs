@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::transport::Address;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::counters::count;
@@ -48,7 +48,7 @@ async fn connect(
     let _turn = shared.dials.acquire().await.map_err(io::Error::other)?;
     count(&shared.counters.dials, 1);
     let connecting = async {
-        let mut stream = TcpStream::connect(address).await?;
+        let mut stream = socket(shared, address)?.connect(address).await?;
         stream.set_nodelay(true)?;
         shared.preamble(ours).write(&mut stream).await?;
         let Preamble { nonce: theirs, announced: _ } = Preamble::read(&mut stream).await?;
@@ -59,6 +59,16 @@ async fn connect(
         Ok((stream, theirs))
     };
     timeout(shared.times.handshake, connecting).await?
+}
+
+/// From the address that we listen at, where that is one: peers tell hosts by it.
+fn socket(shared: &Shared, to: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let from = shared.local.ip();
+    if !from.is_unspecified() {
+        socket.bind((from, 0).into())?;
+    }
+    Ok(socket)
 }
 
 /// Runs the link; how long the address then rests, if it does.
