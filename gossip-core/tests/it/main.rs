@@ -12,6 +12,7 @@ mod messages;
 mod runtime;
 mod store;
 mod strategies;
+mod streams;
 mod transport;
 mod transport_faults;
 mod validity;

@@ -353,7 +353,10 @@ impl Reconcile for RangeReconcile {
     }
 
     fn survey(&mut self, cx: &mut Cx<'_>) {
-        self.survey = cx.partners.iter().copied().collect();
+        // Asked again and again, it must still come to the last of them.
+        if self.survey.is_empty() {
+            self.survey = cx.partners.iter().copied().collect();
+        }
         self.next_round = Some(cx.now.mono);
     }
 
