@@ -172,7 +172,7 @@ impl Cluster {
         let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
         member.map_or_else(
             || ("unknown".to_owned(), "none".to_owned()),
-            |member| (text(&member["status"]), text(&member["endpoints"]["datagram"])),
+            |member| (text(&member["status"]), text(&member["endpoints"]["datagram"][0])),
         )
     }
 
