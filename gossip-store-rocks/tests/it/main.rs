@@ -1,3 +1,4 @@
 //! The RocksDB store in real directories.
 
 mod conformance;
+mod crash;
