@@ -2,3 +2,7 @@
 
 mod conformance;
 mod crash;
+mod full;
+mod opening;
+mod order;
+mod support;
