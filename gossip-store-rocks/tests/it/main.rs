@@ -2,6 +2,7 @@
 
 mod conformance;
 mod crash;
+mod fixture;
 mod full;
 mod opening;
 mod order;
