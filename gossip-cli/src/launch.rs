@@ -21,7 +21,7 @@ pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::
     let store = registry::make(registry::STORES, &settings.store, ());
     let strategies = settings.choices.strategies(keys);
     let spec = settings.spec.clone();
-    runtime::spawn(spec, strategies, transport, store, settings.runtime).await.map_err(refused)
+    runtime::spawn(spec, strategies, transport, store, settings.runtime.clone()).await.map_err(refused)
 }
 
 fn bind(settings: &TransportSettings) -> anyhow::Result<Arc<dyn Transport>> {
