@@ -91,9 +91,9 @@ fn who_stopped_for_longer_than_the_horizon_resurrects_nothing() {
             world.crash(2);
             assert_eq!(status_of(&mut world, 0, 2), MemberStatus::Left);
             world.write(1, &key, None, None);
-            let unsynced = random.below(2) == 0;
+            let they_restart = random.below(2) == 0;
             world.run_for(HORIZON - MINUTE * 40 + MINUTE * random.below(180) as u32);
-            if unsynced {
+            if they_restart {
                 // Those who run restart too: they must not forget for whom they wait.
                 for host in 0..2 {
                     world.crash(host);
