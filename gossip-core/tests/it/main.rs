@@ -5,6 +5,7 @@
 
 mod cluster;
 mod contact;
+mod durability;
 mod epochs;
 mod hostile;
 mod laws;
