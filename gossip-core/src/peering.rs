@@ -297,7 +297,7 @@ impl Peering {
                 self.effects.push(PeeringEffect::RefusedBy(from, why));
             }
             (Frame::Data { session, .. }, _) => self.on_unknown_session(now.mono, from, session),
-            (Frame::Hello(_) | Frame::Retry { .. } | Frame::Refuse { .. }, Address::Link(_)) => {
+            (Frame::Hello(_) | Frame::Retry { .. } | Frame::Refuse { .. }, _) => {
                 self.reject(from, None, Why::BadFrame);
             }
         }

@@ -44,12 +44,16 @@ pub enum Class {
 pub struct LinkId(pub u64);
 
 /// Where a frame goes to or came from.
+///
+/// A node may take datagrams and streams at the same port number, so an address says which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "transports must handle all of them")]
 pub enum Address {
-    /// A socket address.
+    /// Where somebody takes datagrams.
     Socket(SocketAddr),
-    /// Back along a connection.
+    /// Where somebody takes streams: the connection to there, made when there is none.
+    Stream(SocketAddr),
+    /// Back along a connection that we accepted.
     Link(LinkId),
 }
 

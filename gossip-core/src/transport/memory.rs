@@ -84,7 +84,7 @@ impl MemoryNet {
     fn port(&self, address: Address) -> Option<Arc<Port>> {
         match address {
             Address::Socket(address) => self.ports().get(&address).cloned(),
-            Address::Link(_) => None,
+            Address::Link(_) | Address::Stream(_) => None,
         }
     }
 
@@ -139,7 +139,7 @@ impl Transport for MemoryTransport {
         for Transmit { to, class, bytes } in batch {
             if bytes.len() > self.max_payload(class) {
                 report.oversize += 1;
-            } else if closed || matches!(to, Address::Link(_)) {
+            } else if closed || !matches!(to, Address::Socket(_)) {
                 report.unroutable += 1;
             } else if let Some(port) = self.net.port(to)
                 && !port.inbox.push([(Address::Socket(self.address), bytes)]).full.is_empty()
