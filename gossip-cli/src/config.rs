@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) spec: ConfigSpec,
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     pub(crate) transport: TransportSettings,
 }
 
@@ -73,10 +73,10 @@ impl Default for Settings {
             log: "warn".into(),
             runtime: RuntimeConfig::default(),
             spec: ConfigSpec::default(),
-            store: "memory".into(),
+            store: None,
             transport: TransportSettings {
                 advertise: None,
-                kind: "udp".into(),
+                kind: "udp+tcp".into(),
                 listen: address(DEFAULT_LISTEN),
                 segmentation: true,
                 socket_buffer_bytes: SOCKET_BUFFER_BYTES,

@@ -5,7 +5,9 @@
 
 mod admin;
 mod args;
+mod binary;
 mod config;
+mod disk;
 mod failure;
 mod identity;
 mod launch;
@@ -13,6 +15,7 @@ mod output;
 mod records;
 mod registry;
 mod signals;
+mod sockets;
 mod verbs;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gossip_core::io::WriteError;
 use gossip_core::runtime::GossipError;
+use gossip_core::store::StoreError;
 
 use super::documents::ErrorDocument;
 
@@ -44,6 +45,12 @@ impl From<GossipError> for Refusal {
     }
 }
 
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store-failed", error.to_string())
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         (self.status, Json(self.document)).into_response()
@@ -66,6 +73,7 @@ const fn write_code(error: WriteError) -> &'static str {
         WriteError::ClockDisagrees { .. } => "clock-disagrees",
         WriteError::KeyTooLong { .. } => "key-too-long",
         WriteError::Left => "left",
+        WriteError::ReadOnly => "read-only",
         WriteError::StoreFailed => "store-failed",
         WriteError::TooLarge { .. } => "too-large",
         _ => "refused",

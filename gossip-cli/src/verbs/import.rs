@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -107,6 +107,9 @@ impl Import {
         let mut batch = Vec::with_capacity(BATCH);
         for record in records {
             match record {
+                Ok(Record { line, expires_at: Some(at), .. }) if at <= now_ms() => {
+                    self.reject(&Rejected { line, reason: "has expired already".into() });
+                }
                 Ok(record) => batch.push(record),
                 Err(rejected) => self.reject(&rejected),
             }
@@ -152,11 +155,7 @@ impl Import {
 
     /// Writes a batch once, and returns what the node was too busy for.
     fn attempt(&self, batch: Vec<Record>) -> anyhow::Result<Vec<Record>> {
-        let writes = batch.iter().map(|record| WriteDocument {
-            key: record.key.clone(),
-            value: Some(record.value.clone()),
-            ..WriteDocument::default()
-        });
+        let writes = batch.iter().map(write);
         let document = WriteBatch { channel: self.channel.clone(), writes: writes.collect() };
         let answer = match self.client.post::<WriteResults>("/v1/kv/write", &document) {
             Ok(answer) => answer,
@@ -190,6 +189,17 @@ impl Import {
         };
         self.bar.suspend(|| output::warn(&text));
     }
+}
+
+/// The write that makes a record so.
+fn write(Record { key, value, expires_at, .. }: &Record) -> WriteDocument {
+    let ttl_ms = expires_at.map(|at| at.saturating_sub(now_ms()));
+    WriteDocument { ttl_ms, ..WriteDocument::new(key, value.as_deref()) }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A source that moves a bar.

@@ -27,13 +27,32 @@ pub(crate) const QUICK: &[(&str, &str)] = &[
 
 /// The program with these arguments, and none of this process's settings.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gossip-cli"));
+    let mut command = Command::new(executable());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GOSSIP_") {
             command.env_remove(name);
         }
     }
     command.env_remove("RUST_LOG").args(arguments);
+    command
+}
+
+/// The program: cargo names it to tests; beside an example it is one folder up.
+fn executable() -> PathBuf {
+    let example = || {
+        let here = std::env::current_exe().unwrap();
+        here.parent().and_then(Path::parent).unwrap().join("gossip-cli")
+    };
+    option_env!("CARGO_BIN_EXE_gossip-cli").map_or_else(example, PathBuf::from)
+}
+
+/// The command that starts a node, on ports of the system's choice unless it says otherwise.
+pub(crate) fn node(arguments: &[&str]) -> Command {
+    let mut command = program(&["node", "--admin", "127.0.0.1:0"]);
+    if !arguments.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command.args(arguments);
     command
 }
 
@@ -109,9 +128,26 @@ impl Running {
         serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
     }
 
+    /// The one line that is its result, as JSON, however long that takes.
+    #[track_caller]
+    pub(crate) fn last(&self) -> Value {
+        let line = self.lines.recv();
+        serde_json::from_str(&line.unwrap_or_else(|_| panic!("{:?}", self.said()))).unwrap()
+    }
+
     /// Its standard input, if that is a pipe.
-    pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().unwrap()
+    pub(crate) fn input(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().unwrap()
+    }
+
+    /// Lets its standard input end.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// What it has complained about so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.complaints.try_iter().collect()
     }
 
     /// Sends a signal.
@@ -156,12 +192,17 @@ impl Node {
     /// A node on ports of the system's choice, with these variables.
     #[track_caller]
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = program(&["node", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-        command.args(arguments).envs(variables.iter().copied());
+        let mut command = node(arguments);
+        command.envs(variables.iter().copied());
+        Self::start_command(command)
+    }
+
+    /// A node that this command starts.
+    #[track_caller]
+    pub(crate) fn start_command(command: Command) -> Self {
         let process = Running::start(command);
-        let ready = process.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            panic!("not ready: {:?}", process.complaints.try_iter().collect::<Vec<_>>())
-        });
+        let ready = process.lines.recv_timeout(PATIENCE);
+        let ready = ready.unwrap_or_else(|_| panic!("not ready: {:?}", process.said()));
         Self { ready: serde_json::from_str(&ready).unwrap(), process }
     }
 
@@ -247,7 +288,7 @@ pub(crate) fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// A directory of this test's own, gone with its handle.
+/// A directory of this test's own, gone with its handle unless the test fails.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
@@ -275,7 +316,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if thread::panicking() {
+            eprintln!("what the test left is in {}", self.0.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
 

@@ -1,0 +1,83 @@
+//! Long runs against real processes: `-- [imports|kills] [--cycles N] [--seed S] [--json]`.
+//!
+//! `imports` puts Debian's package index at one of five nodes, twice, and kills two of them in the
+//! middle; `kills` lets nodes die at random moments while three are written at. Both run if none is
+//! named. Nodes are the program beside this one, on RocksDB, over UDP and TCP. A check that fails
+//! ends the run, and leaves the nodes' directories where it says.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a run that panics has failed, and one that succeeds reports"
+)]
+
+#[expect(dead_code, reason = "the tests use all of it")]
+#[path = "../tests/it/soak/mod.rs"]
+mod soak;
+#[expect(dead_code, reason = "the tests use all of it")]
+#[path = "../tests/it/support.rs"]
+mod support;
+
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::json;
+use soak::{Crew, Cycles, DURABLE, debian_packages, kill_cycles, two_imports};
+
+const USAGE: &str = "soak [imports|kills] [--cycles N] [--seed S] [--json]";
+
+/// Largest fact of the cluster: a value of 64 KiB, its key and its header.
+const FACT_BYTES: (&str, &str) = ("GOSSIP_NODE_FACT_BYTES", "67000");
+
+/// From an import's end until all hashes are equal.
+const EQUAL: Duration = Duration::from_secs(30);
+
+struct Arguments {
+    cycles: u32,
+    json: bool,
+    only: Option<String>,
+    seed: u64,
+}
+
+fn main() -> ExitCode {
+    let Some(Arguments { cycles, json, only, seed }) = arguments() else {
+        println!("usage: {USAGE}");
+        return ExitCode::from(2);
+    };
+    let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
+    let tell = |line: &str| eprintln!("{line}");
+    let imports = wanted("imports").then(|| {
+        let records = debian_packages();
+        tell(&format!("imports: {} packages, twice", records.len()));
+        two_imports(&mut Crew::start(5, DURABLE, &[FACT_BYTES]), &records, EQUAL, tell)
+    });
+    let kills = wanted("kills").then(|| {
+        tell(&format!("kills: {cycles} cycles, seed {seed}"));
+        kill_cycles(Cycles { cycles, seed, check_every: 5 }, tell)
+    });
+    if json {
+        println!("{}", json!({ "imports": imports, "kills": kills }));
+    } else {
+        imports.iter().for_each(|imports| println!("{imports:#?}"));
+        kills.iter().for_each(|kills| println!("{kills:#?}"));
+    }
+    ExitCode::SUCCESS
+}
+
+fn arguments() -> Option<Arguments> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut found = Arguments { cycles: 100, json: false, only: None, seed: now.as_secs() };
+    let mut rest = std::env::args().skip(1);
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--cycles" => found.cycles = rest.next()?.parse().ok()?,
+            "--json" => found.json = true,
+            "--seed" => found.seed = rest.next()?.parse().ok()?,
+            "imports" | "kills" => found.only = Some(argument),
+            _ => return None,
+        }
+    }
+    Some(found)
+}
