@@ -4,7 +4,17 @@
 //! [`Store`], and the [`StoreReply`] comes back as an input. Merges of a channel apply in the
 //! order in which they left the node, and a read issued after a merge sees it. An error means
 //! "outcome unknown".
+//!
+//! # Order and concurrency
+//! An op takes its place in the order when its future is first polled, and several may be on
+//! their way at a time. Everything but [`StoreOp::Sync`] and [`StoreOp::Remember`] is answered
+//! once it is *applied*: every later op sees it. Those two are answered once it is *durable*, which
+//! may take seconds, and hold up nothing that comes after them. So a driver polls the future of
+//! each op once, in order, and then collects answers as they come. An op whose future is dropped
+//! after its first poll is run all the same.
 
+pub mod catalogue;
+pub mod decision;
 mod heart;
 mod memory;
 
@@ -19,7 +29,7 @@ use thiserror::Error;
 pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
-use crate::id::{ChannelId, NodeId, ShardId};
+use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::state::{Item, Part, Point, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -44,8 +54,14 @@ pub enum StoreOp {
         /// The key.
         key: Bytes,
     },
+    /// Hold on to everything as it is now, to be scanned later whatever comes: answered by
+    /// [`StoreReply::Leased`]. Of more than [`MAX_LEASES`] the oldest ends.
+    Lease,
     /// Merge verified facts, atomically: answered by [`StoreReply::Merged`].
     Merge(Merge),
+    /// End a lease, if it has not ended: answered by [`StoreReply::Synced`] with what is durable
+    /// anyway.
+    Release(LeaseId),
     /// Keep a small thing beside the state: answered by [`StoreReply::Synced`] once durable.
     Remember {
         /// Its name.
@@ -64,6 +80,8 @@ pub enum StoreOp {
         /// Keys are taken until the next one would exceed so many facts. A key is never split: the
         /// first one is taken even if it alone exceeds them, unless this is 0.
         limit: usize,
+        /// As of when: `None` is now. A lease that has ended is refused; begin the scan again.
+        lease: Option<LeaseId>,
     },
     /// Which of these (unverified) facts are worth a verification: answered by
     /// [`StoreReply::Sifted`].
@@ -198,6 +216,8 @@ pub enum StoreReply {
     Described(Vec<Description>),
     /// Facts, in the order the op states.
     Facts(Vec<Envelope>),
+    /// The name of a new lease.
+    Leased(LeaseId),
     /// A merge was applied, though perhaps not durable yet.
     Merged {
         /// One outcome per fact, in order.
@@ -230,6 +250,23 @@ pub enum StoreReply {
 /// Most expired facts that one sweep announces (guess: one reply stays under a mebibyte).
 pub const SWEEP_LIMIT: usize = 1_024;
 
+/// Most leases that a store grants at a time (guess: exports are rare, and each holds on to what
+/// is displaced meanwhile). One more ends the oldest.
+pub const MAX_LEASES: usize = 8;
+
+/// A consistent view of a whole store, as of the [`StoreOp::Lease`] that made it. It ends with its
+/// [`StoreOp::Release`], with the store, or when [`MAX_LEASES`] younger ones were granted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(u64);
+
+impl LeaseId {
+    /// The lease with this number; stores count them and never grant one twice.
+    #[must_use]
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
 /// A small thing that a node keeps beside its state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -244,6 +281,44 @@ pub enum MetaName {
     Member(NodeId),
     /// A member's signed receipt for a channel's state.
     Receipt(ChannelId, NodeId),
+}
+
+impl MetaName {
+    /// Its bytes in a store, for ever: a letter and what it names.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Floor(shard) => [&b"F"[..], shard.channel.as_bytes(), &[shard.topic.0]].concat(),
+            Self::Incarnation => b"I".to_vec(),
+            Self::Left => b"L".to_vec(),
+            Self::Member(node) => [&b"M"[..], node.as_bytes()].concat(),
+            Self::Receipt(channel, node) => {
+                [&b"R"[..], channel.as_bytes(), node.as_bytes()].concat()
+            }
+        }
+    }
+
+    /// The name with these bytes, if there is one.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (letter, rest) = bytes.split_first()?;
+        let (first, last) = rest.split_at_checked(32).unwrap_or((rest, &[]));
+        let name: Option<[u8; 32]> = first.try_into().ok();
+        match (letter, name, last) {
+            (b'F', Some(channel), [topic]) => {
+                let channel = ChannelId::from_bytes(channel);
+                Some(Self::Floor(ShardId { channel, topic: TopicId(*topic) }))
+            }
+            (b'I', None, []) if first.is_empty() => Some(Self::Incarnation),
+            (b'L', None, []) if first.is_empty() => Some(Self::Left),
+            (b'M', Some(node), []) => Some(Self::Member(NodeId::from_bytes(node))),
+            (b'R', Some(channel), node) => {
+                let node = NodeId::from_bytes(node.try_into().ok()?);
+                Some(Self::Receipt(ChannelId::from_bytes(channel), node))
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What a store holds when a node starts.
@@ -265,8 +340,9 @@ pub enum StoreError {
     /// The store was closed, or its worker is gone. Nothing more will be answered.
     #[error("the store is closed")]
     Closed,
-    /// A write or sync failed; the store refuses all further writes. State on disk is as of the
-    /// last durable commit. Free space or replace the disk, then restart the node.
+    /// A write or sync failed; the store refuses all further writes at once and goes on
+    /// answering reads. State on disk is as of the last durable commit. Free space or replace the
+    /// disk, then restart the node.
     #[error("the store is poisoned after a failed write: {reason}")]
     Poisoned {
         /// What the system said.
@@ -292,9 +368,44 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the store cannot be read: the node must not start.
     async fn load(&self) -> Result<Restored, StoreError>;
 
-    /// Runs one op. Ops of a channel are run in the order of their calls.
+    /// Runs one op, in the order of first polls: see the [module](self).
     ///
     /// # Errors
     /// See [`StoreError`]; the outcome is unknown.
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError>;
+
+    /// Makes durable what was applied and lets go of everything, so that another process may open
+    /// the store. Ops that come later are answered [`StoreError::Closed`]. A store that holds
+    /// nothing outside of its memory does nothing.
+    ///
+    /// # Errors
+    /// When not everything became durable; it is closed all the same.
+    async fn close(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_by_their_bytes_and_nothing_else_is() {
+        let (channel, node) = (ChannelId::from_bytes([1; 32]), NodeId::from_bytes([2; 32]));
+        let names = [
+            MetaName::Floor(ShardId { channel, topic: TopicId(3) }),
+            MetaName::Incarnation,
+            MetaName::Left,
+            MetaName::Member(node),
+            MetaName::Receipt(channel, node),
+        ];
+        for name in names {
+            let bytes = name.to_bytes();
+            assert_eq!(MetaName::from_bytes(&bytes), Some(name));
+            for end in 0..bytes.len() {
+                assert_eq!(MetaName::from_bytes(&bytes[..end]), None, "{name:?} cut at {end}");
+            }
+            assert_eq!(MetaName::from_bytes(&[&bytes[..], b"x"].concat()), None, "{name:?} and x");
+        }
+    }
 }

@@ -81,7 +81,7 @@ impl Channel {
     fn scan_on(&mut self, env: &mut Env<'_>, scan: Scan, after: Option<Bytes>) {
         let prefix = scan.prefix.clone();
         let limit = scan.limit.saturating_sub(scan.found.len()).clamp(1, SCAN_BATCH);
-        let op = StoreOp::Scan { shard: self.shard, prefix, after, limit };
+        let op = StoreOp::Scan { shard: self.shard, prefix, after, limit, lease: None };
         self.ask(env, Pending::Read(Read::Scan(scan)), op);
     }
 

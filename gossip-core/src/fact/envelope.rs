@@ -74,21 +74,65 @@ impl Envelope {
         }
         let kind = FactKind(kind);
         check_value(&header, body.value)?;
-        let at = |part: &[u8]| range_in(&bytes, part);
-        Ok(Self {
+        let id = domain.fact_id(kind, body.header);
+        let value = body.value.map(|value| range_in(&bytes, value));
+        let envelope = Self::assemble(&bytes, kind, body.header, &header, id, value);
+        Ok(Self { bytes, ..envelope })
+    }
+
+    /// Takes back the bytes of a fact that was decoded before, as a store kept them beside its id.
+    ///
+    /// Hashes and limits are not checked again: a store vouches for its bytes by checksums.
+    ///
+    /// # Errors
+    /// [`Why::BadFact`] when these are not the bytes of a fact.
+    pub fn restore(bytes: Bytes, id: FactId) -> Result<Self, Why> {
+        let body = bytes.get(FIXED_BYTES..).ok_or(Why::BadFact)?;
+        let body: Body<'_> = postcard::from_bytes(body).map_err(|_| Why::BadFact)?;
+        let value = body.value.map(|value| range_in(&bytes, value));
+        Ok(Self { value, ..Self::restore_head(bytes, id)? })
+    }
+
+    /// Like [`restore`](Self::restore), of [`head_bytes`](Self::head_bytes) alone.
+    ///
+    /// The value is missing without a sign of it, so this is for a retain rule to look at and for
+    /// nobody else.
+    ///
+    /// # Errors
+    /// [`Why::BadFact`] when these are not the first bytes of a fact.
+    pub fn restore_head(bytes: Bytes, id: FactId) -> Result<Self, Why> {
+        let (fixed, body) = bytes.split_first_chunk::<FIXED_BYTES>().ok_or(Why::BadFact)?;
+        let [kind, ..] = *fixed;
+        let (encoded, _): (&[u8], _) = postcard::take_from_bytes(body).map_err(|_| Why::BadFact)?;
+        let header: Header<'_> = postcard::from_bytes(encoded).map_err(|_| Why::BadFact)?;
+        let envelope = Self::assemble(&bytes, FactKind(kind), encoded, &header, id, None);
+        Ok(Self { bytes, ..envelope })
+    }
+
+    /// Everything but the bytes themselves.
+    #[inline]
+    fn assemble(
+        bytes: &[u8],
+        kind: FactKind,
+        encoded: &[u8],
+        header: &Header<'_>,
+        id: FactId,
+        value: Option<Range<u32>>,
+    ) -> Self {
+        Self {
             author: header.author,
+            bytes: Bytes::new(),
             expires_at: header.expires_at,
-            header: at(body.header),
+            header: range_in(bytes, encoded),
             hlc: header.hlc,
-            id: domain.fact_id(kind, body.header),
-            key: at(header.key),
+            id,
+            key: range_in(bytes, header.key),
             kind,
             leaves_at: leaves_at(header.flags, header.hlc, header.expires_at),
             tombstone: header.flags.tombstone(),
             topic: header.topic,
-            value: body.value.map(at),
-            bytes,
-        })
+            value,
+        }
     }
 
     /// Encodes what an author just signed; the only place that encodes a fact.
@@ -217,6 +261,13 @@ impl Envelope {
     pub fn shared_value(&self) -> Option<Bytes> {
         let range = self.value.as_ref()?;
         Some(self.bytes.slice(range.start as usize..range.end as usize))
+    }
+
+    /// The record body up to the value's own bytes, which are the last ones; all of a tombstone.
+    #[must_use]
+    pub fn head_bytes(&self) -> &[u8] {
+        let end = self.value.as_ref().map_or(self.bytes.len(), |value| value.start as usize);
+        self.bytes.get(..end).unwrap_or_default()
     }
 
     /// The signature.

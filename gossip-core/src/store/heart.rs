@@ -1,7 +1,5 @@
 //! What a memory store holds, as a plain value: the simulator copies it to play a crash.
 
-mod index;
-mod selection;
 mod shard;
 
 use std::collections::BTreeMap;
@@ -9,7 +7,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use self::shard::Shard;
-use super::{Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply};
+use super::{
+    LeaseId, MAX_LEASES, Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply,
+};
 use crate::id::ShardId;
 use crate::state::Totals;
 
@@ -19,6 +19,9 @@ use crate::state::Totals;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryState {
     commit: u64,
+    leases: BTreeMap<LeaseId, BTreeMap<ShardId, Shard>>,
+    /// How many leases were granted.
+    leased: u64,
     meta: BTreeMap<MetaName, Bytes>,
     shards: BTreeMap<ShardId, Shard>,
 }
@@ -44,7 +47,12 @@ impl MemoryState {
             }
             StoreOp::Fetch { shard, points } => StoreReply::Facts(self.shard(shard).fetch(&points)),
             StoreOp::Get { shard, key } => StoreReply::Facts(self.shard(shard).head(&key)),
+            StoreOp::Lease => StoreReply::Leased(self.lease()),
             StoreOp::Merge(merge) => return self.merge(merge),
+            StoreOp::Release(lease) => {
+                self.leases.remove(&lease);
+                StoreReply::Synced { commit: self.commit }
+            }
             StoreOp::Remember { name, value } => {
                 match value {
                     Some(value) => self.meta.insert(name, value),
@@ -52,8 +60,16 @@ impl MemoryState {
                 };
                 StoreReply::Synced { commit: self.commit }
             }
-            StoreOp::Scan { shard, prefix, after, limit } => {
-                StoreReply::Facts(self.shard(shard).scan(&prefix, after.as_ref(), limit))
+            StoreOp::Scan { shard, prefix, after, limit, lease } => {
+                let shards = match lease {
+                    None => &self.shards,
+                    Some(lease) => match self.leases.get(&lease) {
+                        None => return refuse("the lease has ended; begin the scan again"),
+                        Some(shards) => shards,
+                    },
+                };
+                let scan = |shard: &Shard| shard.scan(&prefix, after.as_ref(), limit);
+                StoreReply::Facts(shards.get(&shard).map(scan).unwrap_or_default())
             }
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
@@ -109,6 +125,16 @@ impl MemoryState {
             self.commit += 1;
         }
         Ok(StoreReply::Merged { outcomes, commit: self.commit })
+    }
+
+    fn lease(&mut self) -> LeaseId {
+        let lease = LeaseId::from_number(self.leased);
+        self.leased += 1;
+        self.leases.insert(lease, self.shards.clone());
+        if self.leases.len() > MAX_LEASES {
+            self.leases.pop_first();
+        }
+        lease
     }
 
     fn shard(&mut self, id: ShardId) -> &mut Shard {

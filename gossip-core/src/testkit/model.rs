@@ -8,7 +8,8 @@ use crate::fact::Envelope;
 use crate::id::{FactId, ShardId};
 use crate::state::{Item, Part, Point, Set, Span, Sum, Totals};
 use crate::store::{
-    Describe, Description, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
+    Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted,
+    StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -17,6 +18,8 @@ use crate::time::{Epoch, Hlc, Wall};
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     commit: u64,
+    /// The shards as they were; `None` for a lease that has ended.
+    leases: BTreeMap<LeaseId, Option<BTreeMap<ShardId, Shard>>>,
     meta: BTreeMap<MetaName, Bytes>,
     shards: BTreeMap<ShardId, Shard>,
 }
@@ -48,12 +51,24 @@ impl Model {
                 let facts = self.shard(shard).keys.get(&*key).cloned();
                 assert_eq!(given, facts.unwrap_or_default(), "{asked}");
             }
+            (StoreOp::Lease, StoreReply::Leased(given)) => {
+                let begun = self.leases.insert(given, Some(self.shards.clone()));
+                assert!(begun.is_none(), "{asked}: {given:?} is granted twice");
+                let ended = self.leases().rev().nth(MAX_LEASES);
+                if let Some(oldest) = ended {
+                    self.leases.insert(oldest, None);
+                }
+            }
             (StoreOp::Merge(merge), StoreReply::Merged { outcomes, commit }) => {
                 let expected = self.shard(merge.shard).merge(merge);
                 assert_eq!(outcomes, expected, "{asked}");
                 let changed = expected.iter().any(|merged| matches!(merged, Merged::Inserted(_)));
                 self.commit += u64::from(changed);
                 assert_eq!(commit, self.commit, "{asked}");
+            }
+            (StoreOp::Release(lease), StoreReply::Synced { commit: given }) => {
+                self.leases.insert(lease, None);
+                assert!(given <= commit, "{asked}");
             }
             (StoreOp::Remember { name, value }, StoreReply::Synced { commit: given }) => {
                 match value {
@@ -62,9 +77,10 @@ impl Model {
                 };
                 assert!(given <= commit, "{asked}");
             }
-            (StoreOp::Scan { shard, prefix, after, limit }, StoreReply::Facts(given)) => {
-                let expected = self.shard(shard).scan(&prefix, after.as_deref(), limit);
-                assert_eq!(given, expected, "{asked}");
+            (StoreOp::Scan { shard, prefix, after, limit, lease }, StoreReply::Facts(given)) => {
+                let shards = self.as_of(lease).unwrap_or_else(|| panic!("{asked}: it has ended"));
+                let scan = |shard: &Shard| shard.scan(&prefix, after.as_deref(), limit);
+                assert_eq!(given, shards.get(&shard).map(scan).unwrap_or_default(), "{asked}");
             }
             (StoreOp::Sift { shard, retain, facts }, StoreReply::Sifted(given)) => {
                 assert_eq!(given, self.shard(shard).sift(&*retain, &facts), "{asked}");
@@ -108,6 +124,16 @@ impl Model {
         &self.meta
     }
 
+    /// The leases that have not ended, the oldest first; stores grant them in rising order.
+    pub fn leases(&self) -> impl DoubleEndedIterator<Item = LeaseId> {
+        self.leases.iter().filter(|(_, shards)| shards.is_some()).map(|(lease, _)| *lease)
+    }
+
+    /// What happens to a model when its store is closed and opened again: leases end.
+    pub fn reopen(&mut self) {
+        self.leases.clear();
+    }
+
     /// All facts of a shard, in key order.
     #[must_use]
     pub fn facts(&self, shard: ShardId) -> Vec<Envelope> {
@@ -118,6 +144,13 @@ impl Model {
     #[must_use]
     pub fn sum(&self, shard: ShardId, set: Set, span: &Span) -> Sum {
         self.shards.get(&shard).map(|shard| sum_of(&shard.select(set, span))).unwrap_or_default()
+    }
+
+    fn as_of(&self, lease: Option<LeaseId>) -> Option<&BTreeMap<ShardId, Shard>> {
+        match lease {
+            None => Some(&self.shards),
+            Some(lease) => self.leases.get(&lease)?.as_ref(),
+        }
     }
 
     fn shard(&mut self, id: ShardId) -> &mut Shard {

@@ -10,7 +10,7 @@ use crate::fact::{Envelope, HORIZON, Verified};
 use crate::id::{NodeId, ShardId, TopicId};
 use crate::rng::Rng;
 use crate::state::{Point, Set, Span};
-use crate::store::{Ask, Describe, Merge, MetaName, StoreOp};
+use crate::store::{Ask, Describe, LeaseId, Merge, MetaName, StoreOp};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc};
 
@@ -63,7 +63,7 @@ impl Script {
             }
             9 | 10 => self.describe(rng, shard, model),
             11 => StoreOp::Total { shard, set: set(rng) },
-            12 => scan(rng, shard),
+            12 => scan(rng, shard, model),
             13 => StoreOp::Get { shard, key: key(rng) },
             14 => fetch(rng, shard, model),
             _ => rare(rng, shard, model),
@@ -158,12 +158,19 @@ fn span(rng: &mut Rng) -> Span {
     Span { from: point(), upto: point() }
 }
 
-fn scan(rng: &mut Rng, shard: ShardId) -> StoreOp {
+fn scan(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let prefixes: [&'static [u8]; 5] = [b"", b"a", b"long key", b"long key 2", b"zzz"];
     let prefix = prefixes.get(rng.below(prefixes.len() as u64) as usize).copied();
     let after = (rng.below(2) == 0).then(|| key(rng));
     let prefix = Bytes::from_static(prefix.unwrap_or_default());
-    StoreOp::Scan { shard, prefix, after, limit: rng.below(8) as usize }
+    let lease = any_lease(rng, model).filter(|_| rng.below(2) == 0);
+    StoreOp::Scan { shard, prefix, after, limit: rng.below(8) as usize, lease }
+}
+
+/// A lease that has not ended.
+fn any_lease(rng: &mut Rng, model: &Model) -> Option<LeaseId> {
+    let leases: Vec<_> = model.leases().collect();
+    leases.get(rng.below(leases.len().max(1) as u64) as usize).copied()
 }
 
 /// Points of held facts, and others beside them.
@@ -181,9 +188,14 @@ fn rare(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
         _ => MetaName::Member(NodeId::from_bytes([rng.below(3) as u8; 32])),
     };
     let value = (rng.below(3) > 0).then(|| Bytes::copy_from_slice(&rng.bytes::<4>()));
-    match rng.below(8) {
+    match rng.below(12) {
         0 => StoreOp::Wipe { shard },
         1 | 2 => StoreOp::Sync { commit: model.commit() },
+        3..=5 => StoreOp::Lease,
+        6 => match any_lease(rng, model) {
+            None => StoreOp::Lease,
+            Some(lease) => StoreOp::Release(lease),
+        },
         _ => StoreOp::Remember { name, value },
     }
 }

@@ -3,6 +3,7 @@
 mod describing;
 mod dying;
 mod keeping;
+mod leasing;
 mod merging;
 mod subject;
 
@@ -35,6 +36,10 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     keeping::what_breaks_the_contract_is_refused(last_write().await).await;
     keeping::commits_count_merges(last_write().await).await;
     keeping::everything_is_found_again(siblings().await, &reopen).await;
+
+    leasing::a_lease_shows_what_was(last_write().await).await;
+    leasing::a_ninth_lease_ends_the_oldest(last_write().await).await;
+    leasing::a_released_lease_has_ended(last_write().await).await;
 
     merging::the_highest_version_stays(last_write().await).await;
     merging::one_batch_is_merged_in_order(last_write().await).await;

@@ -7,8 +7,8 @@ use gossip_core::fact::{Envelope, Verified};
 use gossip_core::rng::Rng;
 use gossip_core::state::{Set, Totals};
 use gossip_core::store::{
-    Description, MemoryState, MemoryStore, Merge, Merged, Restored, Sifted, Store, StoreError,
-    StoreOp, StoreReply,
+    Description, LeaseId, MemoryState, MemoryStore, Merge, Merged, Restored, Sifted, Store,
+    StoreError, StoreOp, StoreReply,
 };
 use gossip_core::strategy::Retain;
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
@@ -113,6 +113,8 @@ enum Promise {
     DormantNamesItself,
     ExpiryIsAnnounced,
     FactsAreFetched,
+    LeasesEnd,
+    LeasesStay,
     MetaIsKept,
     OrderOfItems,
     PagesHoldWholeKeys,
@@ -136,7 +138,12 @@ impl Store for Broken {
         Ok(restored)
     }
 
-    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+    async fn run(&self, mut op: StoreOp) -> Result<StoreReply, StoreError> {
+        match (self.promise, &mut op) {
+            (Promise::LeasesStay, StoreOp::Scan { lease, .. }) => *lease = None,
+            (Promise::LeasesEnd, StoreOp::Release(lease)) => *lease = LeaseId::from_number(99),
+            _ => {}
+        }
         let is_scan = matches!(op, StoreOp::Scan { limit: 1.., .. });
         let is_fetch = matches!(op, StoreOp::Fetch { .. });
         let is_wipe = matches!(op, StoreOp::Wipe { .. });
@@ -190,6 +197,8 @@ async fn broken_promises_are_found() {
         Promise::DormantNamesItself,
         Promise::ExpiryIsAnnounced,
         Promise::FactsAreFetched,
+        Promise::LeasesEnd,
+        Promise::LeasesStay,
         Promise::MetaIsKept,
         Promise::OrderOfItems,
         Promise::PagesHoldWholeKeys,

@@ -8,8 +8,8 @@ use crate::fact::{Envelope, Verified};
 use crate::id::ShardId;
 use crate::state::{Set, Totals};
 use crate::store::{
-    Ask, Describe, Description, Merge, Merged, Restored, Sifted, Store, StoreError, StoreOp,
-    StoreReply,
+    Ask, Describe, Description, LeaseId, Merge, Merged, Restored, Sifted, Store, StoreError,
+    StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
 use crate::testkit::facts::{Author, domain};
@@ -76,8 +76,9 @@ impl<S: Store> Subject<S> {
     pub(super) async fn reopen(mut self, reopen: &impl AsyncFn(S) -> S) -> Self {
         let commit = self.model.commit();
         self.run(StoreOp::Sync { commit }).await;
-        let Self { epoch, floor, model, retain, shard, store } = self;
+        let Self { epoch, floor, mut model, retain, shard, store } = self;
         let store = reopen(store).await;
+        model.reopen();
         compare_restored(&store.load().await.expect("a store loads again"), &model);
         Self { epoch, floor, model, retain, shard, store }
     }
@@ -152,7 +153,24 @@ impl<S: Store> Subject<S> {
         limit: usize,
     ) -> Vec<Envelope> {
         let prefix = Bytes::from_static(prefix.as_bytes());
-        self.facts(StoreOp::Scan { shard: self.shard, prefix, after, limit }).await
+        self.facts(StoreOp::Scan { shard: self.shard, prefix, after, limit, lease: None }).await
+    }
+
+    /// Everything of the shard as a lease shows it.
+    pub(super) async fn leased(&mut self, lease: LeaseId) -> Vec<Envelope> {
+        self.facts(self.leased_op(lease)).await
+    }
+
+    pub(super) fn leased_op(&self, lease: LeaseId) -> StoreOp {
+        let (prefix, limit, lease) = (Bytes::new(), usize::MAX, Some(lease));
+        StoreOp::Scan { shard: self.shard, prefix, after: None, limit, lease }
+    }
+
+    pub(super) async fn lease(&mut self) -> LeaseId {
+        let StoreReply::Leased(lease) = self.run(StoreOp::Lease).await else {
+            unreachable!("{MODEL}")
+        };
+        lease
     }
 
     async fn facts(&mut self, op: StoreOp) -> Vec<Envelope> {

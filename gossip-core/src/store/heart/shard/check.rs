@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::super::index::Slot;
-use super::{Shard, Wall};
+use super::Shard;
+use crate::store::catalogue::{Record, Slot};
 
 impl Shard {
     /// Compares every derived thing with the facts.
@@ -21,12 +21,7 @@ impl Shard {
         }
         let held: BTreeSet<_> = self.facts.iter().map(|(slot, _)| slot as Slot).collect();
         assert_eq!(slots, held, "every fact is found by its key");
-        let waiting = self.facts.iter().filter(|(_, held)| !held.dead);
-        let expiry: BTreeSet<_> = waiting
-            .filter(|(_, held)| held.fact.expires_at() != Wall::ZERO)
-            .map(|(slot, held)| (held.fact.expires_at(), slot as Slot))
-            .collect();
-        assert_eq!(self.expiry, expiry, "what will expire is waited for");
-        self.sets.check(&self.facts);
+        let records = self.facts.iter().map(|(slot, fact)| Record::of(fact, slot as Slot));
+        self.catalogue.check(records);
     }
 }

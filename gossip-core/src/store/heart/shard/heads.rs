@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::{Bound, RangeBounds};
 
-use super::super::index::Slot;
 use super::Facts;
+use crate::store::catalogue::Slot;
 
 /// The retained facts of every key, by the number that the key's first 8 bytes make.
 ///
@@ -159,12 +159,11 @@ fn number_of(key: &[u8]) -> u64 {
 
 /// The key of a fact that is held.
 fn key_of(slot: Slot, facts: &Facts) -> &[u8] {
-    facts.get(slot as usize).map(|held| held.fact.key()).unwrap_or_default()
+    facts.get(slot as usize).map(|fact| fact.key()).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Held;
     use super::*;
     use crate::fact::{Domain, Draft, FactKind, SigningKeys};
     use crate::id::{ChannelId, ClusterId, TopicId};
@@ -202,7 +201,7 @@ mod tests {
             };
             draft.sign(&author, &domain).unwrap().into_inner()
         };
-        (0..2 * keys.len()).map(|at| (at, Held { dead: true, fact: fact(at) })).collect()
+        (0..2 * keys.len()).map(|at| (at, fact(at))).collect()
     }
 
     #[test]
@@ -255,8 +254,8 @@ mod tests {
     fn scans_stay_within_a_prefix() {
         let facts = facts(&[b"a", b"ab", b"abc", b"abcdefgh1", b"abcdefgh2", b"b"]);
         let mut heads = Heads::default();
-        for (slot, held) in facts.iter().filter(|(slot, _)| slot % 2 == 0) {
-            heads.head(held.fact.key(), &facts).set(&[slot as Slot]);
+        for (slot, fact) in facts.iter().filter(|(slot, _)| slot % 2 == 0) {
+            heads.head(fact.key(), &facts).set(&[slot as Slot]);
         }
         let scan = |prefix: &str, after: Option<&str>| -> Vec<Slot> {
             let after = after.map(str::as_bytes);

@@ -1,38 +1,13 @@
 //! Facts in time order: sorted blocks, each with the sum of its ids.
 
-use crate::fact::Envelope;
-use crate::id::FactId;
+use super::Entry;
 use crate::state::{Point, Span, Sum};
-use crate::time::Hlc;
-
-/// Where a shard keeps a fact.
-pub(super) type Slot = u32;
 
 /// Most entries of a block: moving half of one aside costs about as much as finding it.
 const BLOCK: usize = 256;
 
 /// A block that shrinks below this joins a neighbour if both together leave room to grow.
 const SMALL: usize = BLOCK / 4;
-
-/// A fact's place in time order.
-///
-/// Ordered by version and whole id, which refines the order of [`Point`]s.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Entry {
-    hlc: Hlc,
-    id: FactId,
-    pub(super) slot: Slot,
-}
-
-impl Entry {
-    pub(super) fn of(fact: &Envelope, slot: Slot) -> Self {
-        Self { hlc: fact.hlc(), id: fact.id(), slot }
-    }
-
-    pub(super) fn point(&self) -> Point {
-        Point { hlc: self.hlc, id: self.id.short() }
-    }
-}
 
 /// Entries in order, with running sums.
 ///
@@ -100,6 +75,11 @@ impl Index {
         self.sum.remove(&entry.id);
     }
 
+    /// The last entry in time order.
+    pub(super) fn last(&self) -> Option<&Entry> {
+        self.blocks.last()?.entries.last()
+    }
+
     /// The sum of everything.
     pub(super) const fn total(&self) -> &Sum {
         &self.sum
@@ -151,8 +131,8 @@ impl Index {
         block.is_some_and(|block| block.entries.binary_search(entry).is_ok())
     }
 
-    /// The fact at a point.
-    pub(super) fn find(&self, point: Point) -> Option<Slot> {
+    /// The entry at a point.
+    pub(super) fn find(&self, point: Point) -> Option<Entry> {
         // The first entry at or after the point is in the last block that begins before the
         // point, or begins the next one.
         let after = self.blocks.partition_point(|block| block.first.point() < point);
@@ -160,7 +140,7 @@ impl Index {
         let entry = blocks.find_map(|block| {
             block.entries.get(block.entries.partition_point(|entry| entry.point() < point))
         })?;
-        (entry.point() == point).then_some(entry.slot)
+        (entry.point() == point).then_some(*entry)
     }
 
     /// Where the block is that holds or would take an entry; past the end if there is no block.
@@ -265,10 +245,12 @@ impl Block {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::FactId;
+    use crate::time::{Epoch, Hlc};
 
     fn entry(number: u64) -> Entry {
         let id = FactId::from_bytes(*blake3::hash(&number.to_le_bytes()).as_bytes());
-        Entry { hlc: Hlc::from_bits(number / 3), id, slot: number as Slot }
+        Entry { hlc: Hlc::from_bits(number / 3), id, slot: number as u32, leaves_at: Epoch::NEVER }
     }
 
     /// A permutation of `0..=1008`: multiples of a generator modulo a prime.
@@ -332,7 +314,7 @@ mod tests {
         assert_eq!(samples.len(), 1_009_usize.div_ceil(300));
         assert!(samples.iter().all(|at| index.blocks.iter().any(|b| b.first.point() == *at)));
         for entry in &all {
-            assert_eq!(index.find(entry.point()), Some(entry.slot));
+            assert_eq!(index.find(entry.point()), Some(*entry));
             let beside = Point { id: [7; 16], ..entry.point() };
             assert_eq!(index.find(beside), None);
         }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::index::{Entry, Index};
+use super::Entry;
+use super::index::Index;
 use crate::state::{Item, Part, Point, Span, Sum};
 use crate::store::{Ask, Description};
 
@@ -15,7 +16,7 @@ pub(super) struct Selection<'a> {
 
 impl Selection<'_> {
     /// Answers a question; `item` says what a partner is told of an entry.
-    pub(super) fn describe(&self, ask: &Ask, item: impl Fn(&Entry) -> Item) -> Description {
+    pub(super) fn describe(&self, ask: &Ask, item: impl FnMut(&Entry) -> Item) -> Description {
         let sum = self.sum(&ask.span);
         if ask.unless == Some(sum.fingerprint()) {
             Description::Same
