@@ -127,6 +127,9 @@ impl Mesh {
         loop {
             match member.node.poll_output() {
                 Output::Answer(..) | Output::Event(_) | Output::Resolve(_) => {}
+                Output::Export(ticket, _) => {
+                    member.node.handle(now, Input::Exported(ticket, Ok(())));
+                }
                 Output::Store(ticket, op) => {
                     let reply = member.state.apply(op);
                     member.node.handle(now, Input::Stored(ticket, reply));

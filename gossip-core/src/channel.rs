@@ -9,10 +9,15 @@ mod parking;
 mod pipeline;
 mod reads;
 mod recent;
+mod renewal;
 mod slots;
+mod turns;
 mod writes;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
 
 use self::collect::Collect;
 pub(crate) use self::env::{ChannelEffect, Env, Feedback};
@@ -20,7 +25,9 @@ use self::parking::Parking;
 use self::pipeline::{Incoming, Pipeline, Waiter};
 use self::reads::Read;
 use self::recent::Recent;
+use self::renewal::Renewal;
 use self::slots::Slots;
+use self::turns::Turns;
 use self::writes::Writes;
 use crate::config::{ChannelSlots, Limits};
 use crate::fact::{Domain, Envelope, FactKind, Verdicts, Verified, Why};
@@ -29,7 +36,10 @@ use crate::io::Ticket;
 use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
 use crate::strategy::SlotToken;
-use crate::time::{Epoch, Mono};
+use crate::time::{Epoch, Mono, Now};
+
+/// The wall clock's step: nothing ripens sooner.
+const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// A channel of this node.
 #[derive(Debug)]
@@ -41,9 +51,12 @@ pub(crate) struct Channel {
     pending: BTreeMap<Ticket, Pending>,
     pipeline: Pipeline,
     recent: Recent,
+    /// The newcomer's way back, while this node is on it.
+    renewal: Option<Renewal>,
     rules: Rules,
     shard: ShardId,
     slots: Slots,
+    turns: Turns,
     writes: Writes,
 }
 
@@ -95,8 +108,14 @@ enum Pending {
     Sweep,
     /// What we hold becoming durable, before we say so to a member.
     Receipt { to: NodeId, exchange: u32, commit: u64 },
-    /// Everything being forgotten, for we have lost state.
+    /// Our own writes being looked for, after this key.
+    Own { after: Option<Bytes> },
+    /// Our own writes being exported: those of one page, which begins and ends after these keys.
+    Export { facts: Vec<Envelope>, after: Option<Bytes>, last: Bytes },
+    /// Everything being forgotten, for it may be long dead.
     Wipe,
+    /// That becoming durable.
+    Renewed,
 }
 
 impl Channel {
@@ -118,9 +137,11 @@ impl Channel {
             pending: BTreeMap::new(),
             pipeline: Pipeline::new(limits),
             recent: Recent::new(limits.recent),
+            renewal: None,
             rules,
             shard,
             slots: Slots::new(slots, rng),
+            turns: Turns::default(),
             writes: Writes::default(),
         }
     }
@@ -134,9 +155,12 @@ impl Channel {
         &mut self,
         env: &mut Env<'_>,
         from: NodeId,
-        bytes: bytes::Bytes,
+        bytes: Bytes,
         feedback: bool,
     ) {
+        if self.is_renewing() {
+            return env.reject(Some(from), Why::NotReady);
+        }
         if self.is_stale(env, from) {
             return env.reject(Some(from), Why::StaleMember);
         }
@@ -169,8 +193,20 @@ impl Channel {
         self.pump(env);
     }
 
-    /// The store answered one of our questions.
+    /// The store answered one of our questions; perhaps its turn has not come yet.
     pub(crate) fn stored(
+        &mut self,
+        env: &mut Env<'_>,
+        ticket: Ticket,
+        reply: Result<StoreReply, StoreError>,
+    ) {
+        for (ticket, reply) in self.turns.take(ticket, reply) {
+            self.answered(env, ticket, reply);
+        }
+        self.pump(env);
+    }
+
+    fn answered(
         &mut self,
         env: &mut Env<'_>,
         ticket: Ticket,
@@ -184,6 +220,7 @@ impl Channel {
                 None
             }
         };
+        self.collect.note(reply.as_ref());
         match pending {
             Pending::Sift(batch) => self.sifted(env, batch, reply),
             Pending::Merge(batch) => self.merged(env, batch, reply),
@@ -198,10 +235,11 @@ impl Channel {
             Pending::Receipt { to, exchange, commit } => {
                 self.give_receipt(env, to, exchange, commit, reply);
             }
+            Pending::Own { after } => self.own_read(env, after, reply),
             Pending::Wipe => self.wiped(env, reply),
-            Pending::Remember | Pending::Verify { .. } => {}
+            Pending::Renewed => self.renewed(env, reply),
+            Pending::Export { .. } | Pending::Remember | Pending::Verify { .. } => {}
         }
-        self.pump(env);
     }
 
     /// The verifier answered.
@@ -213,6 +251,9 @@ impl Channel {
 
     /// Time passed.
     pub(crate) fn wake(&mut self, env: &mut Env<'_>) {
+        if self.is_renewing() {
+            return self.renew_if_due(env);
+        }
         for (fact, from) in self.parking.ripe(env.now.wall) {
             self.pipeline.ready(fact, from);
         }
@@ -227,13 +268,15 @@ impl Channel {
     }
 
     /// When `wake` is worth calling next.
-    pub(crate) fn deadline(&self, env_wall: crate::time::Now) -> Option<Mono> {
-        let parked = self.parking.next().map(|wall| {
-            env_wall.mono + wall.since(env_wall.wall).max(std::time::Duration::from_millis(1))
-        });
+    pub(crate) fn deadline(&self, now: Now, read_only: bool) -> Option<Mono> {
+        if self.is_renewing() {
+            return self.renewal_deadline();
+        }
+        let parked =
+            self.parking.next().map(|wall| now.mono + wall.since(now.wall).max(MILLISECOND));
         let own = [
             self.slots.dissemination.deadline(),
-            self.slots.reconcile.deadline(),
+            self.slots.reconcile.deadline().filter(|_| !read_only || self.is_view()),
             self.collect.deadline(),
             parked,
         ];
@@ -252,6 +295,8 @@ impl Channel {
         let (hot, rounds) = self.slots.dissemination.counts();
         status.rounds += rounds;
         if !self.is_view() {
+            status.renewing = self.is_renewing();
+            (status.store.commit, status.store.durable) = self.collect.commits();
             status.partners = partners.len();
             status.equal_partners = self.collect.agreeing(partners);
         }
@@ -268,12 +313,21 @@ impl Channel {
         }
     }
 
-    pub(crate) fn is_view(&self) -> bool {
-        self.rules == Rules::View
+    pub(crate) const fn is_view(&self) -> bool {
+        matches!(self.rules, Rules::View)
+    }
+
+    /// Whether nothing can be kept here: the view needs no store.
+    const fn is_frozen(&self, env: &Env<'_>) -> bool {
+        env.is_read_only() && !self.is_view()
     }
 
     /// Repair looks at what is due; with `always` also when nothing is, for facts were merged.
     fn wake_repair(&mut self, env: &mut Env<'_>, always: bool) {
+        // What cannot be kept is not asked for; others ask us.
+        if self.is_renewing() || self.is_frozen(env) {
+            return;
+        }
         self.with_slots(env, |slots, cx| {
             if always || slots.reconcile.deadline().is_some_and(|due| due <= cx.now.mono) {
                 slots.reconcile.wake(cx);
@@ -329,14 +383,17 @@ impl Channel {
         reply: Option<StoreReply>,
     ) {
         self.pipeline.merging -= 1;
-        let Some(StoreReply::Merged { outcomes, commit }) = reply else {
+        let Some(StoreReply::Merged { outcomes, .. }) = reply else {
             for (fact, from) in batch {
-                self.pipeline.finish(&fact);
-                env.reject(from, Why::StoreFailed);
+                if self.is_frozen(env) {
+                    self.relay(env, &fact, from);
+                } else {
+                    self.pipeline.finish(&fact);
+                    env.reject(from, Why::StoreFailed);
+                }
             }
             return;
         };
-        self.collect.committed(commit);
         for ((fact, from), outcome) in batch.into_iter().zip(outcomes) {
             let waiters = self.pipeline.finish(&fact);
             let new = matches!(outcome, Merged::Inserted(_));
@@ -349,6 +406,18 @@ impl Channel {
             }
         }
         self.wake_repair(env, true);
+    }
+
+    /// A fact of somebody that cannot be kept here is told on all the same, once.
+    fn relay(&mut self, env: &mut Env<'_>, fact: &Verified<Envelope>, from: Option<NodeId>) {
+        let waiters = self.pipeline.finish(fact);
+        let new = !self.recent.contains(&fact.id());
+        self.settle(env, waiters, fact, new);
+        if new {
+            self.recent.insert(fact.id());
+            self.with_slots(env, |slots, cx| slots.dissemination.fresh(cx, fact, from));
+            env.status.relayed += 1;
+        }
     }
 
     /// An older offer: a dormant fact answers it with itself.

@@ -32,6 +32,8 @@ pub struct RequestId(pub u64);
 pub enum Input {
     /// The application wants something; an [`Output::Answer`] follows, at once or later.
     Command(RequestId, Command),
+    /// The application has what was exported, or could not keep it.
+    Exported(Ticket, Result<(), ExportError>),
     /// Something came from the network.
     Network(Inbound),
     /// A name was looked up. No address: it is unknown for now, and will be asked for again.
@@ -57,6 +59,9 @@ pub enum Output {
     Answer(RequestId, Answer),
     /// Something that an application may want to know.
     Event(Event),
+    /// Make these facts durable outside of the store and answer with [`Input::Exported`]: the store
+    /// is about to forget them.
+    Export(Ticket, Export),
     /// Look this `host:port` up and answer with [`Input::Resolved`].
     Resolve(String),
     /// Run this on the store, in order, and answer with [`Input::Stored`].
@@ -89,7 +94,9 @@ pub enum Command {
     },
     /// Talk to these seeds from now on, for ever: answered by [`Answer::Done`] at once.
     Join(Vec<Seed>),
-    /// Say goodbye: answered by [`Answer::Done`] once told to partners.
+    /// Say goodbye for good: answered by [`Answer::Done`] once it is durable here and told to
+    /// partners. Nobody waits for this node any more, so it returns as a newcomer. Refused when the
+    /// store cannot remember it: then nothing was said.
     Leave,
     /// Everybody known: answered by [`Answer::Members`].
     Members,
@@ -106,6 +113,9 @@ pub enum Command {
     },
     /// Counters and queues: answered by [`Answer::Status`].
     Status,
+    /// Say goodbye for now: answered by [`Answer::Done`] once told to partners. They stop talking
+    /// to this node at once, and let go of nothing that it has not confirmed.
+    Stop,
     /// Count and hash a channel's compared set: answered by [`Answer::Totals`].
     Total {
         /// The channel.
@@ -206,6 +216,17 @@ pub enum WriteError {
         /// How many wait.
         waiting: usize,
     },
+    /// The store refuses writes since one of them failed. Nothing was written. Free space or
+    /// replace the disk, then restart the node.
+    #[error(
+        "read-only: a write to this node's store failed; free space or replace the disk, then \
+         restart the node"
+    )]
+    ReadOnly,
+    /// This node is about to forget its state, for it may be long dead, and to take the cluster's.
+    /// Nothing was written: write again later.
+    #[error("this node is taking the cluster's state anew; write again later")]
+    Renewing,
     /// The store failed. Whether it was written is unknown.
     #[error("the store failed, so it is unknown whether this was written")]
     StoreFailed,
@@ -243,7 +264,14 @@ pub enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Refused {
-    /// The store did not answer the question.
+    /// A goodbye is under way already.
+    #[error("this node is leaving already")]
+    Leaving,
+    /// This node hands out its own writes, to take the cluster's state anew: leave when it has, or
+    /// stop it.
+    #[error("this node is taking the cluster's state anew; leave later, or stop it instead")]
+    Renewing,
+    /// The store did not do it, or not durably.
     #[error("the store failed")]
     StoreFailed,
     /// This node is not in that channel.
@@ -279,8 +307,15 @@ pub enum Event {
     /// Most partners' clocks disagree with ours (or agree again): own writes are refused, and
     /// expired values are kept, until it is set right.
     ClockDisagrees(bool),
-    /// This node had lost state that others had seen it hold. It took the cluster's state anew;
-    /// these are its own writes that were not merged.
+    /// Own writes could not be exported, so nothing is forgotten and the channel stands still. Told
+    /// once; tried again every few seconds. Make room where exports go.
+    ExportFailed {
+        /// The channel.
+        channel: ChannelId,
+        /// What went wrong.
+        error: ExportError,
+    },
+    /// These own writes were exported: see [`Export`].
     Exported {
         /// The channel.
         channel: ChannelId,
@@ -313,10 +348,40 @@ pub enum Event {
         /// Why it was not taken.
         why: Why,
     },
+    /// This node came back from a goodbye, or had lost state that others had seen it hold. It has
+    /// forgotten what it held, and takes the cluster's state like any newcomer.
+    Renewed {
+        /// The channel.
+        channel: ChannelId,
+        /// How many own facts were exported before.
+        exported: u64,
+    },
     /// Sessions are in the clear: anybody on the path reads and forges talk.
     SessionsInTheClear,
-    /// The store failed; the node goes on with what it has.
+    /// The store failed; the node goes on with what it has. Told at the first failure, and when
+    /// the store refuses all writes from now on; the status keeps the reason.
     StoreFailed(StoreError),
+}
+
+/// Own writes that a node hands out before it forgets them. Others may have them or not: whoever
+/// wants them back writes them again.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "drivers take it apart")]
+pub struct Export {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Our own facts, in key order; the next export goes on after them. After a crash they come
+    /// again from the first on.
+    pub facts: Vec<Envelope>,
+}
+
+/// Why an export could not be kept. Nothing is forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("own writes could not be exported: {reason}")]
+#[expect(clippy::exhaustive_structs, reason = "drivers build it literally")]
+pub struct ExportError {
+    /// What the system said.
+    pub reason: String,
 }
 
 /// Handed to [`Node::new`](crate::node::Node::new) besides its configuration.

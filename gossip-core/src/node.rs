@@ -151,6 +151,11 @@ impl Node {
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
         match input {
             Input::Command(request, command) => self.command(request, command),
+            Input::Exported(ticket, result) => {
+                if let Some(Room::Channel(channel)) = self.routes.remove(&ticket) {
+                    self.in_channel(channel, |channel, env| channel.exported(env, ticket, result));
+                }
+            }
             Input::Network(inbound) => self.network(inbound),
             Input::Resolved { name, addresses } => {
                 let us = self.introduction();
@@ -202,6 +207,7 @@ impl Node {
                 self.answer(request, Answer::Done);
             }
             Command::Leave => self.leave(request),
+            Command::Stop => self.stop(request),
             Command::Members => {
                 let members = self.roster.iter().cloned().collect();
                 self.answer(request, Answer::Members(members));
@@ -346,7 +352,7 @@ impl Node {
         self.partners = self.peering.linked().filter(live).collect();
         let me = self.keys.id();
         let counts = |member: &&crate::membership::Member| {
-            member.id != me && member.status != MemberStatus::Left
+            member.id != me && self.roster.may_return(member)
         };
         self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
     }

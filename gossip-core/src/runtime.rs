@@ -38,6 +38,7 @@ mod clock;
 mod driver;
 mod entry;
 mod events;
+mod exports;
 mod handle;
 mod resolver;
 mod verifiers;
@@ -52,6 +53,7 @@ use self::clock::Clock;
 use self::driver::Driver;
 pub use self::entry::Entry;
 pub use self::events::{Events, Happening};
+pub use self::exports::Exporter;
 pub use self::handle::{Gossip, GossipError};
 use crate::config::{ConfigError, ConfigSpec, Strategies};
 use crate::io::Boot;
@@ -60,7 +62,7 @@ use crate::store::{Store, StoreError};
 use crate::transport::{Class, Transport, TransportError};
 
 /// What a driver may use. Plain; change fields of the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "users build it literally over a default")]
 pub struct RuntimeConfig {
     /// Signature jobs that run at a time, on tokio's blocking threads; zero counts as one.
@@ -74,12 +76,15 @@ pub struct RuntimeConfig {
     /// Default 65,536 (guess: a second of merges at full speed). Costs some 32 bytes each, at once.
     /// Below a burst, subscribers miss events; above, a stalled one keeps that many facts alive.
     pub events: usize,
+    /// Who keeps what the node exports before it forgets it. Default: nobody; then it is told as an
+    /// event alone.
+    pub exporter: Option<Arc<dyn Exporter>>,
 }
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
         let parallelism = thread::available_parallelism().map_or(1, usize::from);
-        Self { verifiers: parallelism.min(4), events: 65_536 }
+        Self { verifiers: parallelism.min(4), events: 65_536, exporter: None }
     }
 }
 

@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-pub use self::disk::Disk;
+pub use self::disk::{Disk, Fault};
 pub use self::rule::{Packet, Rule, Verdict, cut, delay, loss};
 use crate::config::{ConfigSpec, Strategies};
-use crate::fact::{Job, SimKeys, Verifier};
+use crate::fact::{Envelope, Job, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
-use crate::io::{Answer, Boot, Command, Event, Input, Output, RequestId, Seed, Ticket, Write};
+use crate::io::{
+    Answer, Boot, Command, Event, ExportError, Input, Output, RequestId, Seed, Ticket, Write,
+};
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
@@ -47,6 +49,7 @@ pub struct World {
 /// What is going to happen.
 enum Happening {
     Deliver { from: SocketAddr, to: SocketAddr, bytes: bytes::Bytes },
+    Exported(usize, u64, Ticket, Result<(), ExportError>),
     Flush(usize),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
@@ -61,6 +64,10 @@ struct Host {
     config: ConfigSpec,
     disk: Disk,
     events: VecDeque<Event>,
+    /// What its nodes exported, as in a file: crashes do not touch it.
+    exports: Vec<Envelope>,
+    /// Whether there is no room for exports.
+    exports_fail: bool,
     keys: SimKeys,
     node: Option<Node>,
     requests: u64,
@@ -109,6 +116,8 @@ impl World {
             config,
             disk: Disk::default(),
             events: VecDeque::new(),
+            exports: Vec::new(),
+            exports_fail: false,
             keys: SimKeys::new(number as u64),
             node: None,
             requests: 0,
@@ -143,6 +152,11 @@ impl World {
     /// Sets a host's clock ahead by so many milliseconds; negative: behind.
     pub fn skew(&mut self, host: usize, millis: i64) {
         self.host_mut(host).skew_ms = millis;
+    }
+
+    /// Gives a host another configuration, from its next start on.
+    pub fn configure(&mut self, host: usize, config: ConfigSpec) {
+        self.host_mut(host).config = config;
     }
 
     /// A host's disk.
@@ -251,6 +265,17 @@ impl World {
         self.host_mut(host).events.drain(..).collect()
     }
 
+    /// What a host's nodes exported before they forgot it.
+    #[must_use]
+    pub fn exports(&self, host: usize) -> &[Envelope] {
+        self.hosts.get(host).map_or(&[], |host| &host.exports)
+    }
+
+    /// Whether exports of this host fail from now on.
+    pub fn fail_exports(&mut self, host: usize, fail: bool) {
+        self.host_mut(host).exports_fail = fail;
+    }
+
     /// A running node.
     #[must_use]
     pub fn node(&self, host: usize) -> Option<&Node> {
@@ -335,6 +360,11 @@ impl World {
                     self.input(number, Input::Network(Inbound::Frame { from, bytes }));
                 }
             }
+            Happening::Exported(number, boot, ticket, result) => {
+                if self.boot(number) == boot {
+                    self.input(number, Input::Exported(ticket, result));
+                }
+            }
             Happening::Flush(number) => {
                 let answers = self.host_mut(number).disk.flush();
                 for (ticket, reply) in answers {
@@ -381,6 +411,18 @@ impl World {
                     }
                     events.push_back(event);
                 }
+                Output::Export(ticket, export) => {
+                    let host = self.host_mut(number);
+                    let reason = String::from("no space left on device");
+                    let result = if host.exports_fail {
+                        Err(ExportError { reason })
+                    } else {
+                        host.exports.extend(export.facts);
+                        Ok(())
+                    };
+                    let latency = host.disk.latency;
+                    self.at(latency, Happening::Exported(number, boot, ticket, result));
+                }
                 Output::Resolve(name) => {
                     let input = Input::Resolved { name, addresses: Vec::new() };
                     self.input(number, input);
@@ -388,10 +430,11 @@ impl World {
                 }
                 Output::Store(ticket, op) => {
                     let disk = &mut self.host_mut(number).disk;
-                    let (latency, sync) = (disk.latency, disk.sync_interval);
+                    let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
                     match disk.run(ticket, op) {
                         Some(reply) => {
-                            self.at(latency, Happening::Stored(number, boot, ticket, reply));
+                            let delay = latency + self.below(jitter);
+                            self.at(delay, Happening::Stored(number, boot, ticket, reply));
                         }
                         None => self.at(sync, Happening::Flush(number)),
                     }
@@ -434,6 +477,12 @@ impl World {
     fn at(&mut self, delay: Duration, happening: Happening) {
         self.sequence += 1;
         self.agenda.insert((self.now + delay, self.sequence), happening);
+    }
+
+    /// A time below a limit, none drawn if that is zero.
+    fn below(&mut self, limit: Duration) -> Duration {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
 
     fn boot(&self, host: usize) -> u64 {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fact::Why;
+use crate::store::StoreError;
 
 /// A node in numbers. Counters start at zero with each start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,12 +36,55 @@ pub struct Status {
     pub duplicates: u64,
     /// Facts sent, counted per recipient.
     pub facts_sent: u64,
+    /// Facts of others that were told on although the store could not keep them.
+    pub relayed: u64,
+    /// Whether this node is handing out its own writes, to take the cluster's state anew.
+    pub renewing: bool,
     /// Records that fit no frame and were not sent: a configuration beyond what frames carry.
     pub unsendable_records: u64,
     /// Records of kinds that this version does not know.
     pub unknown_records: u64,
-    /// Whether the store has failed since the start.
-    pub store_failed: bool,
+    /// How the store fares.
+    pub store: StoreStatus,
+}
+
+/// How a store fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// What kind it is, such as `memory`; filled in by the driver.
+    pub kind: &'static str,
+    /// The main channel's last commit.
+    pub commit: u64,
+    /// The last commit that is known to be durable. At the start: what the store came back with.
+    pub durable: u64,
+    /// Why it failed, if it has since the start.
+    pub reason: Option<String>,
+    /// Whether it refuses writes until a restart: own writes are refused, others' facts are told on
+    /// without being kept.
+    pub read_only: bool,
+}
+
+impl StoreStatus {
+    /// Whether it has not failed since the start.
+    #[must_use]
+    pub const fn is_healthy(&self) -> bool {
+        self.reason.is_none()
+    }
+
+    /// Takes note of a failure; whether it is news.
+    pub(crate) fn failed(&mut self, error: &StoreError) -> bool {
+        let ends_writing = match error {
+            StoreError::Closed | StoreError::Poisoned { .. } => true,
+            StoreError::Refused { .. } | StoreError::Unreadable { .. } => false,
+        };
+        let is_news = self.is_healthy() || (ends_writing && !self.read_only);
+        if is_news {
+            self.reason = Some(error.to_string());
+        }
+        self.read_only |= ends_writing;
+        is_news
+    }
 }
 
 /// Members by status.

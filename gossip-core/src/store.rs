@@ -1,17 +1,18 @@
-//! The store port: what a node keeps, asked for as effects and answered in order.
+//! The store port: what a node keeps, asked for as effects that take effect in order.
 //!
 //! A node never touches a disk. It emits a [`StoreOp`] with a ticket, a driver runs it on a
-//! [`Store`], and the [`StoreReply`] comes back as an input. Merges of a channel apply in the
-//! order in which they left the node, and a read issued after a merge sees it. An error means
-//! "outcome unknown".
+//! [`Store`], and the [`StoreReply`] comes back as an input.
 //!
-//! # Order and concurrency
-//! An op takes its place in the order when its future is first polled, and several may be on
-//! their way at a time. Everything but [`StoreOp::Sync`] and [`StoreOp::Remember`] is answered
-//! once it is *applied*: every later op sees it. Those two are answered once it is *durable*, which
-//! may take seconds, and hold up nothing that comes after them. So a driver polls the future of
-//! each op once, in order, and then collects answers as they come. An op whose future is dropped
-//! after its first poll is run all the same.
+//! **Order.** An op takes its place when its future is first polled; several may be on their way
+//! at a time. Each op sees what the ops before it did, and none after it. *Answers* come in any
+//! order: a node hears those to merges, sifts, sweeps and wipes of one shard in the order of the
+//! questions, whatever the order of their arrival.
+//!
+//! **Durability.** A merge is answered when applied; [`StoreOp::Sync`] and [`StoreOp::Remember`]
+//! are answered when durable, and hold up no later op. Durability has no gaps: after a crash, a
+//! store holds what some first part of its ops did, and nothing of the rest.
+//!
+//! **Errors.** An error means "outcome unknown".
 
 pub mod catalogue;
 pub mod decision;
@@ -354,6 +355,13 @@ pub enum StoreError {
         /// What was wrong with it.
         reason: &'static str,
     },
+    /// A read failed, or what was read is damaged. Writes go on. Look at the disk; if the damage
+    /// stays, start the node on an empty store: it takes the cluster's state.
+    #[error("the store cannot be read: {reason}")]
+    Unreadable {
+        /// What the system said.
+        reason: String,
+    },
 }
 
 /// A place that keeps facts. Implementations pass the conformance suite of `testkit`.
@@ -368,7 +376,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the store cannot be read: the node must not start.
     async fn load(&self) -> Result<Restored, StoreError>;
 
-    /// Runs one op, in the order of first polls: see the [module](self).
+    /// Runs one op. It takes its place in the order of ops when the future is first polled, and is
+    /// run even if the future is dropped later: see the [module](self).
     ///
     /// # Errors
     /// See [`StoreError`]; the outcome is unknown.

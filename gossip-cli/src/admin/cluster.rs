@@ -156,7 +156,7 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         rejected: status.rejected.iter().map(|(why, n)| (why.name().to_owned(), *n)).collect(),
         store: StoreDocument {
             kind: admin.node.gossip.store_kind().to_owned(),
-            healthy: !status.store_failed,
+            healthy: status.store.is_healthy(),
         },
         duplicates: status.duplicates,
         facts_sent: status.facts_sent,

@@ -74,6 +74,7 @@ const fn write_code(error: WriteError) -> &'static str {
         WriteError::KeyTooLong { .. } => "key-too-long",
         WriteError::Left => "left",
         WriteError::ReadOnly => "read-only",
+        WriteError::Renewing => "renewing",
         WriteError::StoreFailed => "store-failed",
         WriteError::TooLarge { .. } => "too-large",
         _ => "refused",

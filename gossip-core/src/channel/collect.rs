@@ -32,6 +32,7 @@ pub(super) struct Collect {
     /// The commit that the store held at the start: zero means that nothing can be stale.
     boot_commit: u64,
     commit: u64,
+    durable: u64,
     /// With whom a comparison found the compared sets equal, and nothing was merged since.
     agreed: BTreeSet<NodeId>,
     /// In which exchange a member was asked for its receipt.
@@ -58,6 +59,7 @@ impl Collect {
         Self {
             boot_commit,
             commit: boot_commit,
+            durable: boot_commit,
             agreed: BTreeSet::new(),
             asked: BTreeMap::new(),
             equal: BTreeMap::new(),
@@ -84,12 +86,37 @@ impl Collect {
         agreed.len() + confirmed.len() + equal.len() + receipts
     }
 
-    pub(super) fn committed(&mut self, commit: u64) {
+    /// Takes note of what a store's answer says about commits: a read that was answered before an
+    /// earlier merge has seen it all the same.
+    pub(super) fn note(&mut self, reply: Option<&StoreReply>) {
+        let (commit, durable) = match reply {
+            Some(StoreReply::Merged { commit, .. }) => (*commit, 0),
+            Some(StoreReply::Synced { commit }) => (0, *commit),
+            Some(StoreReply::Totals(totals)) => (totals.commit, totals.durable),
+            Some(
+                StoreReply::Described(_)
+                | StoreReply::Facts(_)
+                | StoreReply::Sifted(_)
+                | StoreReply::Swept { .. },
+            )
+            | None => return,
+        };
         self.commit = self.commit.max(commit);
+        self.durable = self.durable.max(durable);
     }
 
     pub(super) const fn commit(&self) -> u64 {
         self.commit
+    }
+
+    /// The last commit, and the last one that is known to be durable.
+    pub(super) const fn commits(&self) -> (u64, u64) {
+        (self.commit, self.durable)
+    }
+
+    /// Everything that was held at the start is forgotten.
+    pub(super) const fn holds_nothing_stale(&mut self) {
+        self.boot_commit = 0;
     }
 
     pub(super) fn agreed(&mut self, with: NodeId) {
@@ -170,6 +197,11 @@ impl Channel {
             self.collect.due = None;
             return;
         }
+        // A store that refuses writes lets go of nothing: reads judge expiry by themselves.
+        if env.is_read_only() {
+            self.collect.due = None;
+            return;
+        }
         // A clock that most partners contradict must not let go of anything.
         if env.clock_disagrees {
             self.collect.due = Some(env.now.mono + SWEEP_PAUSE * 10);
@@ -215,8 +247,8 @@ impl Channel {
 
     /// A member wants our receipt: what we hold must be durable first.
     pub(super) fn prepare_receipt(&mut self, env: &mut Env<'_>, to: NodeId, exchange: u32) {
-        if !self.collect.promised.insert(to) {
-            // What is on its way to this member says the same.
+        // What cannot become durable is not promised; what is on its way says the same.
+        if env.is_read_only() || !self.collect.promised.insert(to) {
             return;
         }
         let commit = self.collect.commit();
@@ -313,27 +345,7 @@ impl Channel {
         if self.collect.boot_commit == 0 || since {
             return self.prepare_receipt(env, from, ANEW);
         }
-        self.collect.boot_commit = 0;
-        self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
-    }
-
-    /// This node comes back after a goodbye. Nobody waited for it before letting go of deletions,
-    /// so what it holds may be long dead: it takes the state anew.
-    pub(crate) fn take_anew(&mut self, env: &mut Env<'_>) {
-        self.collect.boot_commit = 0;
-        self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
-    }
-
-    pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
-        let Some(StoreReply::Facts(held)) = reply else { return };
-        self.recent.clear();
-        let me = env.keys.id();
-        for fact in &held {
-            self.slots.dissemination.displaced(fact.id());
-        }
-        let facts = held.into_iter().filter(|fact| fact.author() == me).collect();
-        env.event(Event::Exported { channel: self.id(), facts });
-        self.slots.reconcile.changed(env.now.mono);
+        self.take_anew(env);
     }
 
     /// Restores what others once certified, after a restart.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::fact::{Envelope, Job, Keys, Why};
 use crate::id::{BootId, ChannelId, FactId, NodeId};
-use crate::io::{Answer, Change, Event, RequestId, Ticket};
+use crate::io::{Answer, Change, Event, Export, RequestId, Ticket};
 use crate::status::Status;
 use crate::store::{StoreError, StoreOp};
 use crate::strategy::Sampler;
@@ -20,6 +20,7 @@ pub(crate) enum ChannelEffect {
     /// A comparison that we began with this member ended equal.
     Equal(ChannelId, NodeId),
     Event(Event),
+    Export(Ticket, Export),
     Rejected(Option<NodeId>, Why),
     Send {
         channel: ChannelId,
@@ -80,9 +81,16 @@ impl Env<'_> {
         self.effects.push(ChannelEffect::Rejected(from, why));
     }
 
+    /// The application hears of the first failure, and of the one that ends all writing.
     pub(crate) fn store_failed(&mut self, error: StoreError) {
-        self.status.store_failed = true;
-        self.event(Event::StoreFailed(error));
+        if self.status.store.failed(&error) {
+            self.event(Event::StoreFailed(error));
+        }
+    }
+
+    /// Whether the store refuses writes until a restart.
+    pub(crate) const fn is_read_only(&self) -> bool {
+        self.status.store.read_only
     }
 
     pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, parcel: Parcel) {

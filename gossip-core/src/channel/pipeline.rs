@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::env::{ChannelEffect, Env};
 use super::parking::Parking;
+use super::turns::Turns;
 use super::{Channel, Pending};
 use crate::config::Limits;
 use crate::fact::{Envelope, Job, MAX_BATCH, Signature, Verdict, Verdicts, Verified, Why};
@@ -258,7 +259,16 @@ impl Channel {
             let job = Job::new(self.domain.clone(), facts);
             env.effects.push(ChannelEffect::Verify(self.id(), ticket, job));
         }
-        while self.pipeline.merging < MERGES && !self.pipeline.ready.is_empty() {
+        if self.is_frozen(env) {
+            while let Some((fact, from)) = self.pipeline.ready.pop_front() {
+                self.relay(env, &fact, from);
+            }
+        }
+        // Before a wipe, a merge would be in vain.
+        while !self.is_renewing()
+            && self.pipeline.merging < MERGES
+            && !self.pipeline.ready.is_empty()
+        {
             self.pipeline.merging += 1;
             let most = MAX_BATCH.min(self.pipeline.ready.len());
             let batch: Vec<_> = self.pipeline.ready.drain(..most).collect();
@@ -280,6 +290,9 @@ impl Channel {
 
     pub(super) fn ask(&mut self, env: &mut Env<'_>, pending: Pending, op: StoreOp) {
         let ticket = env.ticket();
+        if Turns::has(&op) {
+            self.turns.wait(ticket);
+        }
         self.pending.insert(ticket, pending);
         env.effects.push(ChannelEffect::Store(self.id(), ticket, op));
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::env::{ChannelEffect, Env};
 use super::{Channel, Pending};
 use crate::config::ChannelSlots;
+use crate::fact::Why;
 use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain};
@@ -28,6 +29,9 @@ impl Slots {
 impl Channel {
     /// A member said something about this channel.
     pub(crate) fn on_talk(&mut self, env: &mut Env<'_>, from: NodeId, talk: Talk) {
+        if self.is_renewing() {
+            return env.reject(Some(from), Why::NotReady);
+        }
         if !matches!(talk, Talk::Receipt(_) | Talk::Stale(_)) {
             self.is_stale(env, from);
         }
@@ -73,6 +77,7 @@ impl Channel {
             me: env.keys.id(),
             now: env.now,
             partners: env.partners,
+            read_only: self.is_frozen(env),
             retain: &retain,
             rng: &mut rng,
             sampler: &mut *env.sampler,

@@ -94,6 +94,10 @@ impl Channel {
 
     pub(super) fn siblings(&mut self, env: &mut Env<'_>, draft: Draft, reply: Option<StoreReply>) {
         let Draft { place, write } = draft;
+        // Nothing is written into what is about to be forgotten, or after a goodbye.
+        if let Some(error) = self.obstacle(env) {
+            return self.writes.done(env, place, Err(error));
+        }
         let Some(StoreReply::Facts(facts)) = reply else {
             return self.writes.done(env, place, Err(WriteError::StoreFailed));
         };
@@ -111,7 +115,6 @@ impl Channel {
             }
             return;
         };
-        self.collect.committed(commit);
         for ((fact, _), outcome) in batch.0.iter().zip(outcomes) {
             // One of our own later writes may have superseded it already: it is written all the
             // same.
@@ -124,13 +127,21 @@ impl Channel {
 
     fn refusal(&self, env: &Env<'_>, count: usize) -> Option<WriteError> {
         let waiting = self.writes.waiting();
+        let busy = waiting > 0 && waiting + count > self.limits.writes;
+        self.obstacle(env).or_else(|| busy.then_some(WriteError::Busy { waiting }))
+    }
+
+    /// Why nothing can be written now, however little.
+    fn obstacle(&self, env: &Env<'_>) -> Option<WriteError> {
         if env.left {
             Some(WriteError::Left)
+        } else if env.is_read_only() {
+            Some(WriteError::ReadOnly)
+        } else if self.is_renewing() {
+            Some(WriteError::Renewing)
         } else if env.clock_disagrees {
             let limit_ms = u64::try_from(SKEW.as_millis() / 2).unwrap_or(u64::MAX);
             Some(WriteError::ClockDisagrees { limit_ms })
-        } else if waiting > 0 && waiting + count > self.limits.writes {
-            Some(WriteError::Busy { waiting })
         } else {
             None
         }

@@ -46,6 +46,9 @@ pub struct Alive {
 pub struct Leave {
     /// The incarnation that ends.
     pub incarnation: u64,
+    /// Whether the node comes back with what it holds: then nothing is let go of that it has not
+    /// confirmed. Otherwise nobody waits for it, and it comes back as a newcomer.
+    pub returning: bool,
 }
 
 impl Alive {

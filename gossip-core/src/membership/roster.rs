@@ -1,6 +1,6 @@
 //! The members as this node sees them: their last words, and its own verdicts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::alive::{Alive, Leave};
 use crate::fact::{Envelope, FactKind};
@@ -56,6 +56,8 @@ pub struct Member {
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
     members: BTreeMap<NodeId, Member>,
+    /// Who said goodbye for now.
+    returning: BTreeSet<NodeId>,
 }
 
 impl Roster {
@@ -68,6 +70,12 @@ impl Roster {
     /// All members, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Member> {
         self.members.values()
+    }
+
+    /// Whether a member may come back with what it holds: everybody but who left for good.
+    #[must_use]
+    pub fn may_return(&self, member: &Member) -> bool {
+        member.status != MemberStatus::Left || self.returning.contains(&member.id)
     }
 
     /// Whether a member is known, or may become so where at most `limit` are.
@@ -151,6 +159,7 @@ impl Roster {
         if restarted && member.status != MemberStatus::Alive {
             member.status = MemberStatus::Alive;
             member.since = wall;
+            self.returning.remove(&fact.author());
         }
     }
 
@@ -176,7 +185,15 @@ impl Roster {
             said_at: fact.hlc().wall(),
         };
         let member = self.members.entry(fact.author()).or_insert(unknown);
-        if leave.incarnation >= member.alive.incarnation && member.status != MemberStatus::Left {
+        if leave.incarnation < member.alive.incarnation {
+            return;
+        }
+        if leave.returning {
+            self.returning.insert(fact.author());
+        } else {
+            self.returning.remove(&fact.author());
+        }
+        if member.status != MemberStatus::Left {
             member.status = MemberStatus::Left;
             member.since = wall;
         }

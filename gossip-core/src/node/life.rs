@@ -1,4 +1,4 @@
-//! The node's own life: its incarnation, what it says about itself, and its goodbye.
+//! The node's own life: its incarnation, what it says about itself, and its goodbyes.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Node, Room};
 use crate::fact::{Domain, Draft, Envelope, FactKind};
 use crate::id::{BootId, Endpoints, TopicId};
-use crate::io::{Answer, Event, Output, RequestId, Ticket};
+use crate::io::{Answer, Event, Output, Refused, RequestId, Ticket};
 use crate::membership::{Alive, Leave, incarnation};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
@@ -30,8 +30,10 @@ const GOODBYE_PARTNERS: usize = 64;
 /// What the node is to others.
 ///
 /// ```text
-///  unborn ──incarnation durable──▶ known ──Leave──▶ leaving ──told──▶ left
+///  unborn ──incarnation durable──▶ known ──Stop───────────────────▶ telling ──told──▶ gone
+///                                    └──Leave──▶ remembered ──durable──▶ ▲
 /// ```
+/// Who stopped returns as it was, and may still leave. Who left returns as a newcomer.
 #[derive(Debug)]
 pub(super) struct Life {
     alive: Option<Bytes>,
@@ -40,8 +42,12 @@ pub(super) struct Life {
     endpoints: Endpoints,
     incarnation: u64,
     jumps: Vec<Mono>,
-    leaving: Option<(Option<RequestId>, Mono)>,
+    /// Whether a goodbye was said: for now, or for good.
     left: bool,
+    /// Goodbyes that are being told, and until when.
+    telling: Option<(Vec<RequestId>, Mono)>,
+    /// Leaving for good is being made durable.
+    parting: Option<(Ticket, RequestId)>,
     next_alive: Option<Mono>,
     /// When to try again to make an incarnation durable.
     retry: Option<Mono>,
@@ -67,8 +73,9 @@ impl Life {
             endpoints,
             incarnation: stored.saturating_add(1).max(now.wall.millis()),
             jumps: Vec::new(),
-            leaving: None,
             left: false,
+            telling: None,
+            parting: None,
             next_alive: None,
             retry: None,
             unborn: None,
@@ -93,7 +100,7 @@ impl Life {
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
-        let goodbye = self.leaving.map(|(_, due)| due);
+        let goodbye = self.telling.as_ref().map(|(_, due)| *due);
         [self.next_alive, goodbye, self.retry].into_iter().flatten().min()
     }
 }
@@ -106,6 +113,15 @@ impl Node {
     }
 
     pub(super) fn life_stored(&mut self, ticket: Ticket, reply: Result<StoreReply, StoreError>) {
+        if let Some((_, request)) = self.life.parting.take_if(|(parting, _)| *parting == ticket) {
+            return match reply {
+                Ok(_) => self.say_goodbye(request, false),
+                Err(error) => {
+                    self.store_failed(error);
+                    self.answer(request, Answer::Refused(Refused::StoreFailed));
+                }
+            };
+        }
         if self.life.unborn != Some(ticket) {
             if let Err(error) = reply {
                 self.store_failed(error);
@@ -125,15 +141,18 @@ impl Node {
                 }
             }
             Err(error) => {
-                self.life.retry = Some(self.now.mono + RETRY);
                 self.store_failed(error);
+                // A store that refuses writes does so until a restart.
+                let retry = self.now.mono + RETRY;
+                self.life.retry = (!self.status.store.read_only).then_some(retry);
             }
         }
     }
 
     fn store_failed(&mut self, error: StoreError) {
-        self.status.store_failed = true;
-        self.event(Event::StoreFailed(error));
+        if self.status.store.failed(&error) {
+            self.event(Event::StoreFailed(error));
+        }
     }
 
     /// Takes the members back that were known before a restart: their facts are verified anew.
@@ -148,16 +167,19 @@ impl Node {
         self.in_view(super::Channel::pump);
     }
 
-    /// Keeps a member's last word for the next start.
+    /// Keeps a member's last word for the next start, if the store can.
     pub(super) fn remember_member(&mut self, fact: &Envelope) {
+        if self.status.store.read_only {
+            return;
+        }
         self.remember(MetaName::Member(fact.author()), Some(fact.bytes().clone()));
     }
 
-    /// Whoever said goodbye before this start begins with nothing.
+    /// Whoever left for good before this start begins with nothing: nobody waited for it before
+    /// letting go of deletions, so what it holds may be long dead.
     pub(super) fn return_from_leave(&mut self, restored: &Restored) {
         if restored.meta.contains_key(&MetaName::Left) {
             self.in_channel(self.config.main_channel(), |channel, env| channel.take_anew(env));
-            self.remember(MetaName::Left, None);
         }
     }
 
@@ -177,32 +199,50 @@ impl Node {
         if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
             self.state_alive();
         }
-        if let Some((request, due)) = self.life.leaving
-            && due <= self.now.mono
-        {
-            self.life.leaving = None;
-            if let Some(request) = request {
-                self.answer(request, Answer::Done);
-            }
+        if let Some((requests, _)) = self.life.telling.take_if(|(_, due)| *due <= self.now.mono) {
+            requests.into_iter().for_each(|request| self.answer(request, Answer::Done));
         }
     }
 
-    pub(super) fn leave(&mut self, request: RequestId) {
+    /// Goodbye for now: partners stop talking to this node, and wait for it.
+    pub(super) fn stop(&mut self, request: RequestId) {
         if self.life.left || !self.life.is_known() {
             self.life.left = true;
             return self.answer(request, Answer::Done);
         }
+        self.say_goodbye(request, true);
+    }
+
+    /// Goodbye for good, once it is durable: were it said before and forgotten in a crash, this
+    /// node would come back with what nobody waited for it to forget.
+    pub(super) fn leave(&mut self, request: RequestId) {
+        let main = self.channels.get(&self.config.main_channel());
+        if !self.life.is_known() {
+            self.life.left = true;
+            self.answer(request, Answer::Done);
+        } else if self.life.parting.is_some() {
+            self.answer(request, Answer::Refused(Refused::Leaving));
+        } else if main.is_some_and(|channel| channel.is_renewing()) {
+            self.answer(request, Answer::Refused(Refused::Renewing));
+        } else {
+            let ticket = self.remember(MetaName::Left, Some(Bytes::new()));
+            self.life.parting = Some((ticket, request));
+        }
+    }
+
+    fn say_goodbye(&mut self, request: RequestId, returning: bool) {
         self.life.left = true;
         self.life.next_alive = None;
-        self.remember(MetaName::Left, Some(Bytes::new()));
-        let value = Leave { incarnation: self.life.incarnation }.encode();
+        let value = Leave { incarnation: self.life.incarnation, returning }.encode();
         let Some(fact) = self.state(FactKind::LEAVE, value) else {
             return self.answer(request, Answer::Done);
         };
         self.refresh_partners();
         let partners: Vec<_> = self.partners.iter().copied().take(GOODBYE_PARTNERS).collect();
         let patience = if partners.is_empty() { Duration::ZERO } else { GOODBYE };
-        self.life.leaving = Some((Some(request), self.now.mono + patience));
+        let (mut requests, _) = self.life.telling.take().unwrap_or_default();
+        requests.push(request);
+        self.life.telling = Some((requests, self.now.mono + patience));
         self.in_view(|view, env| {
             for partner in partners {
                 env.send_fact(view.id(), partner, &fact, false);

@@ -46,7 +46,8 @@ impl Node {
     }
 
     fn next_deadline(&self) -> Option<crate::time::Mono> {
-        let channels = self.channels.values().map(|channel| channel.deadline(self.now));
+        let read_only = self.status.store.read_only;
+        let channels = self.channels.values().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
         channels.chain([dial, self.detector.deadline(), self.life.deadline()]).flatten().min()
     }
@@ -66,6 +67,10 @@ impl Node {
             ChannelEffect::Equal(..) => {}
             ChannelEffect::Event(Event::Changed { channel, .. }) if channel == self.view_id => {}
             ChannelEffect::Event(event) => self.event(event),
+            ChannelEffect::Export(ticket, export) => {
+                self.routes.insert(ticket, Room::Channel(export.channel));
+                self.outputs.push_back(Output::Export(ticket, export));
+            }
             ChannelEffect::Rejected(from, why) => {
                 let address = from.and_then(|from| self.peering.address(&from));
                 match address.filter(|_| why.blame() == Blame::Malformed) {
@@ -193,24 +198,30 @@ impl Node {
         let known = self.roster.member(&subject).map(|member| member.said_at);
         let standing = |node: &Self| {
             let member = node.roster.member(&subject)?;
-            Some((member.alive.incarnation, member.status == MemberStatus::Left))
+            let (left, waits) = (member.status == MemberStatus::Left, node.roster.may_return(member));
+            Some((member.alive.incarnation, left, waits))
         };
         let before = standing(self);
         let changed = self.roster.said(wall, fact);
         let after = standing(self);
-        let left = after.is_some_and(|(_, left)| left);
+        let (_, left, waits) = after.unwrap_or_default();
         let same_members = changed.is_none();
         self.announce(changed);
         if subject == self.keys.id() {
             return;
         }
-        if after != before {
+        // Whoever stopped is found again where it was: its goodbye says nothing of that.
+        if after != before && !(left && waits) {
             self.remember_member(fact);
         }
+        self.partners_changed |= after != before;
         if left {
-            // The detector goes on until the session is silent, and then ends it.
-            self.peering.unlink(subject);
-            self.view_equal.remove(&subject);
+            // The detector goes on until the session is silent, and then ends it. Who comes back
+            // is looked for, as the dead are: perhaps it is we who have moved meanwhile.
+            if !waits {
+                self.peering.unlink(subject);
+                self.view_equal.remove(&subject);
+            }
         } else {
             self.detector.watch(self.now.mono, subject);
             // A statement newer than the last one, and recent, is a sign of life.
@@ -239,7 +250,7 @@ impl Node {
         let members: Vec<_> = self
             .roster
             .iter()
-            .filter(|member| member.id != me && member.status != MemberStatus::Left)
+            .filter(|member| member.id != me && self.roster.may_return(member))
             .map(|member| member.id)
             .collect();
         let links = self.overlay.links(&members);

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::clock::Clock;
 use super::events::publish;
+use super::exports::Exports;
 use super::resolver::Resolver;
 use super::verifiers::Verifiers;
 use super::writer::Writer;
@@ -64,6 +65,7 @@ pub(super) struct Line {
 pub(super) struct Driver {
     clock: Clock,
     events: broadcast::Sender<Arc<Event>>,
+    exports: Exports,
     /// Why the node cannot go on, once it has said so.
     fatal: Option<DriverError>,
     last_request: u64,
@@ -71,6 +73,7 @@ pub(super) struct Driver {
     pending: BTreeMap<RequestId, Reply>,
     requests: mpsc::Receiver<Request>,
     resolver: Resolver,
+    store_kind: &'static str,
     transport: Arc<dyn Transport>,
     verifiers: Verifiers,
     wake: Option<Instant>,
@@ -95,12 +98,14 @@ impl Driver {
         let driver = Self {
             clock,
             events,
+            exports: Exports::new(options.exporter),
             fatal: None,
             last_request: 0,
             node,
             pending: BTreeMap::new(),
             requests,
             resolver: Resolver::default(),
+            store_kind: store.kind(),
             transport,
             verifiers: Verifiers::new(options.verifiers),
             wake: None,
@@ -162,6 +167,12 @@ impl Driver {
                     };
                     self.take([Input::Verified(ticket, verdicts)])
                 }
+                Some(exported) = self.exports.next() => {
+                    let Some((ticket, result)) = exported else {
+                        return Err(DriverError::Vanished { part: "exporter" });
+                    };
+                    self.take([Input::Exported(ticket, result)])
+                }
                 Some((name, addresses)) = self.resolver.next() => {
                     self.take([Input::Resolved { name, addresses }])
                 }
@@ -186,6 +197,7 @@ impl Driver {
         self.pending.clear();
         self.writer.stop(FAREWELL).await;
         self.verifiers.stop().await;
+        self.exports.stop().await;
         if timeout(FAREWELL, self.transport.close()).await.is_err() {
             tracing::warn!("the transport did not close in time");
         }
@@ -225,6 +237,7 @@ impl Driver {
                     }
                     publish(&self.events, event);
                 }
+                Output::Export(ticket, export) => self.exports.push(ticket, export),
                 Output::Resolve(name) => self.resolver.push(name),
                 Output::Store(ticket, op) => self.writer.push(ticket, op),
                 Output::Transmit(frame) => frames.push(frame),
@@ -248,6 +261,7 @@ impl Driver {
     fn answer(&mut self, request: RequestId, mut answer: Answer) {
         let Some(reply) = self.pending.remove(&request) else { return };
         if let Answer::Status(status) = &mut answer {
+            status.store.kind = self.store_kind;
             status.queues.extend([
                 ("commands", self.pending.len()),
                 ("lookups", self.resolver.len()),
@@ -270,6 +284,7 @@ const fn needs_store(command: &Command) -> bool {
         | Command::Join(_)
         | Command::Leave
         | Command::Members
-        | Command::Status => false,
+        | Command::Status
+        | Command::Stop => false,
     }
 }

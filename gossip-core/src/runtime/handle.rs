@@ -215,11 +215,22 @@ impl Gossip {
         self.ask(Command::Join(seeds)).await.map(drop)
     }
 
-    /// Says goodbye, so that others see this node leave instead of suspecting it. It answers
-    /// reads until it is stopped, but writes nothing more.
+    /// Says goodbye for now, so that others see this node leave instead of suspecting it, and wait
+    /// for it: it returns with what its store holds. It answers reads until it is shut down, but
+    /// writes nothing more. Right for nodes whose store is durable.
     ///
     /// # Errors
     /// [`GossipError`].
+    pub async fn stop(&self) -> Result<(), GossipError> {
+        self.ask(Command::Stop).await.map(drop)
+    }
+
+    /// Says goodbye for good. Nobody waits for this node any more: if it returns, it exports its
+    /// own writes, forgets what it holds, and takes the cluster's state. Otherwise as
+    /// [`stop`](Self::stop).
+    ///
+    /// # Errors
+    /// [`GossipError`]; `Refused` when the store could not remember it, and then nothing was said.
     pub async fn leave(&self) -> Result<(), GossipError> {
         self.ask(Command::Leave).await.map(drop)
     }

@@ -1,14 +1,26 @@
-//! The store worker: runs ops one after another, in the order in which they left the node.
+//! The store worker: ops take their place in the order in which they left the node, and are
+//! answered as the store pleases.
+//!
+//! A disk that takes seconds to flush holds up those who wait for durability, and nobody else.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::poll;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::select;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, consume_budget};
 use tokio::time::timeout;
 
 use crate::io::Ticket;
 use crate::store::{Store, StoreError, StoreOp, StoreReply};
+
+/// Most ops at the store at a time, those that wait for durability apart (guess: enough to keep
+/// any disk busy). More wait in line. Waits for durability have no bound here: the node has one per
+/// own write that is not acknowledged, one per member and a few more, and none must hold up a read.
+const AT_A_TIME: usize = 256;
 
 /// An op's answer.
 pub(super) type Stored = (Ticket, Result<StoreReply, StoreError>);
@@ -63,15 +75,43 @@ impl Writer {
     }
 }
 
+/// Polls each op once in the order of arrival, which is where it takes its place, and collects
+/// answers as they come.
 async fn work(
     store: Arc<dyn Store>,
     mut ops: UnboundedReceiver<(Ticket, StoreOp)>,
     replies: UnboundedSender<Stored>,
 ) {
-    while let Some((ticket, op)) = ops.recv().await {
-        let reply = store.run(op).await;
-        if replies.send((ticket, reply)).is_err() {
-            return;
+    let store = &*store;
+    let mut running = FuturesUnordered::new();
+    // Those of them that wait for a disk to be flushed.
+    let mut flushing = 0;
+    loop {
+        select! {
+            next = ops.recv(), if running.len() - flushing < AT_A_TIME => {
+                let Some((ticket, op)) = next else { return };
+                let flushes = matches!(op, StoreOp::Remember { .. } | StoreOp::Sync { .. });
+                let mut run = Box::pin(async move { (flushes, (ticket, store.run(op).await)) });
+                match poll!(&mut run) {
+                    Poll::Ready((_, stored)) => {
+                        if replies.send(stored).is_err() {
+                            return;
+                        }
+                    }
+                    Poll::Pending => {
+                        running.push(run);
+                        flushing += usize::from(flushes);
+                    }
+                }
+            }
+            Some((flushes, stored)) = running.next() => {
+                flushing -= usize::from(flushes);
+                if replies.send(stored).is_err() {
+                    return;
+                }
+            }
         }
+        // A store that answers everything at once must not keep the thread for itself.
+        consume_budget().await;
     }
 }

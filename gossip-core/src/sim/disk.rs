@@ -11,6 +11,10 @@ use crate::store::{MemoryState, Restored, StoreError, StoreOp, StoreReply};
 /// next flush.
 #[derive(Clone, Debug, Default)]
 pub struct Disk {
+    /// What it refuses to do.
+    pub fault: Fault,
+    /// How long an answer takes at most beyond the latency: later ops may be answered first.
+    pub jitter: Duration,
     /// How long an answer takes.
     pub latency: Duration,
     /// How long after the first wish for durability the disk is flushed.
@@ -18,6 +22,19 @@ pub struct Disk {
     durable: MemoryState,
     state: MemoryState,
     waiting: Vec<(Ticket, Result<StoreReply, StoreError>)>,
+}
+
+/// What a disk refuses to do, until a script mends it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "scripts choose one")]
+pub enum Fault {
+    /// Nothing.
+    #[default]
+    None,
+    /// Reads fail one by one; writes go on.
+    Reads,
+    /// A write has failed: the store is poisoned, and reads go on.
+    Writes,
 }
 
 impl Disk {
@@ -40,6 +57,9 @@ impl Disk {
         op: StoreOp,
     ) -> Option<Result<StoreReply, StoreError>> {
         let durability = matches!(op, StoreOp::Sync { .. } | StoreOp::Remember { .. });
+        if let Some(error) = self.refusal(&op) {
+            return Some(Err(error));
+        }
         let reply = self.state.apply(op);
         if !durability {
             return Some(reply);
@@ -53,8 +73,12 @@ impl Disk {
         if self.waiting.is_empty() {
             return Vec::new();
         }
+        let waiting = std::mem::take(&mut self.waiting);
+        if self.fault == Fault::Writes {
+            return waiting.into_iter().map(|(ticket, _)| (ticket, Err(full()))).collect();
+        }
         self.durable = self.state.clone();
-        std::mem::take(&mut self.waiting)
+        waiting
     }
 
     pub(super) fn crash(&mut self) {
@@ -66,6 +90,29 @@ impl Disk {
         self.state.restored()
     }
 
+    fn refusal(&self, op: &StoreOp) -> Option<StoreError> {
+        let writes = match op {
+            StoreOp::Merge(_)
+            | StoreOp::Remember { .. }
+            | StoreOp::Sweep { .. }
+            | StoreOp::Sync { .. }
+            | StoreOp::Wipe { .. } => true,
+            StoreOp::Describe(_)
+            | StoreOp::Fetch { .. }
+            | StoreOp::Get { .. }
+            | StoreOp::Scan { .. }
+            | StoreOp::Sift { .. }
+            | StoreOp::Total { .. } => false,
+        };
+        match self.fault {
+            Fault::Writes if writes => Some(full()),
+            Fault::Reads if !writes => {
+                Some(StoreError::Unreadable { reason: String::from("input/output error") })
+            },
+            Fault::None | Fault::Reads | Fault::Writes => None,
+        }
+    }
+
     pub(super) fn totals(&mut self, channel: ChannelId, set: Set) -> Totals {
         let shard = ShardId { channel, topic: TopicId(0) };
         match self.state.apply(StoreOp::Total { shard, set }) {
@@ -73,4 +120,8 @@ impl Disk {
             _ => Totals::default(),
         }
     }
+}
+
+fn full() -> StoreError {
+    StoreError::Poisoned { reason: String::from("no space left on device") }
 }

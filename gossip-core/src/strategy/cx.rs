@@ -87,6 +87,8 @@ pub struct Cx<'a> {
     pub now: Now,
     /// Live members that we can talk to at once, in ascending order, ourselves excluded.
     pub partners: &'a [NodeId],
+    /// Whether the store refuses writes: what is given to this node it cannot keep.
+    pub read_only: bool,
     /// The channel's retain rule.
     pub retain: &'a Arc<dyn Retain>,
     /// The slot's own generator.

@@ -14,7 +14,7 @@ pub use self::puppet::Puppet;
 use crate::config::{Config, ConfigSpec, Strategies};
 use crate::fact::{Job, Keys as _, SimKeys, Verifier, Why};
 use crate::id::{ChannelId, Endpoints, ShardId, TopicId};
-use crate::io::{Answer, Boot, Command, Event, Input, Output, RequestId, Ticket};
+use crate::io::{Answer, Boot, Command, Event, Export, Input, Output, RequestId, Ticket};
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::sim::START;
@@ -51,8 +51,10 @@ pub struct Lone {
 
 /// A question that waits for its answer.
 #[derive(Debug)]
-#[expect(clippy::exhaustive_enums, reason = "there are two kinds of slow effects")]
+#[expect(clippy::exhaustive_enums, reason = "there are three kinds of slow effects")]
 pub enum Held {
+    /// To whoever keeps exports.
+    Export(Ticket, Export),
     /// To the store.
     Store(Ticket, StoreOp),
     /// To the verifier.
@@ -215,6 +217,7 @@ impl Lone {
 
     fn answer_only(&mut self, held: Held) {
         let input = match held {
+            Held::Export(ticket, _) => Input::Exported(ticket, Ok(())),
             Held::Store(ticket, op) => Input::Stored(ticket, self.store.apply(op)),
             Held::Verify(ticket, job) => Input::Verified(ticket, job.run(&Verifier::simulated())),
         };
@@ -241,6 +244,7 @@ impl Lone {
                     self.wake = wake;
                     return;
                 }
+                Output::Export(ticket, export) => Held::Export(ticket, export),
                 Output::Store(ticket, op) => Held::Store(ticket, op),
                 Output::Verify(ticket, job) => Held::Verify(ticket, job),
             };

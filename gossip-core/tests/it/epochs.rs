@@ -191,9 +191,9 @@ fn a_partition_longer_than_the_horizon_resurrects_nothing() {
     world.events(RESTORED);
     world.start(RESTORED);
     world.run_for(MINUTE * 5);
-    let exported =
-        world.events(RESTORED).into_iter().any(|event| matches!(event, Event::Exported { .. }));
-    assert!(exported, "the restored node takes the state anew");
+    let renewed =
+        world.events(RESTORED).into_iter().any(|event| matches!(event, Event::Renewed { .. }));
+    assert!(renewed, "the restored node takes the state anew");
     assert_dead(&mut world, &[RELAY, COLLECTOR, RESTORED], "after the restore");
 
     // The absent member comes back with its live copy.

@@ -14,10 +14,10 @@ use gossip_core::membership::MemberStatus;
 use gossip_core::runtime::{DriverError, Gossip, GossipError, Happening, RuntimeConfig};
 use gossip_core::store::{MemoryStore, Store};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::cluster::{Cluster, PATIENCE, address, all_alive, ended, eventually, next_event, reads};
-use self::stores::{How, Stuck};
+use self::stores::{How, SlowFlush, Stuck};
 
 fn changed(event: &Event, what: Change, of: &str) -> bool {
     matches!(event, Event::Changed { change, fact, .. }
@@ -155,6 +155,37 @@ async fn a_store_that_hangs_stops_neither_gossip_nor_commands() {
     assert!(!write.is_finished());
     timeout(PATIENCE, stuck.shutdown()).await.expect("a stop does not wait for the store");
     assert_eq!(write.await.unwrap(), Err(GossipError::Stopped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_takes_two_seconds_to_flush_delays_own_writes_alone() {
+    const FLUSH: Duration = Duration::from_secs(2);
+    let cluster = Cluster::new();
+    let slow = Arc::new(SlowFlush::new(FLUSH));
+    let slow = cluster.node_with(1, slow, RuntimeConfig::default()).await;
+    let others = [cluster.node(2).await, cluster.node(3).await];
+    all_alive(&[slow.clone(), others[0].clone(), others[1].clone()]).await;
+
+    let before = Instant::now();
+    let put = tokio::spawn({
+        let slow = slow.clone();
+        async move { slow.put("own", "1").await.map(|_| before.elapsed()) }
+    });
+    eventually("the own write is at the store", async || {
+        slow.status().await.unwrap().queues["writes"] == 1
+    })
+    .await;
+    others[0].put("theirs", "1").await.unwrap();
+    reads(&slow, "theirs", "1").await;
+    // Others have the own write before its author may call it durable.
+    reads(&others[1], "own", "1").await;
+    assert!(before.elapsed() < FLUSH, "{:?}", before.elapsed());
+    assert!(!put.is_finished());
+    let status = slow.status().await.unwrap().store;
+    assert!(status.durable < status.commit, "{status:?}");
+    assert!(put.await.unwrap().unwrap() >= FLUSH);
+    let status = slow.status().await.unwrap().store;
+    assert_eq!((status.kind, status.is_healthy(), status.read_only), ("slow-flush", true, false));
 }
 
 #[tokio::test]

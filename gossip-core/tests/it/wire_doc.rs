@@ -286,7 +286,7 @@ fn words() -> Alive {
 }
 
 fn leave() -> Verified<Envelope> {
-    statement(FactKind::LEAVE, &Leave { incarnation: WALL.millis() }.encode())
+    statement(FactKind::LEAVE, &Leave { incarnation: WALL.millis(), returning: true }.encode())
 }
 
 fn hello() -> Hello {

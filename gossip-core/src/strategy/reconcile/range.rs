@@ -228,7 +228,8 @@ impl RangeReconcile {
     fn finish_if_idle(&mut self, cx: &mut Cx<'_>) {
         let Some(exchange) = &self.exchange else { return };
         if exchange.is_idle() && !self.pending.values().any(Pending::is_ours) {
-            let differed = exchange.differed;
+            // Where nothing can flow, a difference is no reason to hurry.
+            let differed = exchange.differed && (exchange.gives || exchange.wanted);
             self.end(cx, differed);
         }
     }
@@ -289,6 +290,10 @@ impl Reconcile for RangeReconcile {
     }
 
     fn heard(&mut self, cx: &mut Cx<'_>, from: NodeId, talk: Talk) {
+        if cx.read_only {
+            // What an exchange of ours would bring cannot be kept.
+            self.exchange = None;
+        }
         match talk {
             Talk::Compare(compare) => self.on_compare(cx, from, compare),
             Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),

@@ -9,7 +9,7 @@ use super::bounds::check_bounds;
 use crate::config::{ConfigSpec, Limits};
 use crate::fact::Envelope;
 use crate::id::{BootId, ChannelId};
-use crate::io::{AtEpoch, Command, Input, Seed, Write};
+use crate::io::{AtEpoch, Command, ExportError, Input, Seed, Write};
 use crate::state::{Item, Point, Set, Totals};
 use crate::store::{StoreError, StoreReply};
 use crate::strategy::Direction;
@@ -400,10 +400,12 @@ impl<'a> Script<'a> {
     fn answer(&mut self) {
         let index = self.below(8);
         let Some(held) = self.lone.take_held(index) else { return };
-        let (Held::Store(ticket, _) | Held::Verify(ticket, _)) = &held;
+        let (Held::Export(ticket, _) | Held::Store(ticket, _) | Held::Verify(ticket, _)) = &held;
         let ticket = *ticket;
         let outcome = match self.byte() % 8 {
-            0 => Err(StoreError::Closed),
+            // Rarely: nothing is written after it.
+            0 if self.one_in(16) => Err(StoreError::Closed),
+            0 => Err(StoreError::Unreadable { reason: String::from("a script says so") }),
             1 => Err(StoreError::Refused { reason: "a script says so" }),
             2 => Ok(StoreReply::Synced { commit: u64::from(self.byte()) }),
             3 => Ok(StoreReply::Facts(self.facts.iter().take(3).cloned().collect())),
@@ -422,7 +424,11 @@ impl<'a> Script<'a> {
         };
         match held {
             Held::Store(ticket, _) => self.lone.input(Input::Stored(ticket, outcome)),
-            verify @ Held::Verify(..) => self.lone.answer(verify),
+            Held::Export(ticket, _) if self.one_in(2) => {
+                let reason = String::from("a script says so");
+                self.lone.input(Input::Exported(ticket, Err(ExportError { reason })));
+            }
+            other @ (Held::Export(..) | Held::Verify(..)) => self.lone.answer(other),
         }
     }
 
@@ -445,6 +451,7 @@ impl<'a> Script<'a> {
                 Command::Join(vec![Seed::Address(SocketAddr::from(([172, 0, 0, at % 8], 7946)))])
             }
             3 if self.one_in(8) => Command::Leave,
+            3 if self.one_in(8) => Command::Stop,
             4 => Command::Members,
             5 => {
                 let limit = self.below(8);

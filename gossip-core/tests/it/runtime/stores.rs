@@ -1,6 +1,7 @@
 //! A store that misbehaves.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use gossip_core::store::{MemoryStore, Restored, Store, StoreError, StoreOp, StoreReply};
@@ -17,6 +18,7 @@ pub(super) struct Stuck {
 pub(super) enum How {
     /// Nothing else.
     Answer,
+    /// From the first merge on, nothing is answered.
     Hang,
     Panic,
 }
@@ -43,6 +45,9 @@ impl Store for Stuck {
     }
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        if matches!(self.how, How::Hang) && self.merges() > 0 {
+            return std::future::pending().await;
+        }
         if let StoreOp::Merge(_) = op {
             self.merges.fetch_add(1, Ordering::Relaxed);
             match self.how {
@@ -52,5 +57,39 @@ impl Store for Stuck {
             }
         }
         self.inner.run(op).await
+    }
+}
+
+/// A memory store on a disk that takes its time to flush.
+#[derive(Debug)]
+pub(super) struct SlowFlush {
+    inner: MemoryStore,
+    takes: Duration,
+}
+
+impl SlowFlush {
+    pub(super) fn new(takes: Duration) -> Self {
+        Self { inner: MemoryStore::new(), takes }
+    }
+}
+
+#[async_trait]
+impl Store for SlowFlush {
+    fn kind(&self) -> &'static str {
+        "slow-flush"
+    }
+
+    async fn load(&self) -> Result<Restored, StoreError> {
+        self.inner.load().await
+    }
+
+    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        let flushes = matches!(op, StoreOp::Remember { .. } | StoreOp::Sync { .. });
+        // The op takes its place at once.
+        let reply = self.inner.run(op).await;
+        if flushes {
+            tokio::time::sleep(self.takes).await;
+        }
+        reply
     }
 }

@@ -25,6 +25,10 @@ pub(super) struct Work {
 pub(super) struct Exchange {
     pub(super) compared: Option<Compare>,
     pub(super) differed: bool,
+    /// Whether the partner takes what it lacks: it says so if its store refuses writes.
+    pub(super) gives: bool,
+    /// Whether we asked for facts.
+    pub(super) wanted: bool,
     pub(super) number: u32,
     pub(super) set: Set,
     pub(super) with: NodeId,
@@ -69,6 +73,8 @@ impl Exchange {
         Self {
             compared: None,
             differed: false,
+            gives: true,
+            wanted: false,
             number,
             set,
             with,
@@ -151,6 +157,7 @@ impl Exchange {
     }
 
     pub(super) fn want(&mut self, cx: &mut Cx<'_>, points: Vec<Point>, timeout: Duration) {
+        self.wanted = true;
         let step = self.step();
         let talk = Talk::Want { exchange: self.number, step, points };
         self.sent(cx, step, talk, timeout, self.with);

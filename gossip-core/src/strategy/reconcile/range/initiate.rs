@@ -120,7 +120,7 @@ impl RangeReconcile {
         let (pull, push, timeout) = (self.pulls(), self.pushes(), self.config.reply_timeout);
         let Some(exchange) = self.running(number) else { return };
         exchange.described();
-        let with = exchange.with;
+        let (with, gives) = (exchange.with, exchange.gives);
         let ours = match view {
             Description::Items(items) => items,
             Description::Same => return,
@@ -136,7 +136,7 @@ impl RangeReconcile {
                 exchange.want(cx, points.to_vec(), timeout);
             }
         }
-        if push && !missing_there.is_empty() {
+        if push && gives && !missing_there.is_empty() {
             self.fetch(cx, Pending::Give { to: with }, missing_there);
         }
     }
@@ -146,12 +146,14 @@ impl RangeReconcile {
         if ranges.step == 0 && !serve::is_comparable(ranges.set, Epoch::of(cx.now.wall)) {
             return cx.reject(from, Why::EpochsApart);
         }
+        let push = self.pushes();
         let Some(exchange) = self.exchange_with(from, ranges.exchange) else {
             return cx.reject(from, Why::TooLate);
         };
         if !exchange.answered(ranges.step) {
             return cx.reject(from, Why::TooLate);
         }
+        exchange.gives &= ranges.push || !push;
         if ranges.step == 0 {
             // The partner is an epoch behind: the comparison goes on at the lower epoch.
             exchange.set = lower(exchange.set, ranges.set);

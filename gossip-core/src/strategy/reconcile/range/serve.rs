@@ -183,7 +183,8 @@ impl RangeReconcile {
         let (active, exchange) = (Set::Active(epoch), compare.exchange);
         let parts =
             vec![RangePart { upto: Point::END, content: RangeContent::Fingerprint(fingerprint) }];
-        let (pull, push, from_point) = (compare.pull, compare.push, Point::MIN);
+        // Who asks is not to give what cannot be kept here.
+        let (pull, push, from_point) = (compare.pull, compare.push && !cx.read_only, Point::MIN);
         let whole = Ranges {
             exchange,
             step: 0,
@@ -248,10 +249,11 @@ impl RangeReconcile {
         let parts = parts.parts;
         let told = parts.iter().any(|part| part.content != RangeContent::Skip);
         if told || !listed {
-            let answer = Ranges { answer: true, parts, ..ranges.clone() };
+            let push = ranges.push && !cx.read_only;
+            let answer = Ranges { answer: true, parts, push, ..ranges.clone() };
             cx.talk(from, Talk::Ranges(answer));
         }
-        let wants = if ranges.push { difference.missing_here } else { Vec::new() };
+        let wants = if ranges.push && !cx.read_only { difference.missing_here } else { Vec::new() };
         let gives = if ranges.pull { difference.missing_there } else { Vec::new() };
         let (exchange, step, done) = (ranges.exchange, ranges.step, listed && !told);
         if gives.is_empty() {

@@ -1,0 +1,151 @@
+//! The newcomer's way back: a node whose state may be long dead hands out its own writes, forgets
+//! everything, and takes the cluster's state.
+//!
+//! ```text
+//!  exporting page by page ──all durable outside──▶ wiping ──▶ remembering ──durable──▶ done
+//!     ▲        │ failed, or read in vain              │ failed
+//!     └─pause──┴──────────────────────────────────────┘
+//! ```
+//! Whoever left comes back so, and whoever lost state that others had seen it hold. Until it is
+//! done, the channel says and takes nothing, so that nothing stale is heard of. A crash begins it
+//! anew: nothing is forgotten before the application has it, and the reason to forget is forgotten
+//! last.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::env::{ChannelEffect, Env};
+use super::{Channel, Pending};
+use crate::fact::Envelope;
+use crate::io::{Event, Export, ExportError, Ticket};
+use crate::store::{MetaName, StoreOp, StoreReply};
+use crate::time::Mono;
+
+/// Most facts read at a time, and so most in one [`Export`] (a guess: below a mebibyte on UDP).
+const PAGE: usize = 256;
+
+/// How long after a failure the same is tried again (a guess: somebody must make room).
+const RETRY: Duration = Duration::from_secs(5);
+
+/// A way back that has begun.
+#[derive(Debug, Default)]
+pub(super) struct Renewal {
+    exported: u64,
+    /// Whether the application has been told that exporting fails.
+    failing: bool,
+    /// When to go on with the keys after this one.
+    retry: Option<(Mono, Option<Bytes>)>,
+}
+
+impl Channel {
+    /// What this node holds may be long dead: it takes the state anew.
+    pub(crate) fn take_anew(&mut self, env: &mut Env<'_>) {
+        if self.renewal.is_none() {
+            self.renewal = Some(Renewal::default());
+            self.read_own(env, None);
+        }
+    }
+
+    /// Whether the channel is on its way back: it says and takes nothing.
+    pub(crate) const fn is_renewing(&self) -> bool {
+        self.renewal.is_some()
+    }
+
+    pub(super) fn renewal_deadline(&self) -> Option<Mono> {
+        self.renewal.as_ref()?.retry.as_ref().map(|(due, _)| *due)
+    }
+
+    /// Tries again what failed.
+    pub(super) fn renew_if_due(&mut self, env: &mut Env<'_>) {
+        let retry = self.renewal.as_mut().and_then(|renewal| {
+            renewal.retry.take_if(|(due, _)| *due <= env.now.mono).map(|(_, after)| after)
+        });
+        if let Some(after) = retry {
+            self.read_own(env, after);
+        }
+    }
+
+    /// A page of what is held: our own part of it goes out before the next one is read.
+    pub(super) fn own_read(
+        &mut self,
+        env: &mut Env<'_>,
+        after: Option<Bytes>,
+        reply: Option<StoreReply>,
+    ) {
+        let Some(StoreReply::Facts(page)) = reply else { return self.retry(env, after) };
+        let Some(last) = page.last().map(Envelope::shared_key) else {
+            return self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
+        };
+        let me = env.keys.id();
+        let facts: Vec<_> = page.into_iter().filter(|fact| fact.author() == me).collect();
+        if facts.is_empty() {
+            return self.read_own(env, Some(last));
+        }
+        let (ticket, export) = (env.ticket(), Export { channel: self.id(), facts: facts.clone() });
+        self.pending.insert(ticket, Pending::Export { facts, after, last });
+        env.effects.push(ChannelEffect::Export(ticket, export));
+    }
+
+    /// The application has a page of our own writes, or could not keep it.
+    pub(crate) fn exported(
+        &mut self,
+        env: &mut Env<'_>,
+        ticket: Ticket,
+        result: Result<(), ExportError>,
+    ) {
+        let pending = self.pending.remove(&ticket);
+        let (Some(Pending::Export { facts, after, last }), Some(renewal)) =
+            (pending, &mut self.renewal)
+        else {
+            return;
+        };
+        match result {
+            Ok(()) => {
+                renewal.exported += facts.len() as u64;
+                env.event(Event::Exported { channel: self.id(), facts });
+                self.read_own(env, Some(last));
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut renewal.failing, true) {
+                    env.event(Event::ExportFailed { channel: self.id(), error });
+                }
+                self.retry(env, after);
+            }
+        }
+    }
+
+    /// Everything is forgotten here. Once that is durable, so is that there is nothing to forget.
+    pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
+        let Some(StoreReply::Facts(held)) = reply else { return self.retry(env, None) };
+        self.recent.clear();
+        for fact in &held {
+            self.slots.dissemination.displaced(fact.id());
+        }
+        let op = StoreOp::Remember { name: MetaName::Left, value: None };
+        self.ask(env, Pending::Renewed, op);
+    }
+
+    /// The way back ends: from now on this node is a newcomer like any other.
+    pub(super) fn renewed(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
+        if reply.is_none() {
+            return self.retry(env, None);
+        }
+        self.collect.holds_nothing_stale();
+        let exported = self.renewal.take().map_or(0, |renewal| renewal.exported);
+        env.event(Event::Renewed { channel: self.id(), exported });
+        self.slots.reconcile.changed(env.now.mono);
+    }
+
+    fn read_own(&mut self, env: &mut Env<'_>, after: Option<Bytes>) {
+        let (shard, prefix) = (self.shard, Bytes::new());
+        let op = StoreOp::Scan { shard, prefix, after: after.clone(), limit: PAGE };
+        self.ask(env, Pending::Own { after }, op);
+    }
+
+    fn retry(&mut self, env: &Env<'_>, after: Option<Bytes>) {
+        if let Some(renewal) = &mut self.renewal {
+            renewal.retry = Some((env.now.mono + RETRY, after));
+        }
+    }
+}
