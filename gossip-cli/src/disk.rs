@@ -1,7 +1,5 @@
 //! Where a node's state is: in memory, or in files of the node's directory.
 
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,6 +75,9 @@ const WITHOUT_ROCKS: &str = "this gossip-cli was built without RocksDB; build it
 
 #[cfg(feature = "rocks")]
 fn rocks(path: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    use std::fs::DirBuilder;
+    use std::os::unix::fs::DirBuilderExt as _;
+
     use anyhow::Context as _;
     use gossip_store_rocks::{RocksConfig, RocksStore};
 

@@ -11,7 +11,8 @@ use gossip_core::strategy::Retain;
 use crate::config::Settings;
 use crate::disk::Place;
 use crate::failure::Failure;
-use crate::{registry, sockets};
+use crate::exporter::FileExporter;
+use crate::sockets;
 
 /// A running node, and what reads its store without asking it.
 #[derive(Clone, Debug)]
@@ -31,7 +32,11 @@ pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::
     let store = Place::of(settings)?.open().await?;
     let strategies = settings.choices.strategies(keys);
     let retain = Arc::clone(&strategies.main.retain);
-    let (spec, options) = (settings.spec.clone(), settings.runtime);
+    let mut options = settings.runtime.clone();
+    if let Some(data) = &settings.data {
+        options.exporter = Some(Arc::new(FileExporter::new(data.clone())));
+    }
+    let spec = settings.spec.clone();
     let gossip = runtime::spawn(spec, strategies, transport, Arc::clone(&store), options).await;
     Ok(Node { gossip: gossip.map_err(refused)?, retain, store })
 }

@@ -156,6 +156,8 @@ pub(crate) struct StatusDocument {
     pub(crate) store: StoreDocument,
     pub(crate) duplicates: u64,
     pub(crate) facts_sent: u64,
+    pub(crate) relayed: u64,
+    pub(crate) renewing: bool,
     pub(crate) parked: u64,
     pub(crate) collected: u64,
     pub(crate) unknown_records: u64,
@@ -192,6 +194,13 @@ pub(crate) struct VerifyDocument {
 pub(crate) struct StoreDocument {
     pub(crate) kind: String,
     pub(crate) healthy: bool,
+    /// Whether it refuses writes until the node is started anew.
+    pub(crate) read_only: bool,
+    /// Why it failed, if it has.
+    pub(crate) reason: Option<String>,
+    /// The last commit, and the last one that is durable.
+    pub(crate) commit: u64,
+    pub(crate) durable: u64,
 }
 
 impl From<&Entry> for EntryDocument {

@@ -16,6 +16,7 @@ use super::Admin;
 use super::error::Refusal;
 use super::stream::lines;
 use super::view::View;
+use crate::exporter::line;
 use crate::records::Line;
 
 #[derive(Debug, Deserialize)]
@@ -32,24 +33,33 @@ pub(super) async fn export(
     let node = &admin.node;
     let (channel, retain) = (admin.channel(&channel)?, Arc::clone(&node.retain));
     let view = View::take(Arc::clone(&node.store), channel, Bytes::from(prefix)).await?;
-    let wall = super::cluster::wall_now();
-    Ok(lines(stream::unfold((view, retain), async move |(mut view, retain)| {
-        let page = view.page().await.transpose()?;
-        let records = page.map(|facts| {
-            let keys = facts.chunk_by(|a, b| a.key() == b.key());
-            keys.filter_map(|facts| record(&*retain, facts, wall)).collect()
-        });
-        Some((records, (view, retain)))
+    let walk = Walk { retain, view, wall: super::cluster::wall_now() };
+    Ok(lines(stream::unfold(walk, async |mut walk| {
+        let page = walk.view.page().await.transpose()?;
+        let records = page.map(|facts| walk.records(&facts));
+        Some((records, walk))
     })))
 }
 
-/// What a reader of these facts of one key sees, if anything.
-fn record(retain: &dyn Retain, facts: &[Envelope], wall: Wall) -> Option<Line> {
-    let live = |fact: &&Envelope| {
-        fact.value().is_some() && remaining(fact, wall).is_none_or(|left| !left.is_zero())
-    };
-    let current = retain.read(facts).into_iter().filter(live);
-    let newest = current.max_by_key(|fact| (fact.hlc(), fact.id()))?;
-    let expires_at = Some(newest.expires_at()).filter(|at| *at != Wall::ZERO).map(Wall::millis);
-    Some(Line::new(newest.key(), newest.value(), expires_at))
+struct Walk {
+    retain: Arc<dyn Retain>,
+    view: View,
+    wall: Wall,
+}
+
+impl Walk {
+    fn records(&self, facts: &[Envelope]) -> Vec<Line> {
+        let keys = facts.chunk_by(|a, b| a.key() == b.key());
+        keys.filter_map(|facts| self.newest(facts)).map(line).collect()
+    }
+
+    /// What a reader of these facts of one key sees, if anything.
+    fn newest<'a>(&self, facts: &'a [Envelope]) -> Option<&'a Envelope> {
+        let live = |fact: &&Envelope| {
+            let left = remaining(fact, self.wall);
+            fact.value().is_some() && left.is_none_or(|left| !left.is_zero())
+        };
+        let current = self.retain.read(facts).into_iter().filter(live);
+        current.max_by_key(|fact| (fact.hlc(), fact.id()))
+    }
 }

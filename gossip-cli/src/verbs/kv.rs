@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::import;
+use super::{export, import};
 use crate::admin::client::{Busy, Client};
 use crate::admin::documents::{
     ChangeDocument, Changed, EntryDocument, HashDocument, WriteBatch, WriteDocument, WriteResult,
@@ -25,6 +25,7 @@ pub(crate) fn run(global: &Global, command: KvCommand) -> anyhow::Result<()> {
             let deletion = WriteDocument::new(key.as_bytes(), None);
             write(global, key, deletion)
         }
+        KvCommand::Export { file, prefix } => export::run(global, file, &prefix),
         KvCommand::Get { key } => get(global, &key),
         KvCommand::Hash { epoch } => hash(global, &epoch),
         KvCommand::Import { file } => import::run(global, &file),

@@ -96,6 +96,7 @@ impl Collect {
             Some(
                 StoreReply::Described(_)
                 | StoreReply::Facts(_)
+                | StoreReply::Leased(_)
                 | StoreReply::Sifted(_)
                 | StoreReply::Swept { .. },
             )

@@ -139,7 +139,7 @@ impl Channel {
 
     fn read_own(&mut self, env: &mut Env<'_>, after: Option<Bytes>) {
         let (shard, prefix) = (self.shard, Bytes::new());
-        let op = StoreOp::Scan { shard, prefix, after: after.clone(), limit: PAGE };
+        let op = StoreOp::Scan { shard, prefix, after: after.clone(), limit: PAGE, lease: None };
         self.ask(env, Pending::Own { after }, op);
     }
 
