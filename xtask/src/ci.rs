@@ -3,8 +3,8 @@
 use anyhow::{Context, Result};
 
 use crate::program::{Program, root};
-use crate::run;
 use crate::test::{self, Steps, deny_warnings};
+use crate::{netns, run};
 
 /// How long each release is fuzzed: long enough to find what a change broke, short enough to wait
 /// for (a guess).
@@ -14,6 +14,7 @@ const FUZZ_SECONDS: u32 = 60;
 pub(crate) fn ci() -> Result<()> {
     test::test()?;
     let mut steps = Steps::begin();
+    steps.check("namespaces", "cargo xtask netns", || netns::netns(&[]))?;
     for features in combinations(&core_features()?) {
         // Clippy rather than check: code that is dead without a feature is only a warning.
         let clippy = "cargo clippy -p gossip-core --no-default-features";

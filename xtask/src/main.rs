@@ -3,6 +3,7 @@
 
 mod ci;
 mod loom;
+mod netns;
 mod prerequisites;
 mod program;
 mod run;
@@ -53,6 +54,12 @@ const COMMANDS: &[Command] = &[
         run: run::fuzz,
     },
     Command {
+        name: "netns",
+        arguments: "[FILTER]",
+        about: "nodes across network namespaces, with loss, delay and cuts; needs root on Linux",
+        run: netns::netns,
+    },
+    Command {
         name: "bench",
         arguments: "[ARGS..]",
         about: "cargo bench of gossip-benches: a name filters, --timings shows the build",
@@ -61,7 +68,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "ci",
         arguments: "",
-        about: "before a release: test, feature combinations, 60 s of fuzz, deny, semver",
+        about: "before a release: test, netns, feature combinations, 60 s of fuzz, deny, semver",
         run: |rest| alone(rest, ci::ci),
     },
 ];

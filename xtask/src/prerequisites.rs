@@ -38,13 +38,46 @@ const ROCKS: &[Prerequisite] = &[
     },
 ];
 
+const IPROUTE: Prerequisite = Prerequisite {
+    name: "ip",
+    package: "iproute2",
+    why: "it makes network namespaces",
+    is_there: || on_path("ip"),
+};
+
 /// Makes sure that everything is there: as root on Debian it installs what is missing.
 ///
 /// # Errors
 /// Names what is missing and what to install, where it may not install by itself.
 pub(crate) fn check() -> Result<()> {
     let rocks = if has_member("gossip-store-rocks") { ROCKS } else { &[] };
-    let needed: Vec<_> = std::iter::once(&C_COMPILER).chain(rocks).collect();
+    provide(&std::iter::once(&C_COMPILER).chain(rocks).collect::<Vec<_>>())
+}
+
+/// Makes sure that network namespaces can be made and joined.
+///
+/// # Errors
+/// As [`check`], and where only the user can help.
+pub(crate) fn check_namespaces() -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("network namespaces are Linux's: run this in a Linux machine, virtual or not");
+    }
+    if !is_root() {
+        bail!("only root makes network namespaces: sudo env \"PATH=$PATH\" cargo xtask netns");
+    }
+    if !Path::new(TUN).exists() {
+        bail!(
+            "{TUN} is missing: modprobe tun; in a container, start it with --privileged or with \
+             --cap-add NET_ADMIN --cap-add SYS_ADMIN --device {TUN}"
+        );
+    }
+    provide(&[&IPROUTE])
+}
+
+/// Where TUN devices come from.
+const TUN: &str = "/dev/net/tun";
+
+fn provide(needed: &[&Prerequisite]) -> Result<()> {
     let missing: Vec<_> = needed.iter().filter(|needed| !(needed.is_there)()).collect();
     if missing.is_empty() {
         return Ok(());

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::program::Program;
-use crate::{loom, prerequisites, tidy};
+use crate::{loom, netns, prerequisites, tidy};
 
 /// Everything that must hold before a change is accepted.
 ///
@@ -19,6 +19,9 @@ pub(crate) fn test() -> Result<()> {
     steps.check("prerequisites", "cargo xtask test", prerequisites::check)?;
     steps.run("format", &Program::new("cargo fmt --all --check"))?;
     steps.run("lints", &deny_warnings("cargo clippy --workspace --all-targets --all-features"))?;
+    // It is no test of a bare `cargo test`, so that `--all-targets` passes it by.
+    let netns = format!("cargo clippy {} --all-features", netns::TESTS);
+    steps.run("lints of netns", &deny_warnings(&netns))?;
     steps.run(
         "documentation",
         &Program::new("cargo doc --workspace --no-deps --all-features")

@@ -1,0 +1,75 @@
+//! Nodes as users run them, each on a host of its own: a network namespace. The test process
+//! relays between the hosts, with loss, delay and cuts.
+//!
+//! It needs root, so no plain `cargo test` runs it: `cargo xtask netns` does.
+
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that panics has failed, and one that measures says so"
+)]
+
+mod cluster;
+mod cuts;
+mod lines;
+mod links;
+mod loss;
+mod moves;
+mod network;
+mod relay;
+#[path = "../it/support.rs"]
+#[expect(dead_code, reason = "the tests on loopback need more of it")]
+mod support;
+
+/// Runs every scenario in each variant of transport and store.
+macro_rules! matrix {
+    ($($name:ident: $transport:literal on $store:literal;)*) => {$(
+        mod $name {
+            use crate::cluster::Variant;
+
+            const VARIANT: Variant = Variant { store: $store, transport: $transport };
+
+            #[test]
+            fn bad_lines_converge() {
+                crate::loss::bad_lines_converge(VARIANT);
+            }
+
+            #[test]
+            fn a_cut_heals() {
+                crate::cuts::a_cut_heals(VARIANT);
+            }
+
+            #[test]
+            fn a_one_way_cut_is_gone_around() {
+                crate::cuts::a_one_way_cut_is_gone_around(VARIANT);
+            }
+
+            #[test]
+            fn the_unheard_return() {
+                crate::cuts::the_unheard_return(VARIANT);
+            }
+
+            #[test]
+            fn a_device_goes_down_and_up() {
+                crate::links::a_device_goes_down_and_up(VARIANT);
+            }
+
+            #[test]
+            fn a_restarted_host_is_found_at_its_new_address() {
+                crate::moves::a_restarted_host_is_found_at_its_new_address(VARIANT);
+            }
+
+            #[test]
+            fn a_roaming_host_is_heard_again() {
+                crate::moves::a_roaming_host_is_heard_again(VARIANT);
+            }
+        }
+    )*};
+}
+
+// A new transport or store is one line here.
+matrix! {
+    udp_memory: "udp" on "memory";
+}
