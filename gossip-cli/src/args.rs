@@ -45,10 +45,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example: gossip-cli demo --nodes 16 --fanout 3 --mode push-pull")]
     Demo(DemoArgs),
     /// Run a node until it is told to stop
-    #[command(
-        after_help = "Example: gossip-cli node --data ./one\n    \
-        and then: gossip-cli node --data ./two --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946"
-    )]
+    #[command(after_help = "Example: gossip-cli node --data ./one\n    \
+        and then: gossip-cli node --data ./two --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946")]
     Node(NodeArgs),
     /// Check, show and explain configuration
     #[command(subcommand)]

@@ -10,8 +10,8 @@ use gossip_core::strategy::Retain;
 
 use crate::config::Settings;
 use crate::disk::Place;
-use crate::failure::Failure;
 use crate::exporter::FileExporter;
+use crate::failure::Failure;
 use crate::sockets;
 
 /// A running node, and what reads its store without asking it.

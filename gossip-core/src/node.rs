@@ -351,9 +351,8 @@ impl Node {
         };
         self.partners = self.peering.linked().filter(live).collect();
         let me = self.keys.id();
-        let counts = |member: &&crate::membership::Member| {
-            member.id != me && self.roster.may_return(member)
-        };
+        let counts =
+            |member: &&crate::membership::Member| member.id != me && self.roster.may_return(member);
         self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
     }
 

@@ -30,7 +30,11 @@ pub(super) async fn members(
 
 /// Everybody known: now, and whenever somebody's status changes.
 pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
-    let start = Watch { events: admin.node.gossip.events(), gossip: admin.node.gossip.clone(), first: true };
+    let start = Watch {
+        events: admin.node.gossip.events(),
+        gossip: admin.node.gossip.clone(),
+        first: true,
+    };
     lines(stream::unfold(start, async |mut watch| {
         if !watch.first {
             watch.changed().await?;
@@ -46,7 +50,8 @@ pub(super) async fn status(
     State(admin): State<Arc<Admin>>,
 ) -> Result<Json<StatusDocument>, Refusal> {
     let status = admin.node.gossip.status().await?;
-    let (_, totals) = admin.node.gossip.total(admin.node.gossip.main_channel(), AtEpoch::This).await?;
+    let (_, totals) =
+        admin.node.gossip.total(admin.node.gossip.main_channel(), AtEpoch::This).await?;
     Ok(Json(document(&admin, status, totals.entries)))
 }
 

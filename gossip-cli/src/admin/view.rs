@@ -45,9 +45,7 @@ impl View {
             limit: PAGE,
             lease: Some(self.lease),
         };
-        let StoreReply::Facts(facts) = self.store.run(op).await? else {
-            unreachable!("{ANSWERS}")
-        };
+        let StoreReply::Facts(facts) = self.store.run(op).await? else { unreachable!("{ANSWERS}") };
         let Some(last) = facts.last() else { return Ok(None) };
         self.after = Some(Bytes::copy_from_slice(last.key()));
         Ok(Some(facts))

@@ -27,7 +27,7 @@ pub(crate) const QUICK: &[(&str, &str)] = &[
 
 /// The program with these arguments, and none of this process's settings.
 pub(crate) fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(executable());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gossip-cli"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("GOSSIP_") {
             command.env_remove(name);
@@ -35,15 +35,6 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     }
     command.env_remove("RUST_LOG").args(arguments);
     command
-}
-
-/// The program: cargo names it to tests; beside an example it is one folder up.
-fn executable() -> PathBuf {
-    let example = || {
-        let here = std::env::current_exe().unwrap();
-        here.parent().and_then(Path::parent).unwrap().join("gossip-cli")
-    };
-    option_env!("CARGO_BIN_EXE_gossip-cli").map_or_else(example, PathBuf::from)
 }
 
 /// The command that starts a node, on ports of the system's choice unless it says otherwise.

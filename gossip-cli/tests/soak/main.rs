@@ -1,8 +1,9 @@
-//! Long runs against real processes: `-- [imports|kills] [--cycles N] [--seed S] [--json]`.
+//! Long runs against real processes, by `cargo xtask soak [imports|kills] [--cycles N] [--seed S]
+//! [--json]`.
 //!
 //! `imports` puts Debian's package index at one of five nodes, twice, and kills two of them in the
 //! middle; `kills` lets nodes die at random moments while three are written at. Both run if none is
-//! named. Nodes are the program beside this one, on RocksDB, over UDP and TCP. A check that fails
+//! named. Nodes keep their state in RocksDB and talk over UDP and TCP. A check that fails
 //! ends the run, and leaves the nodes' directories where it says.
 
 #![expect(
@@ -14,10 +15,10 @@
 )]
 
 #[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../tests/it/soak/mod.rs"]
+#[path = "../it/soak/mod.rs"]
 mod soak;
 #[expect(dead_code, reason = "the tests use all of it")]
-#[path = "../tests/it/support.rs"]
+#[path = "../it/support.rs"]
 mod support;
 
 use std::process::ExitCode;

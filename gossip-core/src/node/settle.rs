@@ -198,7 +198,8 @@ impl Node {
         let known = self.roster.member(&subject).map(|member| member.said_at);
         let standing = |node: &Self| {
             let member = node.roster.member(&subject)?;
-            let (left, waits) = (member.status == MemberStatus::Left, node.roster.may_return(member));
+            let (left, waits) =
+                (member.status == MemberStatus::Left, node.roster.may_return(member));
             Some((member.alive.incarnation, left, waits))
         };
         let before = standing(self);

@@ -108,7 +108,7 @@ impl Disk {
             Fault::Writes if writes => Some(full()),
             Fault::Reads if !writes => {
                 Some(StoreError::Unreadable { reason: String::from("input/output error") })
-            },
+            }
             Fault::None | Fault::Reads | Fault::Writes => None,
         }
     }

@@ -109,9 +109,8 @@ fn feed(import: &mut Running, lines: &[String]) {
 }
 
 fn lines(prefix: &str, records: &BTreeMap<String, String>) -> Vec<String> {
-    let line = |(key, value)| {
-        format!("{}\n", json!({ "key": format!("{prefix}{key}"), "value": value }))
-    };
+    let line =
+        |(key, value)| format!("{}\n", json!({ "key": format!("{prefix}{key}"), "value": value }));
     records.iter().map(line).collect()
 }
 
