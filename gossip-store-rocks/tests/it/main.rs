@@ -1,0 +1,3 @@
+//! The RocksDB store in real directories.
+
+mod conformance;
