@@ -159,7 +159,7 @@ fn what_cannot_be_opened_says_what_to_do() {
         .find(|path| path.to_string_lossy().contains("MANIFEST"))
         .unwrap();
     fs::write(manifest, "nonsense").unwrap();
-    refused(&["--store", "rocks", "--data", &data], 1, "restore");
+    refused(&["--store", "rocks", "--data", &data], 1, "move the directory away");
     let file = scratch.file("file", "");
     refused(&["--store", "rocks", "--data", &file], 1, "file");
 }
