@@ -59,7 +59,6 @@ impl Mesh {
                 endpoints: Endpoints::datagram(address_of(number)),
                 restored: state.restored(),
                 seed: [number as u8; 32],
-                frame_bytes: DATAGRAM_BYTES,
             };
             let node = Node::new(mesh.clocks(), config, slots, boot);
             mesh.members.push(Member { deadline: None, node, state: state.clone() });

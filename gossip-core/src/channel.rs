@@ -37,6 +37,7 @@ use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
 use crate::strategy::SlotToken;
 use crate::time::{Epoch, Mono, Now};
+use crate::transport::Class;
 
 /// The wall clock's step: nothing ripens sooner.
 const MILLISECOND: Duration = Duration::from_millis(1);
@@ -424,7 +425,7 @@ impl Channel {
     fn obsolete(&mut self, env: &mut Env<'_>, from: Option<NodeId>, by: Option<Envelope>) {
         env.reject(from, Why::Obsolete);
         if let (Some(dormant), Some(from)) = (by, from) {
-            env.send_fact(self.id(), from, &dormant, false);
+            env.send_fact(self.id(), from, Class::Gossip, &dormant, false);
         }
     }
 }

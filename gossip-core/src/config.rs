@@ -11,6 +11,7 @@ use crate::fact::Keys;
 use crate::id::{ChannelId, ClusterId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
+use crate::store::{MetaName, Restored};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::overlay::FullMesh;
@@ -19,7 +20,8 @@ use crate::strategy::removal::{Feedback, Limit};
 use crate::strategy::retain::LastWrite;
 use crate::strategy::sampler::Shuffled;
 use crate::strategy::{Detector, Dissemination, Overlay, Reconcile, Retain, Sampler};
-use crate::wire::{Constants, Packer, record_len};
+use crate::transport::Payloads;
+use crate::wire::{Constants, FactLimit, Packer, record_len};
 
 /// How far ahead of a node's clock a fact may be dated before it is parked: 10 s (a guess).
 pub const SKEW: Duration = Duration::from_secs(10);
@@ -36,7 +38,8 @@ pub struct ConfigSpec {
     /// none.
     pub tags: BTreeMap<String, String>,
     /// The largest fact in bytes, header, key and value included: a constant of the cluster.
-    /// Default: what fits one datagram, which is what a cluster on UDP alone can carry.
+    /// Default: that of the cluster which the node joins or which its store was in. A node that
+    /// founds one takes 1 MiB where it has streams (house decision), else what fits one datagram.
     pub fact_bytes: Option<usize>,
     /// Members to talk to first, redialled for ever. Default none.
     pub seeds: Vec<Seed>,
@@ -100,6 +103,9 @@ pub struct Limits {
     /// table is full is refused; nobody known makes room. Default 80,000 (a guess: ten times the
     /// everyday network of 8,000 nodes would be 80 MB of alive facts).
     pub members: usize,
+    /// Connections of which it is remembered from where they come; frames over others are heard
+    /// only where a session began over them. Default 8,192 (a guess: above the pools of transports).
+    pub links: usize,
     /// Addresses whose pace is remembered. Default 4,096 (a guess).
     pub paces: usize,
     /// Frames taken from one address per second once it has sent something malformed or
@@ -117,6 +123,7 @@ impl Default for Limits {
             writes: 65_536,
             hellos: 256,
             members: 80_000,
+            links: 8_192,
             paces: 4_096,
             slowed_frames: 50,
         }
@@ -128,19 +135,20 @@ impl Default for Limits {
 pub struct Config {
     cluster: ClusterId,
     constants: Constants,
+    fact_limit: FactLimit,
+    payloads: Payloads,
     spec: ConfigSpec,
 }
 
 impl ConfigSpec {
-    /// Checks the spec for a transport whose datagrams have at most `datagram_bytes`.
+    /// Checks the spec for a transport that carries frames of at most so many bytes.
     ///
     /// # Errors
     /// [`ConfigError`]; nothing is corrected silently.
-    pub fn build(self, datagram_bytes: usize) -> Result<Config, ConfigError> {
-        let room = datagram_bytes.saturating_sub(Packer::OVERHEAD);
-        // A record of 128 to 16,383 bytes has a header of 3.
-        let fits = room.saturating_sub(record_len(128) - 128);
-        let fact_bytes = self.fact_bytes.unwrap_or(fits);
+    pub fn build(self, payloads: impl Into<Payloads>) -> Result<Config, ConfigError> {
+        let payloads = payloads.into();
+        let limit = fits(payloads.bulk);
+        let fact_bytes = self.fact_bytes.unwrap_or(limit.min(MAX_FACT_BYTES));
         if self.name.len() > MAX_NAME_BYTES {
             return Err(ConfigError::NameTooLong { bytes: self.name.len() });
         }
@@ -148,8 +156,10 @@ impl ConfigSpec {
         if self.tags.len() > MAX_TAGS || self.tags.iter().any(|(k, v)| long(k) || long(v)) {
             return Err(ConfigError::Tags { count: self.tags.len() });
         }
-        if !(MIN_FACT_BYTES..=fits).contains(&fact_bytes) {
-            return Err(ConfigError::FactBytes { asked: fact_bytes, limit: fits });
+        if !(MIN_FACT_BYTES..=limit.min(MAX_FACT_BYTES)).contains(&fact_bytes)
+            || fits(payloads.gossip) < MIN_FACT_BYTES
+        {
+            return Err(ConfigError::FactBytes { asked: fact_bytes, limit });
         }
         for (key, value) in [
             ("redial_min", self.redial_min),
@@ -182,8 +192,12 @@ impl ConfigSpec {
         }
         let skew_ms = u64::try_from(SKEW.as_millis()).unwrap_or(u64::MAX);
         // The rule is a slot; the node names it once it has it.
-        let constants = Constants { fact_bytes, retain: "", skew_ms };
-        Ok(Config { cluster: ClusterId::from_name(&self.cluster), constants, spec: self })
+        let constants = Constants { retain: "", skew_ms };
+        // Who is told of nobody founds a cluster.
+        let founded = self.fact_bytes.is_some() || self.seeds.is_empty();
+        let fact_limit = FactLimit { bytes: fact_bytes as u32, founded };
+        let cluster = ClusterId::from_name(&self.cluster);
+        Ok(Config { cluster, constants, fact_limit, payloads, spec: self })
     }
 }
 
@@ -212,6 +226,16 @@ pub const MAX_WAYS: usize = 24;
 /// Smallest `fact_bytes` that still carries membership: an alive fact with full name and tags.
 pub const MIN_FACT_BYTES: usize = 1_000;
 
+/// Largest `fact_bytes`: 1 MiB (house decision).
+pub const MAX_FACT_BYTES: usize = 1 << 20;
+
+/// The largest fact that a frame of so many bytes has room for.
+const fn fits(frame_bytes: usize) -> usize {
+    let room = frame_bytes.saturating_sub(Packer::OVERHEAD);
+    let head = record_len(room) - room;
+    room.saturating_sub(head)
+}
+
 impl Config {
     /// The cluster.
     #[must_use]
@@ -230,6 +254,53 @@ impl Config {
     #[must_use]
     pub const fn constants(&self) -> &Constants {
         &self.constants
+    }
+
+    /// The largest fact of the cluster, as far as that is settled.
+    #[must_use]
+    pub const fn fact_limit(&self) -> FactLimit {
+        self.fact_limit
+    }
+
+    /// What the transport carries.
+    #[must_use]
+    pub const fn payloads(&self) -> Payloads {
+        self.payloads
+    }
+
+    /// The largest fact that goes as a datagram.
+    #[must_use]
+    pub const fn fits_datagram(&self) -> usize {
+        fits(self.payloads.gossip)
+    }
+
+    /// The largest fact that this node can carry at all.
+    #[must_use]
+    pub const fn fits(&self) -> usize {
+        fits(self.payloads.bulk)
+    }
+
+    /// The same configuration for a store that was in a cluster before.
+    ///
+    /// # Errors
+    /// [`ConfigError::Founded`] when it was founded with another limit than is asked for now, or
+    /// with one that this node's transport cannot carry.
+    pub fn resume(mut self, restored: &Restored) -> Result<Self, ConfigError> {
+        let stored = restored.meta.get(&MetaName::FactBytes);
+        let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
+        let Some(stored) = stored.map(u32::from_be_bytes) else { return Ok(self) };
+        let asked = self.spec.fact_bytes;
+        if asked.is_some_and(|asked| asked != stored as usize) || stored as usize > self.fits() {
+            let limit = asked.unwrap_or(self.fits());
+            return Err(ConfigError::Founded { stored: stored as usize, limit });
+        }
+        self.found(stored);
+        Ok(self)
+    }
+
+    /// The cluster's largest fact is settled.
+    pub(crate) const fn found(&mut self, bytes: u32) {
+        self.fact_limit = FactLimit { bytes, founded: true };
     }
 
     /// The spec that was checked.
@@ -251,12 +322,25 @@ impl Config {
 pub enum ConfigError {
     /// The largest fact does not fit.
     #[error(
-        "fact_bytes is {asked}; it must be from {MIN_FACT_BYTES} to {limit}, which is what fits one datagram"
+        "fact_bytes is {asked}; it must be from {MIN_FACT_BYTES} to {limit}, which is the most that \
+         this node's transport carries"
     )]
     FactBytes {
         /// What was asked for.
         asked: usize,
         /// What fits.
+        limit: usize,
+    },
+    /// The store comes from a cluster with another limit.
+    #[error(
+        "the store's cluster was founded with facts of up to {stored} bytes, and this configuration \
+         and transport allow {limit}; use the transport of before (streams carry the largest \
+         facts), leave fact_bytes unset, or begin with an empty store"
+    )]
+    Founded {
+        /// The store's.
+        stored: usize,
+        /// This configuration's.
         limit: usize,
     },
     /// The name is too long.

@@ -395,8 +395,6 @@ pub struct Boot {
     /// Randomness for everything that this node draws: fresh in production, a seed in a
     /// simulation.
     pub seed: [u8; 32],
-    /// The most bytes of one frame, from the transport.
-    pub frame_bytes: usize,
 }
 
 /// A fact's remaining time to live.

@@ -19,7 +19,7 @@ use crate::fact::{Domain, Keys, Protection, Why};
 use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::io::{Answer, Boot, Command, Event, Input, Output, Refused, RequestId, Ticket};
 use crate::membership::{MemberStatus, Roster, ViewRetain};
-use crate::peering::{Introduction, Peering};
+use crate::peering::{Introduction, Peering, Reach};
 use crate::rng::Rng;
 use crate::status::{PeerCounts, Status};
 use crate::store::MemoryState;
@@ -45,7 +45,6 @@ pub struct Node {
     detector: Box<dyn Detector>,
     effects: VecDeque<ChannelEffect>,
     feedback: Feedback,
-    frame_bytes: usize,
     keys: Box<dyn Keys>,
     life: Life,
     next_ticket: u64,
@@ -61,6 +60,8 @@ pub struct Node {
     relink: bool,
     /// Members that must confirm before dormant facts are dropped.
     required: Vec<NodeId>,
+    /// The kinds of transport of members, each once: who joins must meet all of them.
+    reaches: Vec<Reach>,
     roster: Roster,
     routes: BTreeMap<Ticket, Room>,
     sampler: Box<dyn Sampler>,
@@ -85,13 +86,14 @@ impl Node {
     #[must_use]
     pub fn new(now: Now, config: Config, strategies: Strategies, boot: Boot) -> Self {
         let Strategies { detector, keys, overlay, sampler, main } = strategies;
-        let Boot { endpoints, restored, seed, frame_bytes } = boot;
+        let Boot { endpoints, restored, seed } = boot;
         let mut rng = Rng::from_seed(seed);
         let config = config.for_rule(main.retain.name());
         let cluster = config.cluster();
         let view_domain = Domain::new(cluster, ChannelId::view(cluster));
         let main_domain = Domain::new(cluster, config.main_channel());
-        let peering = Peering::new(&config, view_domain.clone(), &mut rng);
+        let reach = Reach::of(&endpoints);
+        let peering = Peering::new(&config, view_domain.clone(), reach, &mut rng);
         let view = view_channel(&config, view_domain.clone(), &mut rng);
         let main = main_channel(&config, main_domain, main, &restored, &mut rng);
         let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
@@ -105,12 +107,11 @@ impl Node {
             detector,
             effects: VecDeque::new(),
             feedback: Feedback::new(),
-            frame_bytes,
             keys,
             life,
             next_ticket: 0,
             now,
-            outbox: Outbox::new(frame_bytes),
+            outbox: Outbox::new(config.payloads(), config.fits_datagram()),
             outputs: VecDeque::new(),
             overlay,
             partners: Vec::new(),
@@ -118,6 +119,7 @@ impl Node {
             peering,
             relink: false,
             required: Vec::new(),
+            reaches: Vec::new(),
             roster: Roster::default(),
             routes: BTreeMap::new(),
             sampler,
@@ -159,7 +161,7 @@ impl Node {
             Input::Network(inbound) => self.network(inbound),
             Input::Resolved { name, addresses } => {
                 let us = self.introduction();
-                self.peering.resolved(self.now, name, addresses, &us);
+                self.peering.resolved(self.now, name, &addresses, &us);
             }
             Input::Stored(ticket, reply) => match self.routes.remove(&ticket) {
                 Some(Room::Channel(channel)) => {
@@ -227,6 +229,7 @@ impl Node {
                 });
             }
             Command::Write { channel, writes } => {
+                self.settle_limit(self.config.fact_limit().bytes as usize);
                 self.on_channel(request, channel, |channel, env| {
                     channel.write(env, request, writes);
                 });
@@ -321,7 +324,7 @@ impl Node {
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),
             effects: &mut effects,
-            fact_bytes: self.config.constants().fact_bytes,
+            fact_bytes: self.config.fact_limit().bytes as usize,
             feedback: &mut self.feedback,
             has_room: &has_room,
             keys: &*self.keys,
@@ -354,11 +357,23 @@ impl Node {
         let counts =
             |member: &&crate::membership::Member| member.id != me && self.roster.may_return(member);
         self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
+        let reaches = self.roster.iter().filter(counts).map(|it| Reach::of(&it.alive.endpoints));
+        self.reaches.clear();
+        for reach in reaches {
+            if !self.reaches.contains(&reach) {
+                self.reaches.push(reach);
+            }
+        }
     }
 
     fn introduction(&self) -> Introduction {
-        let commit = self.boot_commit;
-        Introduction { alive: self.life.alive_bytes(), commit, me: self.keys.id() }
+        Introduction {
+            alive: self.life.alive_bytes(),
+            commit: self.boot_commit,
+            fact_limit: self.config.fact_limit(),
+            me: self.keys.id(),
+            members: self.reaches.clone(),
+        }
     }
 }
 

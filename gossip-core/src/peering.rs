@@ -13,6 +13,7 @@
 mod dial;
 mod hello;
 mod pace;
+mod reach;
 mod session;
 
 use std::collections::BTreeMap;
@@ -25,22 +26,31 @@ use self::dial::Dials;
 pub(crate) use self::dial::{DialConfig, Target};
 use self::pace::Pace;
 pub(crate) use self::pace::Sender;
+use self::reach::Links;
+pub(crate) use self::reach::Reach;
+pub(crate) use self::session::Route;
 use self::session::Sessions;
 use crate::config::Config;
 use crate::fact::{Domain, Envelope, Job, Verified, Why};
-use crate::id::{BootId, NodeId, SessionId};
+use crate::id::{BootId, Endpoints, NodeId, SessionId};
 use crate::io::{Seed, Ticket};
 use crate::rng::Rng;
 use crate::status::Status;
 use crate::time::{Mono, Now};
-use crate::transport::Address;
-use crate::wire::{Frame, Hello};
+use crate::transport::{Address, LinkId};
+use crate::wire::{FactLimit, Frame, Hello};
 
 /// What peering wants done.
 #[derive(Debug)]
 pub(crate) enum PeeringEffect {
-    /// A session with this start of a member stands; its store had this commit at that start.
-    Established(NodeId, BootId, u64),
+    /// A session with this start of a member stands; its store had this commit at that start. If we
+    /// dialled it, it tells the largest fact of the cluster that we are in.
+    Established {
+        member: NodeId,
+        boot: BootId,
+        commit: u64,
+        fact_bytes: Option<usize>,
+    },
     /// No session with this member any more.
     Lost(NodeId),
     /// A frame of our own making.
@@ -60,7 +70,11 @@ pub(crate) enum PeeringEffect {
 pub(crate) struct Introduction {
     pub(crate) alive: Bytes,
     pub(crate) commit: u64,
+    /// The largest fact of our cluster, as far as that is settled.
+    pub(crate) fact_limit: FactLimit,
     pub(crate) me: NodeId,
+    /// What some members have and others lack: who joins must reach all of them.
+    pub(crate) members: Vec<Reach>,
 }
 
 /// Sessions and everything that leads to them.
@@ -71,8 +85,10 @@ pub(crate) struct Peering {
     dials: Dials,
     effects: Vec<PeeringEffect>,
     hellos: BTreeMap<Ticket, PendingHello>,
+    links: Links,
     pace: Pace,
     pings: BTreeMap<NodeId, (u32, Mono)>,
+    reach: Reach,
     rng: Rng,
     sessions: Sessions,
     view: Domain,
@@ -81,7 +97,7 @@ pub(crate) struct Peering {
 /// A Hello whose alive fact is being verified.
 #[derive(Debug)]
 struct PendingHello {
-    from: SocketAddr,
+    from: Address,
     hello: Hello,
 }
 
@@ -92,7 +108,7 @@ const COOKIE_LIFETIME: Duration = Duration::from_secs(60);
 const RESET_PAUSE: Duration = Duration::from_millis(100);
 
 impl Peering {
-    pub(crate) fn new(config: &Config, view: Domain, rng: &mut Rng) -> Self {
+    pub(crate) fn new(config: &Config, view: Domain, reach: Reach, rng: &mut Rng) -> Self {
         let spec = config.spec();
         let dials = DialConfig {
             min: spec.redial_min,
@@ -106,6 +122,8 @@ impl Peering {
             dials: Dials::new(dials),
             effects: Vec::new(),
             hellos: BTreeMap::new(),
+            links: Links::new(spec.limits.links),
+            reach,
             pace: Pace::new(spec.limits.paces, spec.limits.slowed_frames),
             pings: BTreeMap::new(),
             rng,
@@ -129,16 +147,16 @@ impl Peering {
     }
 
     pub(crate) fn is_slowed(&self, now: Mono, node: &NodeId) -> bool {
-        let address = self.sessions.address(node);
-        address.is_some_and(|address| self.pace.is_slowed(now, Sender::Session(address)))
+        let slowed = |address| self.pace.is_slowed(now, Sender::Session(address));
+        self.route(node).is_some_and(|route| slowed(route.gossip) || slowed(route.bulk))
     }
 
     pub(crate) fn address(&self, node: &NodeId) -> Option<Address> {
-        self.sessions.address(node)
+        self.route(node).map(|route| route.gossip)
     }
 
     /// The session that our frames to this member carry, and where they go.
-    pub(crate) fn route(&self, node: &NodeId) -> Option<(SessionId, Address)> {
+    pub(crate) fn route(&self, node: &NodeId) -> Option<Route> {
         self.sessions.route(node)
     }
 
@@ -151,9 +169,28 @@ impl Peering {
         self.sessions.nodes()
     }
 
-    /// Whose data frame this is: a known session from that session's address.
+    /// Whose data frame this is: a known session, from where that member may speak.
     pub(crate) fn sender(&self, session: SessionId, from: Address) -> Option<NodeId> {
-        self.sessions.sender(session, from)
+        self.sessions.sender(session, from, &self.links)
+    }
+
+    /// A data frame of this member was opened.
+    pub(crate) fn arrived(&mut self, member: &NodeId, from: Address) {
+        self.sessions.arrived(member, from);
+    }
+
+    /// A connection stands.
+    pub(crate) fn up(&mut self, link: LinkId, peer: SocketAddr) {
+        self.links.up(link, peer);
+    }
+
+    /// A connection ended.
+    pub(crate) fn down(&mut self, now: Mono, link: LinkId) {
+        for member in self.sessions.down(link) {
+            self.drop_session(&member);
+            self.dials.hurry(now, &Target::Member(member));
+        }
+        self.links.down(link);
     }
 
     /// Whether most partners' clocks differ from ours by more than half the bound.
@@ -164,20 +201,25 @@ impl Peering {
     /// Talks to these seeds from now on.
     pub(crate) fn add_seeds(&mut self, now: Mono, seeds: impl IntoIterator<Item = Seed>) {
         for seed in seeds {
-            self.dials.add(now, Target::Seed(seed), Vec::new());
+            let addresses = match &seed {
+                Seed::Address(address) => self.reach.guesses(&[*address]),
+                Seed::Name(_) => Vec::new(),
+            };
+            self.dials.add(now, Target::Seed(seed), addresses);
         }
     }
 
     /// Keeps a link with this member from now on.
-    pub(crate) fn link(&mut self, now: Mono, member: NodeId, addresses: Vec<SocketAddr>) {
-        self.dials.add(now, Target::Member(member), addresses);
+    pub(crate) fn link(&mut self, now: Mono, member: NodeId, endpoints: &Endpoints) {
+        self.dials.add(now, Target::Member(member), self.reach.ways(endpoints));
     }
 
     /// A member says where it is; that matters if a link with it is kept.
-    pub(crate) fn moved(&mut self, now: Mono, member: NodeId, addresses: Vec<SocketAddr>) {
+    pub(crate) fn moved(&mut self, now: Mono, member: NodeId, endpoints: &Endpoints) {
+        self.sessions.announced(&member, endpoints);
         let target = Target::Member(member);
         if self.dials.contains(&target) {
-            self.dials.add(now, target, addresses);
+            self.dials.add(now, target, self.reach.ways(endpoints));
         }
     }
 
@@ -199,11 +241,11 @@ impl Peering {
         &mut self,
         now: Now,
         name: String,
-        addresses: Vec<SocketAddr>,
+        addresses: &[SocketAddr],
         us: &Introduction,
     ) {
         let target = Target::Seed(Seed::Name(name));
-        self.dials.resolved(&target, addresses);
+        self.dials.resolved(&target, self.reach.guesses(addresses));
         self.dial(now, &target, us);
     }
 
@@ -230,6 +272,7 @@ impl Peering {
         for (name, count) in [
             ("dials", self.dials.len()),
             ("hellos", self.hellos.len()),
+            ("links", self.links.len()),
             ("paces", self.pace.len()),
             ("sessions", self.sessions.len()),
         ] {
@@ -270,36 +313,31 @@ impl Peering {
         us: &Introduction,
         next_ticket: &mut u64,
     ) {
-        match (frame, from) {
-            (Frame::Hello(hello), Address::Socket(address)) => {
-                self.on_hello(now, address, *hello, us, next_ticket);
-            }
-            (Frame::Retry { session, cookie }, Address::Socket(address)) => {
+        match frame {
+            Frame::Hello(hello) => self.on_hello(now, from, *hello, us, next_ticket),
+            Frame::Retry { session, cookie } => {
                 // Only the address that we dialled may ask for the cookie's return.
-                if !self.dials.is_dialling(session, address) {
+                if !self.dials.is_dialling(session, from) {
                     return self.reject(from, None, Why::Unasked);
                 }
                 self.dials.keep_cookie(now.mono, session, cookie);
                 let hello = self.hello(now, us, session, None, Some(cookie));
                 self.effects.push(PeeringEffect::Frame(from, hello));
             }
-            (Frame::Reset { session }, _) => match self.sessions.ours(session, from) {
+            Frame::Reset { session } => match self.sessions.ours(session, from, &self.links) {
                 Some(member) => {
                     self.drop_session(&member);
                     self.dials.hurry(now.mono, &Target::Member(member));
                 }
                 None => self.reject(from, None, Why::Unasked),
             },
-            (Frame::Refuse { session, why }, Address::Socket(address)) => {
-                if !self.dials.is_dialling(session, address) {
+            Frame::Refuse { session, why } => {
+                if !self.dials.is_dialling(session, from) {
                     return self.reject(from, None, Why::Unasked);
                 }
                 self.effects.push(PeeringEffect::RefusedBy(from, why));
             }
-            (Frame::Data { session, .. }, _) => self.on_unknown_session(now.mono, from, session),
-            (Frame::Hello(_) | Frame::Retry { .. } | Frame::Refuse { .. }, _) => {
-                self.reject(from, None, Why::BadFrame);
-            }
+            Frame::Data { session, .. } => self.on_unknown_session(now.mono, from, session),
         }
     }
 
@@ -319,7 +357,7 @@ impl Peering {
         let Some((session, address)) = next else { return };
         let cookie = self.dials.cookie(now.mono, session);
         let hello = self.hello(now, us, session, None, cookie);
-        self.effects.push(PeeringEffect::Frame(Address::Socket(address), hello));
+        self.effects.push(PeeringEffect::Frame(address, hello));
     }
 
     fn reject(&mut self, address: Address, node: Option<NodeId>, why: Why) {

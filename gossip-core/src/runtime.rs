@@ -59,7 +59,7 @@ use crate::config::{ConfigError, ConfigSpec, Strategies};
 use crate::io::Boot;
 use crate::node::Node;
 use crate::store::{Store, StoreError};
-use crate::transport::{Class, Transport, TransportError};
+use crate::transport::{Payloads, Transport, TransportError};
 
 /// What a driver may use. Plain; change fields of the default.
 #[derive(Clone, Debug)]
@@ -135,13 +135,13 @@ pub async fn spawn(
     store: Arc<dyn Store>,
     options: RuntimeConfig,
 ) -> Result<Gossip, SpawnError> {
-    let frame_bytes = transport.max_payload(Class::Gossip);
-    let config = config.build(frame_bytes)?;
+    let config = config.build(Payloads::of(&*transport))?;
     let restored = store.load().await?;
+    let config = config.resume(&restored)?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(SpawnError::Randomness)?;
     let endpoints = transport.endpoints();
-    let boot = Boot { endpoints: endpoints.clone(), restored, seed, frame_bytes };
+    let boot = Boot { endpoints: endpoints.clone(), restored, seed };
     let main_channel = config.main_channel();
     let clock = Clock::start();
     let node = Node::new(clock.now(), config, strategies, boot);

@@ -180,13 +180,15 @@ impl World {
         assert!(host.node.is_none(), "host {number} runs already");
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
         let config = host.config.clone().build(DATAGRAM_BYTES).expect("the configuration is good");
+        let restored = host.disk.restored();
+        #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
+        let config = config.resume(&restored).expect("the disk comes from this host");
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {
             endpoints: Endpoints::datagram(host.address),
-            restored: host.disk.restored(),
+            restored,
             seed: *seed.finalize().as_bytes(),
-            frame_bytes: DATAGRAM_BYTES,
         };
         host.node = Some(Node::new(now, config, (host.strategies)(host.keys), boot));
         self.drain(number);

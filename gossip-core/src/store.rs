@@ -9,7 +9,8 @@
 //! questions, whatever the order of their arrival.
 //!
 //! **Durability.** A merge is answered when applied; [`StoreOp::Sync`] and [`StoreOp::Remember`]
-//! are answered when durable, and hold up no later op. Durability has no gaps: after a crash, a
+//! are answered when durable, which may take seconds, and hold up no later op. So a driver polls the
+//! future of each op once, in order, and collects answers as they come. Durability has no gaps: after a crash, a
 //! store holds what some first part of its ops did, and nothing of the rest.
 //!
 //! **Errors.** An error means "outcome unknown".
@@ -272,6 +273,8 @@ impl LeaseId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum MetaName {
+    /// The largest fact of the node's cluster.
+    FactBytes,
     /// Dormant facts of a shard that left before this epoch were dropped.
     Floor(ShardId),
     /// The highest incarnation that this node has used.
@@ -290,6 +293,7 @@ impl MetaName {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Floor(shard) => [&b"F"[..], shard.channel.as_bytes(), &[shard.topic.0]].concat(),
+            Self::FactBytes => b"B".to_vec(),
             Self::Incarnation => b"I".to_vec(),
             Self::Left => b"L".to_vec(),
             Self::Member(node) => [&b"M"[..], node.as_bytes()].concat(),
@@ -310,6 +314,7 @@ impl MetaName {
                 let channel = ChannelId::from_bytes(channel);
                 Some(Self::Floor(ShardId { channel, topic: TopicId(*topic) }))
             }
+            (b'B', None, []) if first.is_empty() => Some(Self::FactBytes),
             (b'I', None, []) if first.is_empty() => Some(Self::Incarnation),
             (b'L', None, []) if first.is_empty() => Some(Self::Left),
             (b'M', Some(node), []) => Some(Self::Member(NodeId::from_bytes(node))),
@@ -376,8 +381,8 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// When the store cannot be read: the node must not start.
     async fn load(&self) -> Result<Restored, StoreError>;
 
-    /// Runs one op. It takes its place in the order of ops when the future is first polled, and is
-    /// run even if the future is dropped later: see the [module](self).
+    /// Runs one op. It takes its place in the order of ops when the future is first polled; a
+    /// future that is dropped later may leave the op done or not.
     ///
     /// # Errors
     /// See [`StoreError`]; the outcome is unknown.

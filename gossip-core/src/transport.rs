@@ -103,6 +103,34 @@ pub struct SendReport {
     pub unroutable: usize,
 }
 
+/// The most bytes of one frame, by class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a pair and nothing else")]
+pub struct Payloads {
+    /// Of a frame that goes as a datagram.
+    pub gossip: usize,
+    /// Of a frame that goes over a stream; without streams the same.
+    pub bulk: usize,
+}
+
+impl Payloads {
+    /// What a transport carries.
+    #[must_use]
+    pub fn of(transport: &dyn Transport) -> Self {
+        let gossip = transport.max_payload(Class::Gossip);
+        let has_streams = !transport.endpoints().stream.is_empty();
+        let bulk = if has_streams { transport.max_payload(Class::Bulk) } else { gossip };
+        Self { gossip, bulk }
+    }
+}
+
+impl From<usize> for Payloads {
+    /// Datagrams of so many bytes, and nothing else.
+    fn from(datagram: usize) -> Self {
+        Self { gossip: datagram, bulk: datagram }
+    }
+}
+
 /// The transport itself is broken, not a peer: final.
 #[derive(Debug, Error)]
 #[non_exhaustive]

@@ -11,7 +11,7 @@ mod record;
 mod talk;
 
 pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_frame, session_of};
-pub use self::hello::{COOKIE_BYTES, Constants, Hello};
+pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, record_len};
 pub use self::talk::{Compare, RangeContent, RangePart, Ranges, Receipt, Same, Talk};

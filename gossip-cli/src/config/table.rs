@@ -183,6 +183,8 @@ keys! {
         writes: Count(spec.limits.writes), Range::Numbers(1, 1 << 24);
         /// First contacts whose signature is being checked.
         hellos: Count(spec.limits.hellos), Range::Numbers(1, 1 << 20);
+        /// Connections of which it is remembered from where they come.
+        links: Count(spec.limits.links), Range::Numbers(1, 1 << 24);
         /// Addresses whose pace is remembered.
         paces: Count(spec.limits.paces), Range::Numbers(1, 1 << 24);
         /// Frames taken per second from an address that sent something wrong; forgiven after ten

@@ -11,11 +11,11 @@
     reason = "a test that panics has failed, and one that measures says so"
 )]
 
+mod agreement;
 mod cluster;
 mod cuts;
 mod lines;
 mod links;
-mod loss;
 mod moves;
 mod network;
 mod relay;
@@ -23,17 +23,23 @@ mod relay;
 #[expect(dead_code, reason = "the tests on loopback need more of it")]
 mod support;
 
-/// Runs every scenario in each variant of transport and store.
+/// Runs every scenario in each variant: transport, store and lines.
 macro_rules! matrix {
-    ($($name:ident: $transport:literal on $store:literal;)*) => {$(
+    ($($name:ident: $transport:literal on $store:literal over $lines:ident;)*) => {$(
         mod $name {
             use crate::cluster::Variant;
+            use crate::lines::Quality;
 
-            const VARIANT: Variant = Variant { store: $store, transport: $transport };
+            const VARIANT: Variant = Variant {
+                lines: Quality::$lines,
+                name: stringify!($name),
+                store: $store,
+                transport: $transport,
+            };
 
             #[test]
-            fn bad_lines_converge() {
-                crate::loss::bad_lines_converge(VARIANT);
+            fn everybody_agrees() {
+                crate::agreement::everybody_agrees(VARIANT);
             }
 
             #[test]
@@ -69,7 +75,8 @@ macro_rules! matrix {
     )*};
 }
 
-// A new transport or store is one line here.
+// A new transport or store is two lines here.
 matrix! {
-    udp_memory: "udp" on "memory";
+    udp_memory: "udp" on "memory" over LOCAL;
+    udp_memory_bad: "udp" on "memory" over BAD;
 }

@@ -4,9 +4,11 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use crate::cluster::{Cluster, Listen, Variant, report};
-use crate::lines::{Host, Quality};
+use crate::lines::Host;
 
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Only the host that moved knows where it is, so that all dialling is its own: half as many tries
+/// as elsewhere.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 const MOVED: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 77);
 
@@ -17,7 +19,7 @@ const REST: [Host; 4] = [1, 2, 3, 5];
 
 /// A node that is bound to its address is started again where its host is now.
 pub(crate) fn a_restarted_host_is_found_at_its_new_address(variant: Variant) {
-    let mut cluster = Cluster::start(variant, 6, 5, Quality::LOCAL);
+    let mut cluster = Cluster::start(variant, 6, 5);
     cluster.put(MOVER, "before", "x");
     cluster.all_equal(1, PATIENCE);
 
@@ -45,7 +47,7 @@ pub(crate) fn a_restarted_host_is_found_at_its_new_address(variant: Variant) {
 
 /// A node that listens everywhere goes on while its host's address changes.
 pub(crate) fn a_roaming_host_is_heard_again(variant: Variant) {
-    let mut cluster = Cluster::start_listening(variant, 7, 5, Quality::LOCAL, Listen::Anywhere);
+    let mut cluster = Cluster::start_listening(variant, 7, 5, Listen::Anywhere);
     cluster.put(MOVER, "before", "x");
     cluster.all_equal(1, PATIENCE);
 

@@ -18,6 +18,7 @@ use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
 use crate::store::{MetaName, StoreOp, StoreReply};
 use crate::time::{Epoch, Mono, Now, Wall};
+use crate::transport::Class;
 use crate::wire::{Parcel, Receipt, Talk};
 
 /// Sweeps are at least this far apart, so that many expiries share one.
@@ -270,7 +271,7 @@ impl Channel {
         }
         let message = self.receipt_message(env.boot, exchange, commit);
         let receipt = Receipt::new(env.boot, exchange, commit, env.keys.sign(&message));
-        env.send(self.id(), to, Parcel::Talk(Talk::Receipt(receipt)));
+        env.send(self.id(), to, Class::Gossip, Parcel::Talk(Talk::Receipt(receipt)));
     }
 
     /// A member says that everything which it compared with us is durable there.
@@ -330,7 +331,7 @@ impl Channel {
     /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait.
     pub(super) fn is_stale(&self, env: &mut Env<'_>, from: NodeId) -> bool {
         let Some(receipt) = self.collect.stale.get(&from) else { return false };
-        env.send(self.id(), from, Parcel::Talk(Talk::Stale(*receipt)));
+        env.send(self.id(), from, Class::Gossip, Parcel::Talk(Talk::Stale(*receipt)));
         true
     }
 

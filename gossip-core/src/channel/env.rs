@@ -9,6 +9,7 @@ use crate::status::Status;
 use crate::store::{StoreError, StoreOp};
 use crate::strategy::Sampler;
 use crate::time::{Epoch, HybridClock, Now};
+use crate::transport::Class;
 use crate::wire::Parcel;
 
 /// What a channel wants done.
@@ -25,6 +26,7 @@ pub(crate) enum ChannelEffect {
     Send {
         channel: ChannelId,
         to: NodeId,
+        class: Class,
         parcel: Parcel,
     },
     Store(ChannelId, Ticket, StoreOp),
@@ -93,19 +95,20 @@ impl Env<'_> {
         self.status.store.read_only
     }
 
-    pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, parcel: Parcel) {
-        self.effects.push(ChannelEffect::Send { channel, to, parcel });
+    pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, class: Class, parcel: Parcel) {
+        self.effects.push(ChannelEffect::Send { channel, to, class, parcel });
     }
 
     pub(crate) fn send_fact(
         &mut self,
         channel: ChannelId,
         to: NodeId,
+        class: Class,
         fact: &Envelope,
         feedback: bool,
     ) {
         self.status.facts_sent += 1;
-        self.send(channel, to, Parcel::Fact { bytes: fact.bytes().clone(), feedback });
+        self.send(channel, to, class, Parcel::Fact { bytes: fact.bytes().clone(), feedback });
     }
 
     pub(crate) fn feedback(&mut self, channel: ChannelId, to: NodeId, id: FactId, new: bool) {

@@ -99,17 +99,19 @@ impl Channel {
                 self.confirm(env, with);
                 env.effects.push(ChannelEffect::Equal(channel, with));
             }
-            Effect::Fact { to, fact, feedback } => env.send_fact(channel, to, &fact, feedback),
+            Effect::Fact { to, class, fact, feedback } => {
+                env.send_fact(channel, to, class, &fact, feedback);
+            }
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
             Effect::Reject { from, why } => env.reject(Some(from), why),
             Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
-            Effect::Talk { to, talk } => {
+            Effect::Talk { to, class, talk } => {
                 if let Talk::Compare(compare) = &talk
                     && compare.receipt
                 {
                     self.collect.asks(to, compare.exchange);
                 }
-                env.send(channel, to, Parcel::Talk(talk));
+                env.send(channel, to, class, Parcel::Talk(talk));
             }
         }
     }

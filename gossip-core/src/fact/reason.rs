@@ -80,6 +80,10 @@ reasons! {
     OtherCluster, "other-cluster", Unauthorised;
     /// The sender's cluster constants differ from ours.
     OtherConstants, "other-constants", Unauthorised;
+    /// Two nodes, or a node and some member, have no kind of transport in common.
+    NoCommonTransport, "no-common-transport", Unauthorised;
+    /// A node without streams, where the cluster's largest fact fits no datagram.
+    CannotCarry, "cannot-carry", Unauthorised;
     /// The sender speaks no version that we speak.
     NoCommonVersion, "no-common-version", Unauthorised;
     /// A record about a channel that this node is not in.

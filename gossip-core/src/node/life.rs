@@ -12,6 +12,8 @@ use crate::membership::{Alive, Leave, incarnation};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
 use crate::time::{Mono, Now, Wall};
+use crate::transport::Class;
+use crate::wire::FactLimit;
 
 /// So many foreign statements under our key within [`JUMP_WINDOW`] mean that it is in use
 /// elsewhere (house decision: three jumps in a minute).
@@ -40,6 +42,8 @@ pub(super) struct Life {
     boot: BootId,
     domain: Domain,
     endpoints: Endpoints,
+    /// Whether the store knows the largest fact of our cluster.
+    founded: bool,
     incarnation: u64,
     jumps: Vec<Mono>,
     /// Whether a goodbye was said: for now, or for good.
@@ -71,6 +75,7 @@ impl Life {
             boot: BootId(rng.fork("boot").bytes()),
             domain,
             endpoints,
+            founded: restored.meta.contains_key(&MetaName::FactBytes),
             incarnation: stored.saturating_add(1).max(now.wall.millis()),
             jumps: Vec::new(),
             left: false,
@@ -136,6 +141,9 @@ impl Node {
                 let first = !self.life.is_known();
                 self.state_alive();
                 if first {
+                    if self.config.fact_limit().founded {
+                        self.settle_limit(self.config.fact_limit().bytes as usize);
+                    }
                     let seeds = self.config.spec().seeds.clone();
                     self.peering.add_seeds(self.now.mono, seeds);
                 }
@@ -173,6 +181,18 @@ impl Node {
             return;
         }
         self.remember(MetaName::Member(fact.author()), Some(fact.bytes().clone()));
+    }
+
+    /// What the largest fact of our cluster is, is settled, and kept for the next start.
+    pub(super) fn settle_limit(&mut self, fact_bytes: usize) {
+        let bytes = u32::try_from(fact_bytes).unwrap_or(u32::MAX);
+        let settled = FactLimit { bytes, founded: true };
+        if self.config.fact_limit() != settled || !self.life.founded {
+            self.life.founded = true;
+            self.config.found(bytes);
+            let value = Bytes::copy_from_slice(&bytes.to_be_bytes());
+            self.remember(MetaName::FactBytes, Some(value));
+        }
     }
 
     /// Whoever left for good before this start begins with nothing: nobody waited for it before
@@ -245,7 +265,7 @@ impl Node {
         self.life.telling = Some((requests, self.now.mono + patience));
         self.in_view(|view, env| {
             for partner in partners {
-                env.send_fact(view.id(), partner, &fact, false);
+                env.send_fact(view.id(), partner, Class::Gossip, &fact, false);
             }
         });
         self.live();

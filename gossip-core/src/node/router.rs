@@ -6,7 +6,7 @@ use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId};
 use crate::peering::Sender;
-use crate::transport::{Address, Inbound};
+use crate::transport::{Address, Class, Inbound};
 use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame, session_of};
 
 /// What the records of a frame are about, until the next channel is named.
@@ -22,9 +22,11 @@ impl Node {
     pub(super) fn network(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Frame { from, bytes } => self.frame(from, bytes),
-            // Datagrams have no links, and what a full queue dropped is repair's business: a
-            // node that sends at its own pace needs no word of when there is room again.
-            Inbound::Down(_) | Inbound::Room(_) | Inbound::Up(..) => {}
+            Inbound::Down(link) => self.peering.down(self.now.mono, link),
+            // What a full queue dropped is repair's business: a node that sends at its own pace
+            // needs no word of when there is room again.
+            Inbound::Room(_) => {}
+            Inbound::Up(link, peer) => self.peering.up(link, peer),
         }
     }
 
@@ -36,13 +38,21 @@ impl Node {
         if !self.peering.hears(self.now.mono, sender) {
             return self.reject(member, Some(from), Why::Slowed);
         }
-        if bytes.len() > self.frame_bytes {
+        let payloads = self.config.payloads();
+        let most = match from {
+            Address::Socket(_) => payloads.gossip,
+            Address::Stream(_) | Address::Link(_) => payloads.bulk,
+        };
+        if bytes.len() > most {
             return self.blame(sender, member, Why::TooLarge);
         }
         match (decode_frame(&bytes), member) {
             (Ok(Frame::Data { session, sealed }), Some(member)) => {
                 match self.keys.open(session, sealed) {
-                    Ok(records) => self.records(member, from, records),
+                    Ok(records) => {
+                        self.peering.arrived(&member, from);
+                        self.records(member, from, records);
+                    }
                     Err(why) => self.blame(sender, Some(member), why),
                 }
             }
@@ -90,7 +100,7 @@ impl Node {
     fn record(&mut self, from: NodeId, at: Address, about: About, record: Record) {
         match (about, record) {
             (About::Session, Record::Talk(Talk::Ping(nonce))) => {
-                self.outbox.push(from, None, Parcel::Talk(Talk::Ack(nonce)));
+                self.outbox.push(from, None, Class::Gossip, Parcel::Talk(Talk::Ack(nonce)));
             }
             (About::Session, Record::Talk(Talk::Ack(nonce))) => {
                 match self.peering.acknowledged(self.now.mono, from, nonce) {

@@ -78,8 +78,8 @@ impl Node {
                     None => self.reject(from, address, why),
                 }
             }
-            ChannelEffect::Send { channel, to, parcel } => {
-                self.outbox.push(to, Some(channel.tag()), parcel);
+            ChannelEffect::Send { channel, to, class, parcel } => {
+                self.outbox.push(to, Some(channel.tag()), class, parcel);
             }
             ChannelEffect::Store(channel, ticket, op) => self.store(channel, ticket, op),
             ChannelEffect::Verify(channel, ticket, job) => {
@@ -102,7 +102,10 @@ impl Node {
 
     fn carry_out_peering(&mut self, effect: PeeringEffect) {
         match effect {
-            PeeringEffect::Established(member, boot, commit) => {
+            PeeringEffect::Established { member, boot, commit, fact_bytes } => {
+                if let Some(fact_bytes) = fact_bytes {
+                    self.settle_limit(fact_bytes);
+                }
                 self.partners_changed = true;
                 self.heard(member);
                 let view = self.view_id;
@@ -165,7 +168,7 @@ impl Node {
             }
             Finding::Probe(member) => {
                 if let Some(nonce) = self.peering.ping(self.now.mono, member) {
-                    self.outbox.push(member, None, Parcel::Talk(Talk::Ping(nonce)));
+                    self.outbox.push(member, None, Class::Gossip, Parcel::Talk(Talk::Ping(nonce)));
                 }
             }
         }
@@ -238,8 +241,7 @@ impl Node {
         match self.roster.member(&subject) {
             // Nobody came or went: at most the subject has other addresses.
             Some(member) if same_members => {
-                let addresses = member.alive.endpoints.iter().collect();
-                self.peering.moved(self.now.mono, subject, addresses);
+                self.peering.moved(self.now.mono, subject, &member.alive.endpoints);
             }
             _ => self.relink = true,
         }
@@ -259,8 +261,7 @@ impl Node {
             let wanted = links.binary_search(&member).is_ok();
             match self.roster.member(&member) {
                 Some(known) if wanted => {
-                    let addresses = known.alive.endpoints.iter().collect();
-                    self.peering.link(self.now.mono, member, addresses);
+                    self.peering.link(self.now.mono, member, &known.alive.endpoints);
                 }
                 _ => self.peering.unlink(member),
             }
@@ -284,7 +285,7 @@ impl Node {
                     ids.iter().skip(start).take(FEEDBACK_IDS / 2).copied().collect()
                 };
                 let talk = Talk::Feedback { known: part(&known), new: part(&new) };
-                self.outbox.push(to, tag, Parcel::Talk(talk));
+                self.outbox.push(to, tag, Class::Gossip, Parcel::Talk(talk));
             }
         }
     }

@@ -2,7 +2,6 @@
 //! a bounded rate.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::COOKIE_LIFETIME;
@@ -10,6 +9,7 @@ use crate::id::{NodeId, SessionId};
 use crate::io::Seed;
 use crate::rng::Rng;
 use crate::time::Mono;
+use crate::transport::Address;
 use crate::wire::COOKIE_BYTES;
 
 /// How often a cookie is said again before a new one is asked for (a guess).
@@ -32,11 +32,11 @@ pub(crate) enum Target {
 
 #[derive(Debug)]
 struct Dial {
-    addresses: Vec<SocketAddr>,
+    addresses: Vec<Address>,
     /// What the current address asked to repeat, when, and how often it may still be said.
     cookie: Option<([u8; COOKIE_BYTES], Mono, u32)>,
     /// Where the last try went, and the session that it offers.
-    current: Option<(SessionId, SocketAddr)>,
+    current: Option<(SessionId, Address)>,
     due: Mono,
     /// Who answered there.
     member: Option<NodeId>,
@@ -66,11 +66,7 @@ impl Dials {
     }
 
     /// Adds a target, or gives a known one other addresses; new ones are tried at once.
-    pub(super) fn add(&mut self, now: Mono, target: Target, addresses: Vec<SocketAddr>) {
-        let addresses = match &target {
-            Target::Seed(Seed::Address(address)) => vec![*address],
-            Target::Seed(Seed::Name(_)) | Target::Member(_) => addresses,
-        };
+    pub(super) fn add(&mut self, now: Mono, target: Target, addresses: Vec<Address>) {
         if let Some(dial) = self.dials.get_mut(&target) {
             if dial.addresses != addresses {
                 dial.addresses = addresses;
@@ -104,7 +100,7 @@ impl Dials {
         }
     }
 
-    pub(super) fn resolved(&mut self, target: &Target, addresses: Vec<SocketAddr>) {
+    pub(super) fn resolved(&mut self, target: &Target, addresses: Vec<Address>) {
         if let Some(dial) = self.dials.get_mut(target) {
             dial.addresses = addresses;
         }
@@ -178,7 +174,7 @@ impl Dials {
         target: &Target,
         anew: bool,
         rng: &mut Rng,
-    ) -> Option<(SessionId, SocketAddr)> {
+    ) -> Option<(SessionId, Address)> {
         let dial = self.dials.get_mut(target)?;
         let turn = dial.tries as usize % dial.addresses.len().max(1);
         let address = *dial.addresses.get(turn)?;
@@ -226,7 +222,7 @@ impl Dials {
     }
 
     /// Whether we offered this session to this address, and wait for an answer.
-    pub(super) fn is_dialling(&self, session: SessionId, address: SocketAddr) -> bool {
+    pub(super) fn is_dialling(&self, session: SessionId, address: Address) -> bool {
         let dial = self.dialling(session).and_then(|target| self.dials.get(target));
         dial.is_some_and(|dial| dial.current == Some((session, address)))
     }
@@ -252,10 +248,16 @@ fn jittered(time: Duration, rng: &mut Rng) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use super::*;
 
     fn seed(port: u16) -> Target {
         Target::Seed(Seed::Address(SocketAddr::from(([127, 0, 0, 1], port))))
+    }
+
+    fn somewhere() -> Vec<Address> {
+        vec![Address::Socket(SocketAddr::from(([127, 0, 0, 1], 1)))]
     }
 
     fn dials() -> (Dials, Rng) {
@@ -270,7 +272,7 @@ mod tests {
     #[test]
     fn tries_for_ever_and_ever_more_slowly() {
         let (mut dials, mut rng) = dials();
-        dials.add(Mono::ZERO, seed(1), Vec::new());
+        dials.add(Mono::ZERO, seed(1), somewhere());
         let mut now = Mono::ZERO;
         let mut pauses = Vec::new();
         for _ in 0..20 {
@@ -288,7 +290,7 @@ mod tests {
     #[test]
     fn who_is_alone_is_less_patient() {
         let (mut dials, mut rng) = dials();
-        dials.add(Mono::ZERO, seed(1), Vec::new());
+        dials.add(Mono::ZERO, seed(1), somewhere());
         let mut now = Mono::ZERO;
         for _ in 0..20 {
             let due = dials.deadline().unwrap();
@@ -302,7 +304,7 @@ mod tests {
     #[test]
     fn the_rate_is_bounded() {
         let (mut dials, mut rng) = dials();
-        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), Vec::new()));
+        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), somewhere()));
         let mut taken = 0;
         for millis in 0..2_000 {
             let now = Mono::ZERO + Duration::from_millis(millis);
@@ -317,7 +319,7 @@ mod tests {
     #[test]
     fn who_is_reached_costs_no_try() {
         let (mut dials, mut rng) = dials();
-        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), Vec::new()));
+        (0..1_000).for_each(|port| dials.add(Mono::ZERO, seed(port), somewhere()));
         let now = Mono::ZERO + Duration::from_secs(1);
         let mut rested = 0;
         while let Some(target) = dials.take_due(now) {

@@ -1,15 +1,16 @@
 //! First contact: Hellos said, proven, verified and answered.
 
-use std::net::SocketAddr;
-
-use super::{COOKIE_LIFETIME, Introduction, Peering, PeeringEffect, PendingHello, Sender, Target};
+use super::{
+    COOKIE_LIFETIME, Introduction, Peering, PeeringEffect, PendingHello, Reach, Route, Sender,
+    Target,
+};
 use crate::fact::{Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
 use crate::id::{NodeId, SessionId};
 use crate::io::{Seed, Ticket};
 use crate::membership::Alive;
 use crate::time::Now;
 use crate::transport::Address;
-use crate::wire::{Frame, Hello};
+use crate::wire::{FactLimit, Frame, Hello};
 
 impl Peering {
     /// A Hello's alive fact was verified, or not.
@@ -20,10 +21,11 @@ impl Peering {
         verdicts: Verdicts,
         us: &Introduction,
     ) {
-        let Some(PendingHello { from, hello }) = self.hellos.remove(&ticket) else { return };
-        let address = Address::Socket(from);
+        let Some(PendingHello { from: address, hello }) = self.hellos.remove(&ticket) else {
+            return;
+        };
         match verdicts.into_iter().next() {
-            Some(Verdict::Good(fact)) => self.establish(now, from, &hello, fact, us),
+            Some(Verdict::Good(fact)) => self.establish(now, address, &hello, fact, us),
             Some(Verdict::Bad(_, why)) => {
                 self.pace.blame(now.mono, Sender::Stranger(address));
                 self.reject(address, None, why);
@@ -35,17 +37,17 @@ impl Peering {
     pub(super) fn on_hello(
         &mut self,
         now: Now,
-        from: SocketAddr,
+        address: Address,
         hello: Hello,
         us: &Introduction,
         next_ticket: &mut u64,
     ) {
-        let address = Address::Socket(from);
         if let Some(ours) = hello.answers {
-            if !self.dials.is_dialling(ours, from) {
+            if !self.dials.is_dialling(ours, address) {
                 return self.reject(address, None, Why::Unasked);
             }
-        } else {
+        } else if let Address::Socket(from) = address {
+            // A connection proves its address by itself.
             let Some(cookie) = hello.cookie else {
                 let (session, cookie) = (hello.session, self.cookie(now, from, hello.session, 0));
                 let retry = Frame::Retry { session, cookie };
@@ -56,7 +58,7 @@ impl Peering {
                 return self.reject(address, None, Why::BadCookie);
             }
         }
-        match self.admit(&hello) {
+        match self.admit(&hello, us) {
             Ok(fact) if fact.author() == us.me => self.met_ourselves(&fact, &hello, us),
             Ok(fact) if !self.has_room(&fact.author()) => {
                 self.reject(address, Some(fact.author()), Why::TableFull);
@@ -73,7 +75,7 @@ impl Peering {
                 }
                 *next_ticket += 1;
                 let ticket = Ticket(*next_ticket);
-                self.hellos.insert(ticket, PendingHello { from, hello });
+                self.hellos.insert(ticket, PendingHello { from: address, hello });
                 let job = Job::new(self.view.clone(), vec![fact]);
                 self.effects.push(PeeringEffect::Verify(ticket, job));
             }
@@ -92,7 +94,7 @@ impl Peering {
     }
 
     /// Whether this Hello may lead to a session, its signature aside.
-    pub(super) fn admit(&self, hello: &Hello) -> Result<Envelope, Why> {
+    fn admit(&self, hello: &Hello, us: &Introduction) -> Result<Envelope, Why> {
         if !hello.speaks_ours() {
             return Err(Why::NoCommonVersion);
         }
@@ -102,7 +104,7 @@ impl Peering {
         if hello.constants != self.config.constants().hash() {
             return Err(Why::OtherConstants);
         }
-        if hello.alive.len() > self.config.constants().fact_bytes {
+        if hello.alive.len() > self.config.fits_datagram() {
             return Err(Why::TooLarge);
         }
         let fact = Envelope::decode(hello.alive.clone(), &self.view)?;
@@ -110,7 +112,23 @@ impl Peering {
             return Err(Why::WrongKind);
         }
         crate::membership::admit(&fact)?;
+        let endpoints = Alive::decode(&fact)?.endpoints;
+        self.may_join(hello, Reach::of(&endpoints), us)?;
         Ok(fact)
+    }
+
+    /// Whether who has these kinds of transport can carry what the cluster does, to all members.
+    fn may_join(&self, hello: &Hello, theirs: Reach, us: &Introduction) -> Result<(), Why> {
+        let agreed = agreed(hello, us).ok_or(Why::OtherConstants)?;
+        let needs_streams = agreed as usize > self.config.fits_datagram();
+        if needs_streams && !(theirs.has_streams() && self.reach.has_streams()) {
+            return Err(Why::CannotCarry);
+        }
+        if agreed as usize > self.config.fits() {
+            return Err(Why::CannotCarry);
+        }
+        let meets_all = us.members.iter().all(|member| theirs.meets(*member));
+        if meets_all { Ok(()) } else { Err(Why::NoCommonTransport) }
     }
 
     /// Somebody with our key; if it is our own Hello that came back, a seed's address is ours.
@@ -129,13 +147,14 @@ impl Peering {
     pub(super) fn establish(
         &mut self,
         now: Now,
-        from: SocketAddr,
+        address: Address,
         hello: &Hello,
         fact: Verified<Envelope>,
         us: &Introduction,
     ) {
-        let (member, address) = (fact.author(), Address::Socket(from));
-        let dialled = hello.answers.filter(|ours| self.dials.is_dialling(*ours, from));
+        let member = fact.author();
+        let (Ok(alive), Some(agreed)) = (Alive::decode(&fact), agreed(hello, us)) else { return };
+        let dialled = hello.answers.filter(|ours| self.dials.is_dialling(*ours, address));
         // The answer to a Hello that was repeated names the session that stands already.
         let standing = self.sessions.standing(&member, hello.session, address);
         let ours = dialled.or(standing).unwrap_or_else(|| SessionId(self.rng.bytes()));
@@ -146,27 +165,28 @@ impl Peering {
             // Also when its session stands elsewhere: then this address needs no further try.
             self.dials.met(ours, member);
         }
-        if self.is_borrowed(&fact, address) {
+        if self.is_borrowed(&member, &alive, address) {
             return self.reject(address, Some(member), Why::NotTheSubject);
         }
-        self.sessions.establish(now, member, ours, hello, address);
+        let way = (address, alive.endpoints, self.reach);
+        self.sessions.establish(now, member, ours, hello, way);
         if hello.answers.is_none() {
             self.answer_hello(now, us, &member, hello.session, address);
         } else {
             self.dials.reached(now.mono, ours, &mut self.rng);
         }
-        let boot = Alive::decode(&fact).map(|alive| alive.boot).unwrap_or_default();
         self.effects.push(PeeringEffect::Said(fact));
-        self.effects.push(PeeringEffect::Established(member, boot, hello.commit));
+        let fact_bytes = hello.answers.map(|_| agreed as usize);
+        let (boot, commit) = (alive.boot, hello.commit);
+        self.effects.push(PeeringEffect::Established { member, boot, commit, fact_bytes });
     }
 
     /// Whether somebody else may be using a member's alive fact, which everybody has: the member
     /// has a session at an address that the fact names, and this Hello comes from one that it
     /// does not. Until sealing proves who holds the key, the announced address goes first.
-    pub(super) fn is_borrowed(&self, fact: &Envelope, address: Address) -> bool {
-        let Ok(alive) = Alive::decode(fact) else { return false };
-        let names = |address| alive.endpoints.iter().any(|at| Address::Socket(at) == address);
-        self.sessions.address(&fact.author()).is_some_and(names) && !names(address)
+    fn is_borrowed(&self, member: &NodeId, alive: &Alive, address: Address) -> bool {
+        self.sessions.is_at(member, &alive.endpoints, &self.links)
+            && !self.links.is_named(&alive.endpoints, address)
     }
 
     /// Whether this very session stands already.
@@ -183,7 +203,7 @@ impl Peering {
         theirs: SessionId,
         address: Address,
     ) {
-        if let Some((ours, _)) = self.sessions.route(member) {
+        if let Some(Route { session: ours, .. }) = self.sessions.route(member) {
             let answer = self.hello(now, us, ours, Some(theirs), None);
             self.effects.push(PeeringEffect::Frame(address, answer));
         }
@@ -205,6 +225,7 @@ impl Peering {
             commit: us.commit,
             constants: self.config.constants().hash(),
             cookie,
+            fact_limit: us.fact_limit,
             session,
             versions: Alive::VERSIONS,
             wall: now.wall,
@@ -215,7 +236,7 @@ impl Peering {
     pub(super) fn cookie(
         &self,
         now: Now,
-        address: SocketAddr,
+        address: std::net::SocketAddr,
         session: SessionId,
         age: u64,
     ) -> [u8; 16] {
@@ -226,5 +247,14 @@ impl Peering {
         let mut cookie = [0; 16];
         cookie.copy_from_slice(hasher.finalize().as_bytes().split_at(16).0);
         cookie
+    }
+}
+
+/// The largest fact that holds between us and who says this Hello.
+const fn agreed(hello: &Hello, us: &Introduction) -> Option<u32> {
+    if hello.answers.is_some() {
+        FactLimit::agree(us.fact_limit, hello.fact_limit)
+    } else {
+        FactLimit::agree(hello.fact_limit, us.fact_limit)
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::reach::{Links, Reach};
 use crate::config::SKEW;
-use crate::id::{NodeId, SessionId};
+use crate::id::{Endpoints, NodeId, SessionId};
 use crate::time::{Mono, Now};
-use crate::transport::Address;
+use crate::transport::{Address, LinkId};
 use crate::wire::Hello;
 
 /// A session older than this is made anew (house decision).
@@ -16,17 +17,43 @@ const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// skew that facts may have).
 const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2);
 
+/// Where our frames to a member go, and the session that they carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) session: SessionId,
+    /// For everything that fits a datagram and may be lost.
+    pub(crate) gossip: Address,
+    /// For what is large or worth waiting for; the same, where no stream leads there.
+    pub(crate) bulk: Address,
+}
+
 /// One session.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Session {
-    address: Address,
+    /// Where the member says that it listens.
+    announced: Endpoints,
     /// Whether the partner's clock is too far from ours.
     clock_off: bool,
+    /// Where its datagrams come from, if it said Hello by one.
+    datagram: Option<Address>,
     ours: SessionId,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
     since: Mono,
+    /// Its stream: the connection that it used last, else where it takes connections.
+    stream: Option<Address>,
     theirs: SessionId,
+}
+
+impl Session {
+    fn route(&self) -> Option<Route> {
+        let gossip = self.datagram.or(self.stream)?;
+        Some(Route { session: self.ours, gossip, bulk: self.stream.unwrap_or(gossip) })
+    }
+
+    fn uses(&self, address: Address) -> bool {
+        self.datagram == Some(address) || self.stream == Some(address)
+    }
 }
 
 /// All sessions.
@@ -48,23 +75,77 @@ impl Sessions {
         self.by_node.len()
     }
 
-    pub(super) fn address(&self, node: &NodeId) -> Option<Address> {
-        self.by_node.get(node).map(|session| session.address)
+    pub(super) fn route(&self, node: &NodeId) -> Option<Route> {
+        self.by_node.get(node).and_then(Session::route)
     }
 
-    pub(super) fn route(&self, node: &NodeId) -> Option<(SessionId, Address)> {
-        self.by_node.get(node).map(|session| (session.ours, session.address))
-    }
-
-    pub(super) fn sender(&self, theirs: SessionId, from: Address) -> Option<NodeId> {
+    /// Whose frames carry this id. Datagrams come from the address that said Hello. A stream is
+    /// whoever's knows the id, and comes from a host that the member names or uses: it may be a
+    /// new connection.
+    pub(super) fn sender(&self, theirs: SessionId, from: Address, links: &Links) -> Option<NodeId> {
         let node = self.by_theirs.get(&theirs)?;
-        (self.address(node)? == from).then_some(*node)
+        self.reaches(node, from, links).then_some(*node)
     }
 
     /// The member to which our frames carry this id, at this address.
-    pub(super) fn ours(&self, ours: SessionId, from: Address) -> Option<NodeId> {
+    pub(super) fn ours(&self, ours: SessionId, from: Address, links: &Links) -> Option<NodeId> {
         let node = self.by_ours.get(&ours)?;
-        (self.address(node)? == from).then_some(*node)
+        self.reaches(node, from, links).then_some(*node)
+    }
+
+    fn reaches(&self, node: &NodeId, from: Address, links: &Links) -> bool {
+        let Some(session) = self.by_node.get(node) else { return false };
+        match from {
+            Address::Socket(_) => session.datagram == Some(from),
+            Address::Stream(_) => {
+                session.uses(from)
+                    || session.announced.stream.iter().any(|at| Address::Stream(*at) == from)
+            }
+            Address::Link(_) => {
+                let beside = match session.datagram {
+                    Some(Address::Socket(at)) => Endpoints::datagram(at),
+                    _ => Endpoints::default(),
+                };
+                let hosts = [&session.announced, &beside];
+                session.uses(from) || hosts.iter().any(|hosts| links.is_named(hosts, from))
+            }
+        }
+    }
+
+    /// A frame of this member was opened that came from here: what it uses now, we use as well.
+    pub(super) fn arrived(&mut self, node: &NodeId, from: Address) {
+        if !matches!(from, Address::Socket(_))
+            && let Some(session) = self.by_node.get_mut(node)
+        {
+            session.stream = Some(from);
+        }
+    }
+
+    /// A connection ended. Sessions do not: the next frame makes another one where the member
+    /// takes connections. Those that have no way left are returned.
+    pub(super) fn down(&mut self, link: LinkId) -> Vec<NodeId> {
+        let mut lost = Vec::new();
+        for (node, session) in &mut self.by_node {
+            if session.stream == Some(Address::Link(link)) {
+                session.stream = session.announced.stream.first().copied().map(Address::Stream);
+                if session.route().is_none() {
+                    lost.push(*node);
+                }
+            }
+        }
+        lost
+    }
+
+    /// A member says where it listens now.
+    pub(super) fn announced(&mut self, node: &NodeId, endpoints: &Endpoints) {
+        if let Some(session) = self.by_node.get_mut(node)
+            && session.announced != *endpoints
+        {
+            session.announced.clone_from(endpoints);
+            if let Some(Address::Stream(_)) = session.stream {
+                session.stream = endpoints.stream.first().copied().map(Address::Stream);
+            }
+        }
     }
 
     /// Whether there is no session with this member, or one that has become too old, or one whose
@@ -84,7 +165,7 @@ impl Sessions {
     ) -> Option<SessionId> {
         let session = self.by_node.get(node)?;
         let known = session.theirs == theirs || session.previous == Some(theirs);
-        (known && session.address == address).then_some(session.ours)
+        (known && session.uses(address)).then_some(session.ours)
     }
 
     /// Whether another member's frames carry this id.
@@ -92,25 +173,33 @@ impl Sessions {
         self.by_theirs.get(&theirs).is_some_and(|other| other != node)
     }
 
+    /// The session that stands with a member is this one now.
     pub(super) fn establish(
         &mut self,
         now: Now,
         node: NodeId,
         ours: SessionId,
         hello: &Hello,
-        address: Address,
+        (address, announced, reach): (Address, Endpoints, Reach),
     ) {
-        let old = self.by_node.get(&node).copied();
+        let old = self.by_node.get(&node).map(|old| (old.theirs, old.previous));
         let theirs = hello.session;
-        let previous = old.map(|old| old.theirs).filter(|old| *old != theirs);
-        if let Some(forgotten) = old.and_then(|old| old.previous)
+        let previous = old.map(|(old, _)| old).filter(|old| *old != theirs);
+        if let Some(forgotten) = old.and_then(|(_, previous)| previous)
             && Some(forgotten) != previous
             && forgotten != theirs
         {
             self.by_theirs.remove(&forgotten);
         }
         let clock_off = now.wall.distance(hello.wall) > CLOCK_BOUND;
-        let session = Session { address, clock_off, ours, previous, since: now.mono, theirs };
+        let takes = announced.stream.first().filter(|_| reach.has_streams());
+        let (datagram, stream) = match address {
+            Address::Socket(_) => (Some(address), takes.copied().map(Address::Stream)),
+            Address::Stream(_) | Address::Link(_) => (None, Some(address)),
+        };
+        let since = now.mono;
+        let session =
+            Session { announced, clock_off, datagram, ours, previous, since, stream, theirs };
         if let Some(old) = self.by_node.insert(node, session) {
             self.by_ours.remove(&old.ours);
             self.clocks_off -= usize::from(old.clock_off);
@@ -134,5 +223,10 @@ impl Sessions {
     /// Whether more than half of at least two partners' clocks are off.
     pub(super) fn clock_disagrees(&self) -> bool {
         self.by_node.len() >= 2 && self.clocks_off * 2 > self.by_node.len()
+    }
+
+    /// Whether a member's session goes to an address that these endpoints name.
+    pub(super) fn is_at(&self, node: &NodeId, endpoints: &Endpoints, links: &Links) -> bool {
+        self.route(node).is_some_and(|route| links.is_named(endpoints, route.gossip))
     }
 }

@@ -100,6 +100,8 @@ impl Disk {
             StoreOp::Describe(_)
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
+            | StoreOp::Lease
+            | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
             | StoreOp::Total { .. } => false,

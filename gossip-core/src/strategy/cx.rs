@@ -9,6 +9,7 @@ use crate::id::{NodeId, ShardId};
 use crate::rng::Rng;
 use crate::store::StoreOp;
 use crate::time::Now;
+use crate::transport::Class;
 use crate::wire::Talk;
 
 /// A protocol's own number for a store op; the answer brings it back.
@@ -36,6 +37,8 @@ pub enum Effect {
     Fact {
         /// To whom.
         to: NodeId,
+        /// Whether it is worth waiting for.
+        class: Class,
         /// The fact.
         fact: Envelope,
         /// Whether to ask if it was new.
@@ -66,6 +69,8 @@ pub enum Effect {
     Talk {
         /// To whom.
         to: NodeId,
+        /// What must not overtake bulk facts is bulk as well.
+        class: Class,
         /// What.
         talk: Talk,
     },
@@ -102,12 +107,23 @@ pub struct Cx<'a> {
 impl Cx<'_> {
     /// Says something to a member.
     pub fn talk(&mut self, to: NodeId, talk: Talk) {
-        self.effects.push(Effect::Talk { to, talk });
+        self.effects.push(Effect::Talk { to, class: Class::Gossip, talk });
+    }
+
+    /// Says something to a member after the bulk facts that were sent to it.
+    pub fn talk_after_bulk(&mut self, to: NodeId, talk: Talk) {
+        self.effects.push(Effect::Talk { to, class: Class::Bulk, talk });
     }
 
     /// Sends a fact to a member.
     pub fn fact(&mut self, to: NodeId, fact: Envelope, feedback: bool) {
-        self.effects.push(Effect::Fact { to, fact, feedback });
+        self.effects.push(Effect::Fact { to, class: Class::Gossip, fact, feedback });
+    }
+
+    /// Sends a fact to a member that asked for it, over a stream if one leads there and it is worth
+    /// one.
+    pub fn bulk(&mut self, to: NodeId, fact: Envelope) {
+        self.effects.push(Effect::Fact { to, class: Class::Bulk, fact, feedback: false });
     }
 
     /// Asks the store; the answer comes to the same slot under this number.

@@ -83,7 +83,6 @@ impl Lone {
             endpoints: Endpoints::datagram(SocketAddr::from(([10, 0, 0, 0], 7946))),
             restored: store.restored(),
             seed: Rng::from_number(seed).bytes(),
-            frame_bytes: DATAGRAM_BYTES,
         };
         let strategies = Strategies::new(Box::new(SimKeys::new(0)));
         let mut lone = Self {

@@ -15,8 +15,6 @@ pub const COOKIE_BYTES: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
 pub struct Constants {
-    /// The largest fact's record body in bytes, header, key and value included.
-    pub fact_bytes: usize,
     /// The name of the main channel's retain rule.
     pub retain: &'static str,
     /// How far ahead of our clock a fact may be dated, in milliseconds.
@@ -28,7 +26,7 @@ impl Constants {
     #[must_use]
     pub fn hash(&self) -> [u8; 16] {
         let mut hasher = blake3::Hasher::new_derive_key("gossip 2026 cluster constants v1");
-        let numbers = [self.fact_bytes as u64, self.skew_ms, EPOCH.as_secs(), HORIZON.as_secs()];
+        let numbers = [self.skew_ms, EPOCH.as_secs(), HORIZON.as_secs()];
         for number in numbers {
             hasher.update(&number.to_le_bytes());
         }
@@ -36,6 +34,30 @@ impl Constants {
         let mut short = [0; 16];
         short.copy_from_slice(hasher.finalize().as_bytes().split_at(16).0);
         short
+    }
+}
+
+/// The largest fact of a cluster, header, key and value included: a constant that whoever founds
+/// the cluster sets, and that who joins takes over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "its layout is frozen inside Hello")]
+pub struct FactLimit {
+    /// The record body in bytes.
+    pub bytes: u32,
+    /// Whether it is settled. Who is new, was told seeds, and has met none of them yet, takes over
+    /// what it finds.
+    pub founded: bool,
+}
+
+impl FactLimit {
+    /// What holds between who dialled and who answers. `None`: they are of two clusters that were
+    /// founded differently. Nobody's limit changes because a stranger dials.
+    #[must_use]
+    pub const fn agree(dialler: Self, answerer: Self) -> Option<u32> {
+        if dialler.founded && dialler.bytes != answerer.bytes {
+            return None;
+        }
+        Some(answerer.bytes)
     }
 }
 
@@ -61,6 +83,8 @@ pub struct Hello {
     pub constants: [u8; 16],
     /// What a Retry asked to repeat.
     pub cookie: Option<[u8; COOKIE_BYTES]>,
+    /// The largest fact that the sender's cluster carries.
+    pub fact_limit: FactLimit,
     /// The session that the sender's frames will carry.
     pub session: SessionId,
     /// The lowest and highest wire version that the sender speaks.

@@ -28,6 +28,7 @@ pub struct Packer {
     body: BytesMut,
     channel: Option<ChannelTag>,
     frames: Vec<Bytes>,
+    most_bytes: usize,
     payload_bytes: usize,
 }
 
@@ -38,7 +39,20 @@ impl Packer {
     /// A packer for frames of at most so many bytes, header included.
     #[must_use]
     pub fn new(payload_bytes: usize) -> Self {
-        Self { body: BytesMut::new(), channel: None, frames: Vec::new(), payload_bytes }
+        Self {
+            body: BytesMut::new(),
+            channel: None,
+            frames: Vec::new(),
+            most_bytes: payload_bytes,
+            payload_bytes,
+        }
+    }
+
+    /// The same, but a record that alone exceeds a frame has one of its own, of at most so many
+    /// bytes.
+    #[must_use]
+    pub fn up_to(self, most_bytes: usize) -> Self {
+        Self { most_bytes, ..self }
     }
 
     /// Adds a record; `None` names the session itself. A record that fits no frame is dropped and
@@ -65,7 +79,8 @@ impl Packer {
     fn put(&mut self, channel: Option<ChannelTag>, kind: u8, body: &[u8]) -> bool {
         let room = self.payload_bytes.saturating_sub(DATA_HEADER_BYTES);
         let named = |known: Option<ChannelTag>| if known == channel { 0 } else { record_len(8) };
-        if record_len(body.len()) + named(None) > room {
+        let alone = record_len(body.len()) + named(None);
+        if alone > self.most_bytes.saturating_sub(DATA_HEADER_BYTES) {
             return false;
         }
         // A session's own record must not stand behind a channel's name.
@@ -75,7 +90,7 @@ impl Packer {
             self.close_frame();
         }
         if self.body.is_empty() {
-            self.body.reserve(room);
+            self.body.reserve(room.max(alone));
         }
         if let (Some(tag), true) = (channel, channel != self.channel) {
             #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]

@@ -157,12 +157,15 @@ pub enum Talk {
     Ack(u32),
     /// Begin a repair.
     Compare(Compare),
-    /// All facts of this step were sent, as far as they are held.
+    /// All facts of this step were sent, as far as they are held, but for those at some points:
+    /// together they were too much for one answer.
     Done {
         /// The initiator's number.
         exchange: u32,
         /// The step.
         step: u32,
+        /// What to ask for next.
+        rest: Vec<Point>,
     },
     /// Which pushed facts were new, by the first 8 bytes of their ids.
     Feedback {
@@ -205,7 +208,7 @@ impl Talk {
         match self {
             Self::Ack(nonce) => body(0, nonce),
             Self::Compare(compare) => body(1, compare),
-            Self::Done { exchange, step } => body(2, &(exchange, step)),
+            Self::Done { exchange, step, rest } => body(2, &(exchange, step, rest)),
             Self::Feedback { known, new } => body(3, &(known, new)),
             Self::Ping(nonce) => body(4, nonce),
             Self::Pull(have) => body(5, have),
@@ -226,7 +229,7 @@ impl Talk {
         let talk = match kind.wrapping_sub(FIRST_TALK) {
             0 => Self::Ack(whole(body)?),
             1 => Self::Compare(whole(body)?),
-            2 => whole(body).map(|(exchange, step)| Self::Done { exchange, step })?,
+            2 => whole(body).map(|(exchange, step, rest)| Self::Done { exchange, step, rest })?,
             3 => whole(body).map(|(known, new)| Self::Feedback { known, new })?,
             4 => Self::Ping(whole(body)?),
             5 => Self::Pull(whole(body)?),

@@ -21,8 +21,8 @@ use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
-    COOKIE_BYTES, Compare, Constants, Frame, Hello, Packer, Parcel, RangeContent, RangePart,
-    Ranges, Receipt, Record, Records, Same, Talk, data_header, decode_frame,
+    COOKIE_BYTES, Compare, Constants, FactLimit, Frame, Hello, Packer, Parcel, RangeContent,
+    RangePart, Ranges, Receipt, Record, Records, Same, Talk, data_header, decode_frame,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -142,7 +142,7 @@ fn talks() -> Vec<(&'static str, Talk)> {
     vec![
         ("ack", Talk::Ack(0xdead_beef)),
         ("compare", Talk::Compare(compare())),
-        ("done", Talk::Done { exchange, step }),
+        ("done", Talk::Done { exchange, step, rest: Vec::new() }),
         ("feedback", Talk::Feedback { known: vec![*b"8 known!"], new: vec![*b"8 fresh!"] }),
         ("ping", Talk::Ping(0xdead_beef)),
         ("pull", Talk::Pull(vec![*b"8 bytes!"])),
@@ -199,7 +199,7 @@ fn sizes() -> Vec<(&'static str, usize)> {
             "Want of 32 points",
             talk(Talk::Want { exchange: 300, step: 2, points: vec![item.point; 32] }),
         ),
-        ("Done", talk(Talk::Done { exchange: 300, step: 2 })),
+        ("Done", talk(Talk::Done { exchange: 300, step: 2, rest: Vec::new() })),
         ("Entry, key 32, value 200, as a fact", plain.bytes().len()),
         ("The same, alone in a datagram", data(true, &parcel(&plain)).len()),
         ("Tombstone, key 32, as a fact", deletion.bytes().len()),
@@ -298,6 +298,7 @@ fn hello() -> Hello {
         commit: 1_000,
         constants: constants().hash(),
         cookie: None,
+        fact_limit: FactLimit { bytes: 1_177, founded: true },
         session: SESSION,
         versions: (1, 1),
         wall: WALL,

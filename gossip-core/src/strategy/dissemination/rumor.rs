@@ -35,7 +35,7 @@ pub struct RumorConfig {
     /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
     /// Default 4,096 (a guess).
     pub hot_facts: usize,
-    /// Most bytes told to one partner per round. Default 64 KiB (a guess: a third of the
+    /// Most bytes told to one partner per round; a larger fact has a round of its own. Default 64 KiB (a guess: a third of the
     /// receive buffer that Linux grants without being asked).
     pub partner_bytes: usize,
     /// Rounds after which any rumor ends, whatever its rule says. Default 32 (a guess: a rumor
@@ -159,10 +159,11 @@ impl RumorMongering {
                 continue;
             }
             let bytes = hot.fact.bytes().len();
-            if bytes > budget {
+            // One that alone exceeds the budget has a round of its own.
+            if bytes > budget && budget < self.config.partner_bytes {
                 break;
             }
-            budget -= bytes;
+            budget = budget.saturating_sub(bytes);
             cx.fact(partner, hot.fact.clone(), feedback);
             self.contact(cx, key, partner, Contact::Sent);
         }

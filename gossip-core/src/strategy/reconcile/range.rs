@@ -215,6 +215,9 @@ impl RangeReconcile {
             if cx.backlog_bytes > self.config.backlog_bytes {
                 return;
             }
+            if exchange.ask_rest(cx, self.config.reply_timeout) {
+                continue;
+            }
             let Some(work) = exchange.next_work() else { break };
             let (set, number) = (exchange.set, exchange.number);
             let Work { span, theirs } = work;
@@ -302,9 +305,10 @@ impl Reconcile for RangeReconcile {
             Talk::Want { exchange, step, points } => {
                 self.on_want(cx, from, exchange, step, points);
             }
-            Talk::Done { exchange, step } => {
+            Talk::Done { rest, .. } if rest.len() > WANT_POINTS => cx.reject(from, Why::TooLarge),
+            Talk::Done { exchange, step, rest } => {
                 let found = self.exchange_with(from, exchange);
-                if found.is_some_and(|exchange| exchange.answered(step)) {
+                if found.is_some_and(|exchange| exchange.done(step, rest)) {
                     self.pump(cx);
                 } else {
                     cx.reject(from, Why::TooLate);
@@ -328,14 +332,15 @@ impl Reconcile for RangeReconcile {
             }
             (pending, Some(StoreReply::Totals(totals))) => self.on_total(cx, pending, totals),
             (Pending::Give { to }, Some(StoreReply::Facts(facts))) => {
-                facts.into_iter().for_each(|fact| cx.fact(to, fact, false));
+                // What is too much for now, the next round finds again.
+                let _ = serve::give(cx, to, facts);
             }
             (
                 Pending::Serve { from, exchange, step, wants, done },
                 Some(StoreReply::Facts(facts)),
             ) => {
-                facts.into_iter().for_each(|fact| cx.fact(from, fact, false));
-                serve::conclude(cx, from, exchange, step, wants, done);
+                let rest = serve::give(cx, from, facts);
+                serve::conclude(cx, from, exchange, step, wants, done.then_some(rest));
             }
             // The store failed, or answered something else: an exchange of ours is void, and the
             // next one starts from nothing.

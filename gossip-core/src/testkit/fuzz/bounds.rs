@@ -10,7 +10,7 @@ use crate::status::Status;
 pub fn check_bounds(config: &Config, status: &Status) {
     let limits = &config.spec().limits;
     // One fact more than fits may be in, and each costs some memory besides its bytes.
-    let unmerged_bytes = 2 * (limits.channel_bytes + 2 * config.constants().fact_bytes);
+    let unmerged_bytes = 2 * (limits.channel_bytes + 2 * config.fact_limit().bytes as usize);
     for (&name, &count) in &status.queues {
         let bound = match name {
             "agreements" => 2 * 4 * limits.members,
@@ -20,6 +20,7 @@ pub fn check_bounds(config: &Config, status: &Status) {
             "facts-unmerged" => unmerged_bytes / 256,
             "facts-unmerged-bytes" => unmerged_bytes,
             "hellos" => limits.hellos,
+            "links" => limits.links,
             "paces" => 2 * limits.paces,
             "rumors" => 2 * 4_096,
             "sessions" => limits.members,

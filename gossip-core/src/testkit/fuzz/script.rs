@@ -243,7 +243,7 @@ impl<'a> Script<'a> {
         match self.byte() % 11 {
             0 => Talk::Ack(exchange),
             1 => Talk::Compare(self.compare(exchange)),
-            2 => Talk::Done { exchange, step },
+            2 => Talk::Done { exchange, step, rest: Vec::new() },
             3 => Talk::Feedback { known: self.shorts(), new: self.shorts() },
             4 => Talk::Ping(exchange),
             5 => Talk::Pull(self.shorts()),
@@ -383,7 +383,7 @@ impl<'a> Script<'a> {
             Record::Talk(Talk::Ranges(asked)) => {
                 let Ranges { exchange, step, .. } = asked;
                 let ranges = Ranges { answer: true, ..self.ranges(exchange, step) };
-                let done = Talk::Done { exchange, step };
+                let done = Talk::Done { exchange, step, rest: Vec::new() };
                 let talk = if self.one_in(4) { done } else { Talk::Ranges(ranges) };
                 (self.channel(), talk)
             }
@@ -539,6 +539,7 @@ fn spec(choice: u8) -> ConfigSpec {
             writes: 4,
             hellos: 2,
             members: 4,
+            links: 4,
             paces: 4,
             slowed_frames: 10,
         };

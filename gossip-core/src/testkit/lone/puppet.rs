@@ -105,6 +105,7 @@ impl Puppet {
             commit: 0,
             constants: self.config.clone().for_rule("last-write").constants().hash(),
             cookie,
+            fact_limit: self.config.fact_limit(),
             session: self.session,
             versions: Alive::VERSIONS,
             wall,

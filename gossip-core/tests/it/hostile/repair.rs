@@ -246,7 +246,7 @@ fn answers_that_nobody_asked_for_are_counted() {
         (Talk::Ranges(answer), Why::TooLate),
         (Talk::Ranges(question(&lone, 1, descending)), Why::BadRecord),
         (Talk::Same(Same { exchange: 9, floor: Epoch::ZERO, dormant: [0; 16] }), Why::TooLate),
-        (Talk::Done { exchange: 9, step: 1 }, Why::TooLate),
+        (Talk::Done { exchange: 9, step: 1, rest: Vec::new() }, Why::TooLate),
         (Talk::Receipt(receipt), Why::Unasked),
         (Talk::Stale(receipt), Why::BadSignature),
         (Talk::Ack(3), Why::Unasked),

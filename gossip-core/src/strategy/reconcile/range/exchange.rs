@@ -39,6 +39,8 @@ pub(super) struct Exchange {
     /// No later than this it ends, for others want to be compared with as well.
     ends: Mono,
     next_step: u32,
+    /// What was too much for one answer, to be asked for.
+    rest: Vec<Vec<Point>>,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
     work: Vec<Work>,
@@ -82,6 +84,7 @@ impl Exchange {
             lost: 0,
             ends: now + LONGEST,
             next_step: 1,
+            rest: Vec::new(),
             unanswered: BTreeMap::new(),
             max_window,
             window: FIRST_WINDOW.min(max_window),
@@ -90,7 +93,10 @@ impl Exchange {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        self.work.is_empty() && self.unanswered.is_empty() && self.describing == 0
+        self.work.is_empty()
+            && self.rest.is_empty()
+            && self.unanswered.is_empty()
+            && self.describing == 0
     }
 
     pub(super) const fn is_active(&self) -> bool {
@@ -113,6 +119,27 @@ impl Exchange {
             from = part.upto;
         }
         spans.into_iter().rev().for_each(|work| self.add(work));
+    }
+
+    /// An answer was done, but for what is at these points.
+    pub(super) fn done(&mut self, step: u32, rest: Vec<Point>) -> bool {
+        let known = self.answered(step);
+        // No more than was ever asked for: one rest per answer.
+        if known && !rest.is_empty() {
+            self.differed = true;
+            self.rest.push(rest);
+        }
+        known
+    }
+
+    /// Asks for what was too much for one answer, if there is such a thing and the window has room.
+    pub(super) fn ask_rest(&mut self, cx: &mut Cx<'_>, timeout: Duration) -> bool {
+        if self.unanswered.len() + self.describing >= self.window {
+            return false;
+        }
+        let Some(points) = self.rest.pop() else { return false };
+        self.want(cx, points, timeout);
+        true
     }
 
     /// The next stretch, if the window has room; counts as being described.

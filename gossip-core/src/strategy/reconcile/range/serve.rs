@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::diff::{self, Difference};
 use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS};
-use crate::fact::Why;
+use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span, Totals};
 use crate::store::{Ask, Description};
@@ -14,6 +14,10 @@ use crate::wire::{Compare, RangeContent, RangePart, Ranges, Same, Talk};
 
 /// Most questions of one partner that are being answered; more are refused as overload.
 const PER_PARTNER: usize = 64;
+
+/// Most bytes of facts in one answer, the first fact aside: a full window of them is twice what
+/// one peer may have waiting, and the backlog stops it there (guess).
+const GIVE_BYTES: usize = 256 * 1024;
 
 /// Most parts in one question: an answer has room to mark each of them.
 const MAX_PARTS: usize = 24;
@@ -257,7 +261,7 @@ impl RangeReconcile {
         let gives = if ranges.pull { difference.missing_there } else { Vec::new() };
         let (exchange, step, done) = (ranges.exchange, ranges.step, listed && !told);
         if gives.is_empty() {
-            conclude(cx, from, exchange, step, wants, done);
+            conclude(cx, from, exchange, step, wants, done.then(Vec::new));
         } else if let Err(why) = self.serving.admit(from) {
             cx.reject(from, why);
         } else {
@@ -334,6 +338,23 @@ pub(super) fn is_comparable(set: Set, ours: Epoch) -> bool {
     }
 }
 
+/// Sends facts as far as they are not too much for one answer; where the others stand.
+pub(super) fn give(cx: &mut Cx<'_>, to: NodeId, facts: Vec<Envelope>) -> Vec<Point> {
+    let mut bytes = 0;
+    let mut rest = Vec::new();
+    for fact in facts {
+        bytes += fact.bytes().len();
+        // However large the first one is, it goes.
+        if bytes > GIVE_BYTES && bytes > fact.bytes().len() {
+            rest.push(Point::of(&fact));
+        } else {
+            cx.bulk(to, fact);
+        }
+    }
+    rest.truncate(WANT_POINTS);
+    rest
+}
+
 /// After the facts: what we want in turn, and the word that the step is done.
 pub(super) fn conclude(
     cx: &mut Cx<'_>,
@@ -341,12 +362,12 @@ pub(super) fn conclude(
     exchange: u32,
     step: u32,
     wants: Vec<Point>,
-    done: bool,
+    done: Option<Vec<Point>>,
 ) {
     for points in wants.chunks(WANT_POINTS) {
         cx.talk(from, Talk::Want { exchange, step, points: points.to_vec() });
     }
-    if done {
-        cx.talk(from, Talk::Done { exchange, step });
+    if let Some(rest) = done {
+        cx.talk_after_bulk(from, Talk::Done { exchange, step, rest });
     }
 }
