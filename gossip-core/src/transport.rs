@@ -6,6 +6,8 @@ mod memory;
 mod outlet;
 #[cfg(feature = "runtime")]
 mod rooms;
+#[cfg(feature = "runtime")]
+mod split;
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -24,6 +26,8 @@ pub use outlet::{
 };
 #[cfg(feature = "runtime")]
 pub use rooms::Rooms;
+#[cfg(feature = "runtime")]
+pub use split::Split;
 
 /// Most bytes of a datagram: what passes everywhere without fragments (house decision).
 pub const DATAGRAM_BYTES: usize = 1_200;

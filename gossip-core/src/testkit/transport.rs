@@ -1,13 +1,17 @@
 //! The conformance suite of the transport port.
 
-use std::collections::BTreeSet;
+mod streams;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::timeout;
 
+use crate::id::Endpoints;
 use crate::transport::{
     Address, Class, Inbound, LinkId, SendReport, Transmit, Transport, TransportError,
 };
@@ -31,16 +35,42 @@ pub struct Capabilities {
     /// A queue fills up when nobody yields to the runtime, so that the laws of full queues can be
     /// checked. False only where `send` hands every frame to something without a bound of its own.
     pub bounded_queue: bool,
+    /// Frames to stream addresses move along connections: they come in order, connections are
+    /// told of and replied along. False where there are only datagrams, or streams are a name.
+    pub links: bool,
 }
 
 /// Checks every law of the port, and panics at the first that is broken.
 ///
-/// `make(n)` gives n fresh transports that reach each other by [`Transport::endpoints`]. Run it on
-/// a current-thread runtime with time: laws about full queues rely on nobody draining meanwhile.
+/// `make(n)` gives n fresh transports that reach each other by [`Transport::endpoints`]; what takes
+/// datagrams and streams is checked by both. Run it on a current-thread runtime with time: laws
+/// about full queues rely on nobody draining meanwhile.
 pub async fn transport_conformance(
     make: impl AsyncFn(usize) -> Vec<Arc<dyn Transport>>,
     capabilities: Capabilities,
 ) {
+    let endpoints = within("make", make(1)).await.first().map(|made| made.endpoints());
+    let endpoints = endpoints.expect("make(1) gives a transport");
+    assert!(endpoints.iter().next().is_some(), "a transport has an endpoint");
+    let both = !endpoints.datagram.is_empty() && !endpoints.stream.is_empty();
+    for (face, addresses) in
+        [(Face::Datagram, &endpoints.datagram), (Face::Stream, &endpoints.stream)]
+    {
+        if addresses.is_empty() {
+            continue;
+        }
+        let make = async |count| {
+            let subject = |transport| Subject { both, face, transport };
+            make(count).await.into_iter().map(subject).collect::<Vec<_>>()
+        };
+        laws(&make, capabilities).await;
+        if face == Face::Stream && capabilities.links {
+            streams::laws(&make).await;
+        }
+    }
+}
+
+async fn laws(make: &impl AsyncFn(usize) -> Vec<Subject>, capabilities: Capabilities) {
     frames_arrive_intact_both_ways(&make(2).await).await;
     oversize_is_refused_and_told(&make(2).await).await;
     unknown_links_are_unroutable(&make(2).await).await;
@@ -55,26 +85,81 @@ pub async fn transport_conformance(
     }
 }
 
+/// Which of a transport's addresses are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Face {
+    Datagram,
+    Stream,
+}
+
+/// A transport as the laws use it.
+#[derive(Debug)]
+struct Subject {
+    /// It takes datagrams and streams.
+    both: bool,
+    face: Face,
+    transport: Arc<dyn Transport>,
+}
+
+impl Deref for Subject {
+    type Target = dyn Transport;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.transport
+    }
+}
+
+impl Subject {
+    /// Where it says that it is reached.
+    fn address(&self) -> Address {
+        let Endpoints { datagram, stream } = self.endpoints();
+        let address = match self.face {
+            Face::Datagram => datagram.first().copied().map(Address::Socket),
+            Face::Stream => stream.first().copied().map(Address::Stream),
+        };
+        address.expect("a transport has an endpoint")
+    }
+
+    /// The classes that its addresses carry up to their limits; the first is used.
+    fn classes(&self) -> &'static [Class] {
+        match (self.both, self.face) {
+            (false, _) => &[Class::Gossip, Class::Bulk],
+            (true, Face::Datagram) => &[Class::Gossip],
+            (true, Face::Stream) => &[Class::Bulk],
+        }
+    }
+
+    fn class(&self) -> Class {
+        self.classes().first().copied().unwrap_or(Class::Gossip)
+    }
+}
+
 /// Frames of every size arrive as they were sent, and come from the sender's endpoint.
-async fn frames_arrive_intact_both_ways(transports: &[Arc<dyn Transport>]) {
+async fn frames_arrive_intact_both_ways(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
-    let largest = a.max_payload(Class::Gossip);
-    assert_eq!(largest, b.max_payload(Class::Gossip), "two of a kind carry the same");
+    let largest = a.max_payload(a.class());
+    assert_eq!(largest, b.max_payload(b.class()), "two of a kind carry the same");
     let frames: Vec<_> =
         [1, 2, 63, 64, largest / 2, largest - 1, largest].map(|size| frame(size, size)).into();
+    let (small, large) = frames.split_at(4);
     for (from, to) in [(a, b), (b, a)] {
-        assert_accepted(&from.send(to_peer(to, &frames)), frames.len());
-        collect(to, from, &frames).await;
+        assert_accepted(&from.send(to_peer(to, small)), small.len());
+        collect(to, from, small).await;
+        // One at a time: two of the largest may be more than a queue holds.
+        for frame in large.chunks(1) {
+            assert_accepted(&from.send(to_peer(to, frame)), 1);
+            collect(to, from, frame).await;
+        }
     }
 }
 
 /// A frame beyond the limit of its class is counted and not sent; its neighbours are.
-async fn oversize_is_refused_and_told(transports: &[Arc<dyn Transport>]) {
+async fn oversize_is_refused_and_told(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
-    for class in [Class::Gossip, Class::Bulk] {
+    for class in a.classes().iter().copied() {
         let limit = a.max_payload(class);
         let sizes = [limit + 1, limit, limit * 2];
-        let batch = sizes.map(|size| Transmit { to: address(b), class, bytes: frame(size, size) });
+        let batch = sizes.map(|size| Transmit { to: b.address(), class, bytes: frame(size, size) });
         let report = a.send(batch.into());
         let expected = SendReport { accepted: 1, oversize: 2, ..SendReport::default() };
         assert_eq!(report, expected, "of {sizes:?} bytes with a limit of {limit}");
@@ -83,7 +168,7 @@ async fn oversize_is_refused_and_told(transports: &[Arc<dyn Transport>]) {
 }
 
 /// A connection that never stood takes no frame.
-async fn unknown_links_are_unroutable(transports: &[Arc<dyn Transport>]) {
+async fn unknown_links_are_unroutable(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     let nowhere = Address::Link(LinkId(u64::MAX));
     let mut batch = to_peer(b, &[frame(1, 10)]);
@@ -94,7 +179,7 @@ async fn unknown_links_are_unroutable(transports: &[Arc<dyn Transport>]) {
 }
 
 /// A `recv` that is dropped at any moment takes nothing with it.
-async fn receiving_is_cancel_safe(transports: &[Arc<dyn Transport>]) {
+async fn receiving_is_cancel_safe(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     for round in 0..300 {
         let sent = frame(round, 100);
@@ -108,26 +193,26 @@ async fn receiving_is_cancel_safe(transports: &[Arc<dyn Transport>]) {
                 () = yield_times(round % 3) => {}
             }
         }
-        if !received.contains(&(address(a), sent.clone())) {
+        if !received.iter().any(|(_, bytes)| *bytes == sent) {
             collect(b, a, &[sent]).await;
         }
     }
 }
 
 /// Eight senders, one receiver: everybody gets through.
-async fn many_peers_reach_one(transports: &[Arc<dyn Transport>]) {
+async fn many_peers_reach_one(transports: &[Subject]) {
     let [hub, peers @ ..] = transports else { panic!("make(9) gives nine transports") };
     let mut missing = BTreeSet::new();
     for (number, peer) in peers.iter().enumerate() {
-        let frames: Vec<_> = (0..20).map(|seed| frame(number * 100 + seed, 300)).collect();
+        let frames: Vec<_> = (0..20).map(|seed| frame(number * 20 + seed, 300)).collect();
         assert_accepted(&peer.send(to_peer(hub, &frames)), frames.len());
-        missing.extend(frames.into_iter().map(|bytes| (address(peer), bytes)));
+        missing.extend(frames.into_iter().map(|bytes| (peer.address(), bytes)));
     }
     collect_all(hub, missing).await;
 }
 
 /// Frames to a peer that is gone are lost, and nothing else is.
-async fn a_dead_peer_disturbs_nobody(transports: &[Arc<dyn Transport>]) {
+async fn a_dead_peer_disturbs_nobody(transports: &[Subject]) {
     let [a, b, dead] = transports else { panic!("make(3) gives three transports") };
     dead.close().await;
     for seed in 0..50 {
@@ -142,7 +227,7 @@ async fn a_dead_peer_disturbs_nobody(transports: &[Arc<dyn Transport>]) {
 }
 
 /// What was queued before `close` arrives, where the receiver lives.
-async fn close_sends_what_is_queued(transports: &[Arc<dyn Transport>]) {
+async fn close_sends_what_is_queued(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     let frames: Vec<_> = (0..100).map(|seed| frame(seed, 200)).collect();
     assert_accepted(&a.send(to_peer(b, &frames)), frames.len());
@@ -152,7 +237,7 @@ async fn close_sends_what_is_queued(transports: &[Arc<dyn Transport>]) {
 
 /// `close` ends a `recv` that waits and all later ones, and may be called again; `send` then
 /// accepts nothing.
-async fn close_ends_recv(transports: &[Arc<dyn Transport>]) {
+async fn close_ends_recv(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     let waiting = async { a.recv().await.expect_err("closed") };
     let closing = async {
@@ -168,11 +253,11 @@ async fn close_ends_recv(transports: &[Arc<dyn Transport>]) {
 }
 
 /// Once a queue is full each dropped frame is told; later there is room, which is said once.
-async fn a_full_queue_is_told_and_room_announced_once(transports: &[Arc<dyn Transport>]) {
+async fn a_full_queue_is_told_and_room_announced_once(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     for _ in 0..3 {
         let full = flood(a, b);
-        assert!(full.iter().all(|to| *to == address(b)), "{full:?}");
+        assert!(full.iter().all(|to| *to == b.address()), "{full:?}");
         let mut rooms = Vec::new();
         within("room after a drop", async {
             while rooms.is_empty() {
@@ -190,12 +275,12 @@ async fn a_full_queue_is_told_and_room_announced_once(transports: &[Arc<dyn Tran
             assert_accepted(&b.send(to_peer(a, &[frame(seed, 12)])), 1);
             rooms.extend(collect(a, b, &[frame(seed, 12)]).await);
         }
-        assert_eq!(rooms, [address(b)], "room is said once");
+        assert_eq!(rooms, [b.address()], "room is said once");
     }
 }
 
 /// While the queue towards one peer is full, others take frames at once and get them.
-async fn a_flooded_peer_starves_nobody(transports: &[Arc<dyn Transport>]) {
+async fn a_flooded_peer_starves_nobody(transports: &[Subject]) {
     let [a, flooded, others @ ..] = transports else { panic!("make(9) gives nine transports") };
     flood(a, flooded);
     for (seed, other) in others.iter().enumerate() {
@@ -207,8 +292,8 @@ async fn a_flooded_peer_starves_nobody(transports: &[Arc<dyn Transport>]) {
 }
 
 /// Sends without ever waiting until the queue is full; who was dropped.
-fn flood(from: &Arc<dyn Transport>, to: &Arc<dyn Transport>) -> Vec<Address> {
-    let bytes = frame(0, from.max_payload(Class::Gossip));
+fn flood(from: &Subject, to: &Subject) -> Vec<Address> {
+    let bytes = frame(0, from.max_payload(from.class()));
     for _ in 0..FLOOD_FRAMES / FLOOD_BATCH {
         let report = from.send(to_peer(to, &vec![bytes.clone(); FLOOD_BATCH]));
         let told = report.accepted + report.full.len();
@@ -221,29 +306,23 @@ fn flood(from: &Arc<dyn Transport>, to: &Arc<dyn Transport>) -> Vec<Address> {
 }
 
 /// Waits until all these frames came from `from`, which may come twice; gives the rooms met.
-async fn collect(
-    at: &Arc<dyn Transport>,
-    from: &Arc<dyn Transport>,
-    frames: &[Bytes],
-) -> Vec<Address> {
-    let from = address(from);
+async fn collect(at: &Subject, from: &Subject, frames: &[Bytes]) -> Vec<Address> {
+    let from = from.address();
     collect_all(at, frames.iter().map(|bytes| (from, bytes.clone())).collect()).await
 }
 
-async fn collect_all(
-    at: &Arc<dyn Transport>,
-    mut missing: BTreeSet<(Address, Bytes)>,
-) -> Vec<Address> {
+async fn collect_all(at: &Subject, mut missing: BTreeSet<(Address, Bytes)>) -> Vec<Address> {
     let sent = missing.len();
+    let mut names = Names::default();
     let mut rooms = Vec::new();
     let all = async {
         while !missing.is_empty() {
             let received = at.recv().await.expect("open");
             assert!(!received.is_empty(), "recv gives at least one item");
             rooms.extend(rooms_of(received.clone()));
-            for frame in frames_of(received) {
-                assert!(is_intact(&frame.1), "a frame was altered: {frame:?}");
-                missing.remove(&frame);
+            for (from, bytes) in frames_of(received) {
+                assert!(is_intact(&bytes), "a frame was altered: {bytes:?}");
+                missing.remove(&(names.name(from, &bytes, &missing), bytes));
             }
         }
     };
@@ -253,19 +332,33 @@ async fn collect_all(
     rooms
 }
 
+/// Whose links frames come along, as the frames themselves tell.
+#[derive(Debug, Default)]
+struct Names(BTreeMap<LinkId, Address>);
+
+impl Names {
+    /// Who sent a frame. A link belongs to one peer, whose first frame names it.
+    fn name(
+        &mut self,
+        from: Address,
+        bytes: &Bytes,
+        missing: &BTreeSet<(Address, Bytes)>,
+    ) -> Address {
+        let Address::Link(link) = from else { return from };
+        let sender = missing.iter().find(|(_, sent)| sent == bytes).map(|(sender, _)| *sender);
+        let is_stream = |sender: &Address| matches!(sender, Address::Stream(_));
+        sender.filter(is_stream).map_or(from, |sender| *self.0.entry(link).or_insert(sender))
+    }
+}
+
 fn assert_accepted(report: &SendReport, accepted: usize) {
     assert_eq!(*report, SendReport { accepted, ..SendReport::default() });
 }
 
-fn to_peer(to: &Arc<dyn Transport>, frames: &[Bytes]) -> Vec<Transmit> {
-    let to = address(to);
-    let transmit = |bytes: &Bytes| Transmit { to, class: Class::Gossip, bytes: bytes.clone() };
+fn to_peer(to: &Subject, frames: &[Bytes]) -> Vec<Transmit> {
+    let (to, class) = (to.address(), to.class());
+    let transmit = |bytes: &Bytes| Transmit { to, class, bytes: bytes.clone() };
     frames.iter().map(transmit).collect()
-}
-
-/// Where a transport says that it is reached.
-fn address(transport: &Arc<dyn Transport>) -> Address {
-    Address::Socket(transport.endpoints().iter().next().expect("a transport has an endpoint"))
 }
 
 /// Bytes that tell whether they arrived as they were sent.

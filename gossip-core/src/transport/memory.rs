@@ -1,4 +1,7 @@
 //! A network inside one process: bytes move between transports through bounded queues.
+//!
+//! Datagrams and streams differ by their addresses alone here: there are no links, and what a
+//! [`MemoryNet::streams`] transport sends comes from its stream address.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,7 +39,7 @@ impl Default for MemoryLimits {
 #[derive(Clone, Debug)]
 pub struct MemoryNet {
     limits: MemoryLimits,
-    ports: Arc<Mutex<BTreeMap<SocketAddr, Arc<Port>>>>,
+    ports: Arc<Mutex<BTreeMap<Address, Arc<Port>>>>,
 }
 
 /// One address of a [`MemoryNet`]; dropping it frees the address.
@@ -45,7 +48,7 @@ pub struct MemoryNet {
 /// that nobody holds is accepted and lost, as over UDP.
 #[derive(Debug)]
 pub struct MemoryTransport {
-    address: SocketAddr,
+    address: Address,
     net: MemoryNet,
     port: Arc<Port>,
     /// `recv` is one at a time: an outlet wakes one drainer.
@@ -66,10 +69,21 @@ impl MemoryNet {
         Self { limits, ports: Arc::default() }
     }
 
-    /// A transport at this address. An earlier one at the same address is closed, as when a node
-    /// restarts.
+    /// A transport of datagrams at this address. An earlier one at the same address is closed, as
+    /// when a node restarts.
     #[must_use]
     pub fn transport(&self, address: SocketAddr) -> MemoryTransport {
+        self.at(Address::Socket(address))
+    }
+
+    /// A transport of streams at this address, beside one of datagrams if there is one. An earlier
+    /// one is closed.
+    #[must_use]
+    pub fn streams(&self, address: SocketAddr) -> MemoryTransport {
+        self.at(Address::Stream(address))
+    }
+
+    fn at(&self, address: Address) -> MemoryTransport {
         let port = Arc::new(Port {
             inbox: Outlet::new(self.limits.inbox),
             rooms: Rooms::new(self.limits.inbox.peers),
@@ -82,14 +96,11 @@ impl MemoryNet {
     }
 
     fn port(&self, address: Address) -> Option<Arc<Port>> {
-        match address {
-            Address::Socket(address) => self.ports().get(&address).cloned(),
-            Address::Link(_) | Address::Stream(_) => None,
-        }
+        self.ports().get(&address).cloned()
     }
 
     /// Ends a port: what it holds is lost, and who waits for room there hears of it.
-    fn shut(&self, address: SocketAddr, port: &Port) {
+    fn shut(&self, address: Address, port: &Port) {
         port.inbox.close();
         let mut context = Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(parcel)) = port.inbox.poll_next(&mut context) {
@@ -98,18 +109,27 @@ impl MemoryNet {
     }
 
     /// Tells senders that there is room again towards `address`.
-    fn announce(&self, address: SocketAddr, senders: Vec<Address>) {
+    fn announce(&self, address: Address, senders: Vec<Address>) {
         for sender in senders.into_iter().filter_map(|sender| self.port(sender)) {
-            sender.rooms.announce([Address::Socket(address)]);
+            sender.rooms.announce([address]);
         }
     }
 
-    fn ports(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Arc<Port>>> {
+    fn ports(&self) -> MutexGuard<'_, BTreeMap<Address, Arc<Port>>> {
         self.ports.lock().expect("nobody panics with the lock held")
     }
 }
 
 impl MemoryTransport {
+    /// Whether it is an address of the kind that this transport serves.
+    fn serves(&self, to: Address) -> bool {
+        match to {
+            Address::Link(_) => false,
+            Address::Socket(_) => matches!(self.address, Address::Socket(_)),
+            Address::Stream(_) => matches!(self.address, Address::Stream(_)),
+        }
+    }
+
     fn stop(&self) {
         let mut ports = self.net.ports();
         if ports.get(&self.address).is_some_and(|port| Arc::ptr_eq(port, &self.port)) {
@@ -123,7 +143,11 @@ impl MemoryTransport {
 #[async_trait]
 impl Transport for MemoryTransport {
     fn endpoints(&self) -> Endpoints {
-        Endpoints::datagram(self.address)
+        match self.address {
+            Address::Socket(address) => Endpoints::datagram(address),
+            Address::Stream(address) => Endpoints { datagram: Vec::new(), stream: vec![address] },
+            Address::Link(_) => Endpoints::default(),
+        }
     }
 
     fn max_payload(&self, class: Class) -> usize {
@@ -139,10 +163,10 @@ impl Transport for MemoryTransport {
         for Transmit { to, class, bytes } in batch {
             if bytes.len() > self.max_payload(class) {
                 report.oversize += 1;
-            } else if closed || !matches!(to, Address::Socket(_)) {
+            } else if closed || !self.serves(to) {
                 report.unroutable += 1;
             } else if let Some(port) = self.net.port(to)
-                && !port.inbox.push([(Address::Socket(self.address), bytes)]).full.is_empty()
+                && !port.inbox.push([(self.address, bytes)]).full.is_empty()
             {
                 report.full.push(to);
             } else {

@@ -1,0 +1,192 @@
+//! A link's life once it stands: it reads, it writes, and it ends for one reason.
+
+use std::io;
+use std::pin::pin;
+
+use gossip_core::transport::{Address, FRAME_OVERHEAD_BYTES, Inbound, LinkId};
+use thiserror::Error;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::counters::count;
+use crate::framing::{Broken, Control};
+use crate::intake::{Heard, Intake, READ_BYTES};
+use crate::outgoing::Outgoing;
+use crate::pace::Pace;
+use crate::pool::Ends;
+use crate::shared::Shared;
+
+/// Why a link ended.
+#[derive(Debug, Error)]
+pub(crate) enum End {
+    #[error("the peer broke the protocol: {0:?}")]
+    Broken(Broken),
+    #[error("the peer closed without a goodbye")]
+    Closed,
+    #[error("the connection failed: {0}")]
+    Failed(io::Error),
+    #[error("both sides had said all")]
+    InOrder,
+    #[error("no byte came for too long")]
+    Silent,
+    #[error("what was begun passed too slowly")]
+    Stalled,
+}
+
+/// Moves frames both ways until the link ends. `from` is where they come from, as the node hears.
+pub(crate) async fn run(shared: &Shared, ends: Ends, from: Address, stream: &mut TcpStream) -> End {
+    let id = ends.id;
+    let drain = shared.times.drain;
+    let end = {
+        let (mut reader, mut writer) = stream.split();
+        let mut reading = pin!(read(shared, id, from, &mut reader));
+        let mut writing = pin!(write(shared, ends, &mut writer));
+        tokio::select! {
+            end = &mut reading => if let End::InOrder = end {
+                // The peer says nothing more, and waits for the rest of what we say.
+                shared.pool().retire(id);
+                let written = timeout(drain, writing).await.unwrap_or(Err(End::Stalled));
+                written.err().unwrap_or(end)
+            } else {
+                end
+            },
+            written = &mut writing => match written {
+                Err(End::Stalled) => End::Stalled,
+                // What the peer sent before it went is still to be read.
+                written => {
+                    shared.pool().retire(id);
+                    let read = timeout(drain, reading).await.unwrap_or(End::Stalled);
+                    written.err().unwrap_or(read)
+                }
+            },
+        }
+    };
+    if !matches!(end, End::InOrder) {
+        // Otherwise the kernel keeps what the peer does not take, for minutes.
+        let _ = stream.set_zero_linger();
+    }
+    end
+}
+
+/// Hands the peer's frames to the inbox, as fast as that takes them. How the link ends, as this
+/// half sees it: in order after the peer's goodbye.
+async fn read(shared: &Shared, id: LinkId, mut from: Address, reader: &mut ReadHalf<'_>) -> End {
+    let mut intake = Intake::new(shared.limits.frame_bytes);
+    let mut pace: Option<Pace> = None;
+    loop {
+        let silent = Instant::now() + shared.times.silence;
+        let stalled = pace.as_ref().map_or(silent, Pace::deadline);
+        let arrived = match timeout_at(silent.min(stalled), intake.fill(reader)).await {
+            Ok(Ok(0)) => return End::Closed,
+            Ok(Ok(arrived)) => arrived,
+            Ok(Err(error)) => return End::Failed(error),
+            Err(_) if stalled < silent => return End::Stalled,
+            Err(_) => return End::Silent,
+        };
+        count(&shared.counters.received_syscalls, 1);
+        let mut frames = Vec::new();
+        let end = loop {
+            match intake.next() {
+                Ok(None) => break None,
+                Ok(Some(Heard::Control(Control::Bye))) => break Some(End::InOrder),
+                Ok(Some(Heard::Control(Control::Ping))) => {}
+                Ok(Some(Heard::Control(Control::Twin(nonce)))) => {
+                    // What came before the proof keeps its name.
+                    shared.received(id, &mut frames).await;
+                    from = shared.prove(id, nonce).map_or(from, Address::Stream);
+                }
+                Ok(Some(Heard::Frame(bytes))) => frames.push(Inbound::Frame { from, bytes }),
+                Ok(Some(Heard::Unknown)) => count(&shared.counters.unknown_controls, 1),
+                Err(broken) => break Some(End::Broken(broken)),
+            }
+        };
+        let completed = !frames.is_empty();
+        shared.received(id, &mut frames).await;
+        if let Some(end) = end {
+            return end;
+        }
+        if !intake.is_amid() {
+            pace = None;
+        } else if let (Some(pace), false) = (&mut pace, completed) {
+            pace.passed(arrived);
+        } else {
+            pace = Some(Pace::new(shared.times.stall));
+        }
+        if arrived >= READ_BYTES / 2 {
+            // More is there, most likely: others first.
+            yield_now().await;
+        }
+    }
+}
+
+/// Sends what is queued, and a sign of life where that is nothing. Ends well after our goodbye.
+async fn write(shared: &Shared, mut ends: Ends, writer: &mut WriteHalf<'_>) -> Result<(), End> {
+    let period = (shared.times.silence / 3).min(shared.times.idle / 2);
+    let mut outgoing = Outgoing::default();
+    let mut said = Instant::now();
+    let mut timer = pin!(sleep(period));
+    loop {
+        let (mut frames, mut bytes, mut last) = (0, 0, false);
+        tokio::select! {
+            biased;
+            Some(control) = ends.controls.recv() => outgoing.control(control),
+            parcel = ends.outlet.next() => match parcel {
+                Some(parcel) => {
+                    shared.announce(parcel.rooms);
+                    frames = parcel.frames.len();
+                    for frame in parcel.frames {
+                        bytes += frame.len();
+                        outgoing.frame(frame);
+                    }
+                }
+                None => {
+                    outgoing.control(Control::Bye);
+                    last = true;
+                }
+            },
+            () = &mut timer => {
+                let now = Instant::now();
+                timer.as_mut().reset(now + period);
+                if now < said + period {
+                    timer.as_mut().reset(said + period);
+                } else if !shared.retire_idle(ends.id, now) {
+                    outgoing.control(Control::Ping);
+                }
+            }
+        }
+        if outgoing.is_empty() {
+            continue;
+        }
+        pass(shared, &mut outgoing, writer).await?;
+        if frames > 0 {
+            shared.written(ends.id, frames, bytes, bytes + frames * FRAME_OVERHEAD_BYTES);
+        }
+        if last {
+            return writer.shutdown().await.map_err(End::Failed);
+        }
+        said = Instant::now();
+        yield_now().await;
+    }
+}
+
+/// Writes all of it, at the least pace.
+async fn pass(
+    shared: &Shared,
+    outgoing: &mut Outgoing,
+    writer: &mut WriteHalf<'_>,
+) -> Result<(), End> {
+    let mut pace = Pace::new(shared.times.stall);
+    while !outgoing.is_empty() {
+        match timeout_at(pace.deadline(), outgoing.write(writer)).await {
+            Ok(Ok(0)) => return Err(End::Failed(io::ErrorKind::WriteZero.into())),
+            Ok(Ok(written)) => pace.passed(written),
+            Ok(Err(error)) => return Err(End::Failed(error)),
+            Err(_) => return Err(End::Stalled),
+        }
+        count(&shared.counters.sent_syscalls, 1);
+    }
+    Ok(())
+}

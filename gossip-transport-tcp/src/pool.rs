@@ -1,0 +1,444 @@
+//! All links and where frames go: one lock, never held across an await.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::transport::{
+    Address, FRAME_OVERHEAD_BYTES, LinkId, Outlet, OutletLimits, SendReport,
+};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::back_off::BackOffs;
+use crate::config::{TcpLimits, TcpTimes};
+use crate::framing::Control;
+use crate::preamble::Nonce;
+
+/// How long a link must be unused before somebody who connects may push it out (guess: ten times
+/// the round of a node). A dial of our own may push out any.
+const EVICTABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Controls that may wait for a link's writer. One more is not sent: two connections to one peer
+/// then stay, which harms nobody.
+const CONTROLS: usize = 8;
+
+/// Addresses by which one link is sent to: its own, the peer's, and others that the peer proved.
+const NAMES: usize = 8;
+
+/// The links, their queues' ends, and who must wait.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) back_offs: BackOffs,
+    closed: bool,
+    /// Addresses that the bound of all queues cost a frame.
+    crowded_out: BTreeSet<Address>,
+    /// Addresses that the number of links cost a frame.
+    placeless: BTreeSet<Address>,
+    /// Connections that others began and that have not said their preamble, oldest first.
+    half_open: BTreeMap<u64, AbortHandle>,
+    /// How many connections each host made.
+    hosts: BTreeMap<IpAddr, usize>,
+    limits: TcpLimits,
+    links: BTreeMap<LinkId, Link>,
+    next: u64,
+    /// The cost of all frames accepted and not yet written.
+    queued: usize,
+    /// Which link leads to an address: one that was dialled, or one that proved to be its twin.
+    routes: BTreeMap<SocketAddr, LinkId>,
+}
+
+/// One connection.
+///
+/// ```text
+/// dialling --preamble--> open --retire--> closing --> gone
+///     |                   ^ (accepted ones begin here)  ^
+///     +-- retire: open for no frame, closing once it stands
+/// ```
+#[derive(Debug)]
+struct Link {
+    /// What the peer says of itself; empty where we dialled.
+    announced: Vec<SocketAddr>,
+    controls: mpsc::Sender<Control>,
+    dialled: Option<SocketAddr>,
+    /// The frames behind `queued`.
+    frames: usize,
+    /// Takes frames.
+    open: bool,
+    ours: Nonce,
+    outlet: Arc<Outlet>,
+    queued: usize,
+    /// `None` until the peer said its preamble.
+    theirs: Option<Nonce>,
+    used: Instant,
+}
+
+/// What a link's task needs of the pool.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) controls: mpsc::Receiver<Control>,
+    pub(crate) id: LinkId,
+    pub(crate) outlet: Arc<Outlet>,
+}
+
+/// A connection that is to be made.
+#[derive(Debug)]
+pub(crate) struct Dial {
+    pub(crate) address: SocketAddr,
+    pub(crate) ends: Ends,
+    pub(crate) ours: Nonce,
+}
+
+/// What a link left behind.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    pub(crate) lost_frames: usize,
+    pub(crate) rooms: Vec<Address>,
+}
+
+impl Pool {
+    pub(crate) fn new(limits: TcpLimits, times: &TcpTimes) -> Self {
+        let back_offs = BackOffs::new(times.back_off_min, times.back_off_max, limits.outlet.peers);
+        Self {
+            back_offs,
+            closed: false,
+            crowded_out: BTreeSet::new(),
+            placeless: BTreeSet::new(),
+            half_open: BTreeMap::new(),
+            hosts: BTreeMap::new(),
+            limits,
+            links: BTreeMap::new(),
+            next: 0,
+            queued: 0,
+            routes: BTreeMap::new(),
+        }
+    }
+
+    /// How many links there are, in any state.
+    pub(crate) fn len(&self) -> usize {
+        self.links.len()
+    }
+
+    /// Queues one frame, or notes in the report why not. The dial that it takes, if one.
+    pub(crate) fn push(
+        &mut self,
+        to: Address,
+        bytes: Bytes,
+        now: Instant,
+        report: &mut SendReport,
+    ) -> Option<Dial> {
+        let (id, dial) = match self.route(to, now) {
+            Route::Link(id) => (id, None),
+            Route::Dial(dial) => (dial.ends.id, Some(dial)),
+            Route::Full => {
+                report.full.push(to);
+                return None;
+            }
+            Route::None => {
+                report.unroutable += 1;
+                return None;
+            }
+        };
+        let cost = bytes.len() + FRAME_OVERHEAD_BYTES;
+        let fits = self.queued == 0 || self.queued + cost <= self.limits.outlet.total_bytes;
+        let link = self.links.get_mut(&id).expect("routes lead to links");
+        if !fits {
+            remember(&mut self.crowded_out, to, self.limits.outlet.peers);
+            report.full.push(to);
+        } else if link.outlet.push([(to, bytes)]).queued == 0 {
+            report.full.push(to);
+        } else {
+            link.frames += 1;
+            link.queued += cost;
+            link.used = now;
+            self.queued += cost;
+            report.accepted += 1;
+        }
+        dial
+    }
+
+    /// A dialled connection stands: its peer said this. Who has room again, as there is a link
+    /// now that may make place.
+    pub(crate) fn stand_dialled(
+        &mut self,
+        id: LinkId,
+        theirs: Nonce,
+        now: Instant,
+    ) -> BTreeSet<Address> {
+        let Some(link) = self.links.get_mut(&id) else { return BTreeSet::new() };
+        link.theirs = Some(theirs);
+        link.used = now;
+        let Some(address) = link.dialled else { return BTreeSet::new() };
+        let rivals = self.links.iter().filter(|(_, link)| link.announced.contains(&address));
+        for accepted in rivals.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.tell_twin(id, accepted);
+        }
+        mem::take(&mut self.placeless)
+    }
+
+    /// A connection that somebody else made stands. `None`: there is no place for it.
+    pub(crate) fn stand_accepted(
+        &mut self,
+        ours: Nonce,
+        theirs: Nonce,
+        announced: Vec<SocketAddr>,
+        now: Instant,
+    ) -> Option<Ends> {
+        if self.closed || !self.make_place(now, EVICTABLE_AFTER) {
+            return None;
+        }
+        let rivals: Vec<_> =
+            announced.iter().filter_map(|address| self.routes.get(address)).copied().collect();
+        let (link, ends) = self.link(ours, now);
+        self.links.insert(ends.id, Link { announced, theirs: Some(theirs), ..link });
+        for dialled in rivals {
+            self.tell_twin(dialled, ends.id);
+        }
+        Some(ends)
+    }
+
+    /// The peer at the end of `id` claims, by this nonce, to be who we dialled at one of the
+    /// addresses that it announced: only who got the nonce there knows it. If so, its link leads
+    /// there from now on, and the one that we dialled is closed.
+    pub(crate) fn prove(&mut self, id: LinkId, nonce: Nonce) -> Option<SocketAddr> {
+        let link = self.links.get(&id).filter(|link| link.open && link.dialled.is_none())?;
+        let dialled = |address: &SocketAddr| {
+            let dialled = *self.routes.get(address)?;
+            let link = self.links.get(&dialled)?;
+            (link.dialled == Some(*address) && link.ours == nonce).then_some((*address, dialled))
+        };
+        let (address, dialled) = link.announced.iter().find_map(dialled)?;
+        self.retire(dialled);
+        self.routes.insert(address, id);
+        Some(address)
+    }
+
+    /// The link takes no more frames, sends what it has, and says goodbye. Whether it was open.
+    pub(crate) fn retire(&mut self, id: LinkId) -> bool {
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        link.outlet.close();
+        self.routes.retain(|_, to| *to != id);
+        mem::take(&mut link.open)
+    }
+
+    /// Retires the link if it was not used for so long.
+    pub(crate) fn retire_idle(&mut self, id: LinkId, now: Instant, idle: Duration) -> bool {
+        let idles = |link: &Link| link.queued == 0 && now >= link.used + idle;
+        self.links.get(&id).is_some_and(idles) && self.retire(id)
+    }
+
+    /// Retires all links, and makes no more.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.links.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| {
+            self.retire(id);
+        });
+        mem::take(&mut self.half_open).into_values().for_each(|task| task.abort());
+    }
+
+    /// Frames came along this link.
+    pub(crate) fn heard(&mut self, id: LinkId, now: Instant) {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.used = now;
+        }
+    }
+
+    /// The kernel took frames of this link. Who has room again.
+    pub(crate) fn written(&mut self, id: LinkId, frames: usize, cost: usize) -> Vec<Address> {
+        if let Some(link) = self.links.get_mut(&id) {
+            link.frames -= frames;
+            link.queued -= cost;
+            self.queued -= cost;
+        }
+        self.rooms()
+    }
+
+    /// The link is gone.
+    pub(crate) fn remove(&mut self, id: LinkId, now: Instant) -> Left {
+        self.retire(id);
+        let Some(link) = self.links.remove(&id) else { return Left::default() };
+        self.queued -= link.queued;
+        let mut rooms = self.rooms();
+        rooms.extend(mem::take(&mut self.placeless));
+        let mut context = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(parcel)) = link.outlet.poll_next(&mut context) {
+            rooms.extend(parcel.rooms);
+        }
+        rooms.retain(|room| match room {
+            Address::Link(id) => self.links.contains_key(id),
+            Address::Socket(to) | Address::Stream(to) => !self.back_offs.refuses(*to, now),
+        });
+        Left { lost_frames: link.frames, rooms }
+    }
+
+    /// Whether this host may have one more connection; [`Self::leave_host`] gives it back.
+    pub(crate) fn enter_host(&mut self, host: IpAddr) -> bool {
+        let count = self.hosts.entry(host_of(host)).or_default();
+        let enters = !self.closed && *count < self.limits.accepted_per_host;
+        *count += usize::from(enters);
+        enters
+    }
+
+    pub(crate) fn leave_host(&mut self, host: IpAddr) {
+        let host = host_of(host);
+        if let Some(count) = self.hosts.get_mut(&host) {
+            *count -= 1;
+            if *count == 0 {
+                self.hosts.remove(&host);
+            }
+        }
+    }
+
+    /// A stranger knocks: who must go for it.
+    pub(crate) fn knock(&mut self, number: u64, task: AbortHandle) -> Option<AbortHandle> {
+        self.half_open.insert(number, task);
+        let crowded = self.half_open.len() > self.limits.half_open;
+        if crowded { self.half_open.pop_first().map(|(_, task)| task) } else { None }
+    }
+
+    /// The stranger said who it is, or left.
+    pub(crate) fn entered(&mut self, number: u64) {
+        self.half_open.remove(&number);
+    }
+
+    /// A number that was not there before.
+    pub(crate) fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn route(&mut self, to: Address, now: Instant) -> Route {
+        let address = match to {
+            Address::Stream(address) => address,
+            Address::Link(id) if self.links.get(&id).is_some_and(|link| link.open) => {
+                return Route::Link(id);
+            }
+            Address::Link(_) | Address::Socket(_) => return Route::None,
+        };
+        if let Some(id) = self.routes.get(&address) {
+            Route::Link(*id)
+        } else if self.closed {
+            Route::None
+        } else if self.back_offs.refuses(address, now) {
+            Route::Full
+        } else if self.make_place(now, Duration::ZERO) {
+            let ours = nonce();
+            let (link, ends) = self.link(ours, now);
+            self.links.insert(ends.id, Link { dialled: Some(address), ..link });
+            self.routes.insert(address, ends.id);
+            Route::Dial(Dial { address, ends, ours })
+        } else {
+            remember(&mut self.placeless, to, self.limits.outlet.peers);
+            Route::Full
+        }
+    }
+
+    /// Whether there is place for one more link, after one that was not used for so long was
+    /// retired: the one unused for longest, and one with frames only for a dial of our own, if
+    /// there is no other.
+    fn make_place(&mut self, now: Instant, unused: Duration) -> bool {
+        if self.links.values().filter(|link| link.open).count() < self.limits.links {
+            return true;
+        }
+        // Those that say goodbye are bounded too.
+        if self.links.len() >= 2 * self.limits.links {
+            return false;
+        }
+        let may_go = |link: &Link| {
+            let idles = unused.is_zero() || link.queued == 0;
+            link.open && link.theirs.is_some() && idles && now >= link.used + unused
+        };
+        let candidates = self.links.iter().filter(|(_, link)| may_go(link));
+        let goes = candidates.min_by_key(|(_, link)| (link.queued > 0, link.used));
+        goes.map(|(id, _)| *id).is_some_and(|id| self.retire(id))
+    }
+
+    fn link(&mut self, ours: Nonce, now: Instant) -> (Link, Ends) {
+        let (sender, controls) = mpsc::channel(CONTROLS);
+        let total_bytes = self.limits.outlet.peer_bytes;
+        let limits = OutletLimits { peer_bytes: total_bytes, peers: NAMES, total_bytes };
+        let outlet = Arc::new(Outlet::new(limits));
+        let ends = Ends { controls, id: LinkId(self.number()), outlet: Arc::clone(&outlet) };
+        let link = Link {
+            announced: Vec::new(),
+            controls: sender,
+            dialled: None,
+            frames: 0,
+            open: true,
+            ours,
+            outlet,
+            queued: 0,
+            theirs: None,
+            used: now,
+        };
+        (link, ends)
+    }
+
+    /// If these two lead to one peer, and the one that we dialled is to stay, proves to the peer
+    /// that the other is ours too: it closes the other then.
+    ///
+    /// Both sides know all four nonces and choose alike. The nonce goes to the address alone that
+    /// whoever accepted it claims, so it teaches nobody anything but that peer.
+    fn tell_twin(&self, dialled: LinkId, accepted: LinkId) {
+        let (Some(dialled), Some(accepted)) = (self.links.get(&dialled), self.links.get(&accepted))
+        else {
+            return;
+        };
+        let (Some(theirs_dialled), Some(theirs_accepted)) = (dialled.theirs, accepted.theirs)
+        else {
+            return;
+        };
+        // Our own listener answered: the two are the ends of one connection.
+        let is_ourselves = dialled.ours == theirs_accepted;
+        let stays = (dialled.ours, theirs_dialled) < (theirs_accepted, accepted.ours);
+        if dialled.open && accepted.open && dialled.dialled.is_some() && stays && !is_ourselves {
+            let _ = dialled.controls.try_send(Control::Twin(theirs_accepted));
+        }
+    }
+
+    /// Who was crowded out, once all is half empty.
+    fn rooms(&mut self) -> Vec<Address> {
+        if self.crowded_out.is_empty() || self.queued > self.limits.outlet.total_bytes / 2 {
+            return Vec::new();
+        }
+        mem::take(&mut self.crowded_out).into_iter().collect()
+    }
+}
+
+/// What becomes of a frame.
+enum Route {
+    Dial(Dial),
+    Full,
+    Link(LinkId),
+    None,
+}
+
+/// Adds to a bounded set: one beyond the bound hears nothing and tries again by itself.
+fn remember(set: &mut BTreeSet<Address>, address: Address, bound: usize) {
+    if set.len() < bound {
+        set.insert(address);
+    }
+}
+
+/// Who counts as one host: an IPv4 address, or a network as one IPv6 customer has it.
+fn host_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+    }
+}
+
+/// # Panics
+/// If the system has no randomness to give: nothing is safe then.
+pub(crate) fn nonce() -> Nonce {
+    let mut nonce = Nonce::default();
+    getrandom::fill(&mut nonce).expect("the system gives random bytes");
+    nonce
+}
