@@ -26,9 +26,9 @@ use self::guard::Guard;
 pub(crate) use self::port::{Port, Serving};
 use crate::launch::Node;
 
-/// Most bytes of a request's body: 500 records of an import at twice the size that fits a
-/// datagram, as base64, take some 1.6 MiB.
-const BODY_BYTES: usize = 4 << 20;
+/// Most bytes of a request's body: a request of an import has at most 1 MiB of keys and values, and
+/// JSON makes six bytes of one at worst.
+const BODY_BYTES: usize = 8 << 20;
 
 /// What the handlers share.
 #[derive(Debug)]

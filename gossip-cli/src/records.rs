@@ -30,6 +30,13 @@ pub(crate) struct Rejected {
     pub(crate) reason: String,
 }
 
+impl Record {
+    /// Bytes of its key and value.
+    pub(crate) fn len(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
+}
+
 /// Records, as they come in.
 pub(crate) type Records = Box<dyn Iterator<Item = Result<Record, Rejected>> + Send>;
 

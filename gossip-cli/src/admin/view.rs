@@ -8,8 +8,8 @@ use gossip_core::id::{ChannelId, ShardId, TopicId};
 use gossip_core::store::{LeaseId, Store, StoreError, StoreOp, StoreReply};
 use tokio::runtime::Handle;
 
-/// Facts read at a time: what a page costs, and what a slow reader holds.
-const PAGE: usize = 500;
+/// Facts read at a time: what a page costs, and what a slow reader holds. At the largest facts 64 MiB.
+const PAGE: usize = 64;
 
 /// A lease on the store, and how far it has been read.
 #[derive(Debug)]

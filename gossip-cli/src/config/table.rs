@@ -66,7 +66,11 @@ keys! {
         listen: Address(transport.listen);
         /// Where others reach this node; unset: where it listens.
         advertise: OptionalAddress(transport.advertise);
-        /// Bytes to request for each socket buffer; less loses bursts, more delays the news.
+        /// Most connections that stand or are being made; beyond it the one unused for longest ends.
+        links: Count(transport.links), Range::Numbers(1, 1 << 20);
+        /// Most connections that others made from one address.
+        links_per_host: Count(transport.links_per_host), Range::Numbers(1, 1 << 20);
+        /// Bytes to request for each socket buffer of datagrams; less loses bursts, more delays the news.
         socket_buffer_bytes: Count(transport.socket_buffer_bytes), Range::Numbers(4_096, 1 << 30);
         /// Whether the kernel may cut one large send into datagrams.
         segmentation: Flag(transport.segmentation);

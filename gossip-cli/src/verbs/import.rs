@@ -20,6 +20,10 @@ use crate::records::{self, Record, Rejected};
 /// Writes per request: one round trip and one signature batch (measured: 250 to 1,000 are alike).
 const BATCH: usize = 500;
 
+/// Bytes of keys and values per request, one larger record aside: a request stays below what the
+/// admin port takes, escapes included.
+const BATCH_BYTES: usize = 1 << 20;
+
 /// Requests on their way at a time: reading, signing and storing overlap (a guess).
 const WORKERS: usize = 4;
 
@@ -104,17 +108,22 @@ impl Import {
 
     /// Fills the queue with batches; stops when nobody takes them any more.
     fn feed(&self, records: records::Records, batches: SyncSender<Vec<Record>>) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
         for record in records {
+            let record_bytes = record.as_ref().map_or(0, Record::len);
+            if bytes + record_bytes > BATCH_BYTES || batch.len() == BATCH {
+                bytes = 0;
+                if batches.send(std::mem::take(&mut batch)).is_err() {
+                    return;
+                }
+            }
+            bytes += record_bytes;
             match record {
                 Ok(Record { line, expires_at: Some(at), .. }) if at <= now_ms() => {
                     self.reject(&Rejected { line, reason: "has expired already".into() });
                 }
                 Ok(record) => batch.push(record),
                 Err(rejected) => self.reject(&rejected),
-            }
-            if batch.len() == BATCH && batches.send(std::mem::take(&mut batch)).is_err() {
-                return;
             }
         }
         // The workers that would take it may have failed; they say so.

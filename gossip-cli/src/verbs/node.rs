@@ -18,7 +18,7 @@ use crate::config::{self, Loaded, Settings};
 use crate::failure::Failure;
 use crate::launch::launch;
 use crate::signals::Signals;
-use crate::{disk, identity, output};
+use crate::{disk, identity, output, sockets};
 
 /// Carries the command out.
 ///
@@ -74,6 +74,7 @@ struct Ready<'a> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    sockets::raise_descriptor_limit();
     // From here on no signal is lost.
     let signals = Signals::catch()?;
     let port = Port::bind(&settings.admin).await?;

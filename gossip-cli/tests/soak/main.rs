@@ -14,23 +14,20 @@
     reason = "a run that panics has failed, and one that succeeds reports"
 )]
 
-#[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../it/soak/mod.rs"]
 mod soak;
 #[expect(dead_code, reason = "the tests use all of it")]
 #[path = "../it/support.rs"]
 mod support;
 
-use std::process::ExitCode;
+use std::collections::BTreeMap;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
-use soak::{Crew, Cycles, DURABLE, debian_packages, kill_cycles, two_imports};
+use soak::{Crew, Cycles, DURABLE, kill_cycles, two_imports};
 
 const USAGE: &str = "soak [imports|kills] [--cycles N] [--seed S] [--json]";
-
-/// Largest fact of the cluster: a value of 64 KiB, its key and its header.
-const FACT_BYTES: (&str, &str) = ("GOSSIP_NODE_FACT_BYTES", "67000");
 
 /// From an import's end until all hashes are equal.
 const EQUAL: Duration = Duration::from_secs(30);
@@ -52,7 +49,7 @@ fn main() -> ExitCode {
     let imports = wanted("imports").then(|| {
         let records = debian_packages();
         tell(&format!("imports: {} packages, twice", records.len()));
-        two_imports(&mut Crew::start(5, DURABLE, &[FACT_BYTES]), &records, EQUAL, tell)
+        two_imports(&mut Crew::start(5, DURABLE, &[]), &records, EQUAL, tell)
     });
     let kills = wanted("kills").then(|| {
         tell(&format!("kills: {cycles} cycles, seed {seed}"));
@@ -81,4 +78,20 @@ fn arguments() -> Option<Arguments> {
         }
     }
     Some(found)
+}
+
+/// Debian's package index, name to record; of several versions the last one listed.
+///
+/// # Panics
+/// When this machine has no index: `apt-get update` fetches it.
+fn debian_packages() -> BTreeMap<String, String> {
+    let output = Command::new("apt-cache").arg("dumpavail").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let record = |record: &str| {
+        let name = record.lines().find_map(|line| line.strip_prefix("Package: "))?;
+        Some((name.to_owned(), record.to_owned()))
+    };
+    let records: BTreeMap<_, _> = text.split("\n\n").filter_map(record).collect();
+    assert!(!records.is_empty(), "there is no package index: run apt-get update");
+    records
 }

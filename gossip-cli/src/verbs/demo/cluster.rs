@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::identity;
 use crate::launch::{Node, launch};
 use crate::output::{count, short};
+use crate::sockets::raise_descriptor_limit;
 
 /// Pause between two looks at a condition: a tenth of the period that is watched.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -64,6 +65,7 @@ pub(super) struct Sums {
 impl Cluster {
     /// Starts nodes that all know the first one's address.
     pub(super) async fn start(arguments: &DemoArgs, patience: Duration) -> anyhow::Result<Self> {
+        raise_descriptor_limit();
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).context("the system gave no randomness")?;
         let directory = tempfile::Builder::new().prefix("gossip-demo-").tempdir();
@@ -281,6 +283,8 @@ fn settings(
     settings.store = Some(store.clone());
     settings.transport.kind.clone_from(transport);
     settings.transport.listen.set_port(0);
+    // All of them come from one address.
+    settings.transport.links_per_host = settings.transport.links;
     // All nodes share the machine's cores.
     settings.runtime.verifiers = 1;
     Ok(settings)

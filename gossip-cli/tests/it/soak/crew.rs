@@ -37,7 +37,9 @@ impl Crew {
             scratch: Scratch::new(),
             variables: variables.to_vec(),
         };
-        (0..count).for_each(|number| drop(crew.restart(number)));
+        for number in 0..count {
+            crew.restart(number);
+        }
         crew.meet();
         crew
     }
@@ -94,13 +96,8 @@ impl Crew {
     }
 
     /// The directory of a node.
-    pub(crate) fn data(&self, number: usize) -> String {
+    fn data(&self, number: usize) -> String {
         self.scratch.path(&format!("data-{number}"))
-    }
-
-    /// A place for files beside the nodes' directories.
-    pub(crate) const fn scratch(&self) -> &Scratch {
-        &self.scratch
     }
 
     /// Whether every node that runs has a healthy store.

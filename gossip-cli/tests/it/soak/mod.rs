@@ -9,4 +9,4 @@ mod writers;
 
 pub(crate) use self::crew::{Crew, DURABLE};
 pub(crate) use self::cycles::{Cycles, kill_cycles};
-pub(crate) use self::packages::{Imports, debian_packages, two_imports};
+pub(crate) use self::packages::two_imports;

@@ -1,8 +1,8 @@
-//! Real input: package databases of Debian, imported at one node while others die.
+//! Two imports at one node, the second while others die.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -21,22 +21,6 @@ pub(crate) struct Imports {
     pub(crate) equal_ms: [u128; 2],
     /// How long the two killed nodes took to serve again.
     pub(crate) start_ms: [u128; 2],
-}
-
-/// Debian's package index, name to record; of several versions the last one listed.
-///
-/// # Panics
-/// When this machine has no index: `apt-get update` fetches it.
-pub(crate) fn debian_packages() -> BTreeMap<String, String> {
-    let output = Command::new("apt-cache").arg("dumpavail").output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let record = |record: &str| {
-        let name = record.lines().find_map(|line| line.strip_prefix("Package: "))?;
-        Some((name.to_owned(), record.to_owned()))
-    };
-    let records: BTreeMap<_, _> = text.split("\n\n").filter_map(record).collect();
-    assert!(!records.is_empty(), "there is no package index: run apt-get update");
-    records
 }
 
 /// Imports records twice at the first node, under two prefixes; in the middle of the second import
