@@ -1,7 +1,7 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
 mod mesh;
-mod streams;
+pub mod table;
 
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use gossip_core::testkit::facts::{self, Author};
 use gossip_core::time::{Epoch, Hlc};
 
 pub use self::mesh::Mesh;
-pub use self::streams::Streams;
 
 /// Bytes of an entry's key.
 pub const KEY_BYTES: usize = 32;
@@ -50,6 +49,12 @@ pub fn shard() -> ShardId {
 #[must_use]
 pub fn entry(author: &Author, number: u64) -> Verified<Envelope> {
     dated(author, number, 2 * number)
+}
+
+/// The entry with this number, written again: a larger version is dated later.
+#[must_use]
+pub fn rewritten(author: &Author, number: u64, version: u64) -> Verified<Envelope> {
+    dated(author, number, 2 * (number + version * MANY))
 }
 
 /// So many new entries for a store of [`MANY`]: `batch` tells apart what one store gets, and

@@ -5,12 +5,14 @@ pub(crate) mod client;
 mod cluster;
 pub(crate) mod documents;
 mod error;
+mod export;
 mod guard;
 mod kv;
 mod port;
 mod server;
 mod stream;
 mod token;
+mod view;
 
 use std::sync::Arc;
 
@@ -18,23 +20,23 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
-use gossip_core::runtime::Gossip;
 use tokio::sync::Notify;
 
 use self::guard::Guard;
 pub(crate) use self::port::{Port, Serving};
+use crate::launch::Node;
 
-/// Most bytes of a request's body: 500 records of an import at twice the size that fits a
-/// datagram, as base64, take some 1.6 MiB.
-const BODY_BYTES: usize = 4 << 20;
+/// Most bytes of a request's body: a request of an import has at most 1 MiB of keys and values, and
+/// JSON makes six bytes of one at worst.
+const BODY_BYTES: usize = 8 << 20;
 
 /// What the handlers share.
 #[derive(Debug)]
 struct Admin {
-    gossip: Gossip,
     /// Told when somebody asks the node to leave.
     leave: Notify,
     name: String,
+    node: Node,
 }
 
 /// All routes behind the guard.
@@ -46,6 +48,7 @@ fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
         .route("/v1/members", get(cluster::members))
         .route("/v1/members/watch", get(cluster::watch))
         .route("/v1/status", get(cluster::status))
+        .route("/v1/kv/export", get(export::export))
         .route("/v1/kv/get", get(kv::get))
         .route("/v1/kv/hash", get(kv::hash))
         .route("/v1/kv/list", get(stream::list))

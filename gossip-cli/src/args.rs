@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::registry;
+use crate::{disk, registry};
 
 /// Gossip nodes for integration tests, and the commands that talk to them.
 #[derive(Debug, Parser)]
@@ -45,10 +45,8 @@ pub(crate) enum Command {
     #[command(after_help = "Example: gossip-cli demo --nodes 16 --fanout 3 --mode push-pull")]
     Demo(DemoArgs),
     /// Run a node until it is told to stop
-    #[command(
-        after_help = "Example: gossip-cli node --listen 127.0.0.1:7946 --identity ./id1\n    \
-        and then: gossip-cli node --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946"
-    )]
+    #[command(after_help = "Example: gossip-cli node --data ./one\n    \
+        and then: gossip-cli node --data ./two --listen 127.0.0.1:7947 --admin 127.0.0.1:7981 --seed 127.0.0.1:7946")]
     Node(NodeArgs),
     /// Check, show and explain configuration
     #[command(subcommand)]
@@ -96,10 +94,10 @@ pub(crate) struct DemoArgs {
     #[arg(long, default_value = "push-pull", value_parser = registry::MODES)]
     pub(crate) mode: String,
     /// How nodes talk
-    #[arg(long, default_value = "udp", value_parser = registry::transports())]
+    #[arg(long, default_value = "udp+tcp", value_parser = registry::transports())]
     pub(crate) transport: String,
-    /// Where nodes keep their state
-    #[arg(long, default_value = "memory", value_parser = registry::stores())]
+    /// Where nodes keep their state: rocks in a directory each, gone with the demo
+    #[arg(long, default_value = disk::DURABLE, value_parser = registry::stores())]
     pub(crate) store: String,
     /// Load so many random entries before the update
     #[arg(long, default_value_t = 1_000, conflicts_with = "import", value_name = "COUNT")]
@@ -126,17 +124,17 @@ pub(crate) struct NodeArgs {
     /// Where to listen for other nodes; port 0 lets the system choose [default: 127.0.0.1:7946]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
-    /// How to talk with other nodes [default: udp]
+    /// How to talk with other nodes: what is large needs tcp [default: udp+tcp]
     #[arg(long, value_parser = registry::transports())]
     pub(crate) transport: Option<String>,
     /// A member to talk to first, as address or host:port; may be repeated
     #[arg(long, value_name = "ADDR")]
     pub(crate) seed: Vec<String>,
-    /// The node's directory: its key, when --identity does not say otherwise, and its state, as
-    /// far as the store keeps it on disk
+    /// The node's directory: its state, and its key when --identity does not say otherwise;
+    /// without it the state is in memory
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// Where to keep the state [default: memory]
+    /// Where to keep the state [default: rocks with --data, memory without]
     #[arg(long, value_parser = registry::stores())]
     pub(crate) store: Option<String>,
     /// The directory of the node's key, made when it is not there; without it and without --data
@@ -221,6 +219,15 @@ pub(crate) enum KvCommand {
     Import {
         /// The file; `-` reads standard input
         file: PathBuf,
+    },
+    /// Write all live entries as NDJSON, as of one moment, in the form that `kv import` reads
+    #[command(after_help = "Example: gossip-cli kv export backup.ndjson --prefix user/")]
+    Export {
+        /// The file; standard output when it is absent or `-`
+        file: Option<PathBuf>,
+        /// Only keys that begin so
+        #[arg(long, default_value = "")]
+        prefix: String,
     },
     /// Count and hash what this node holds
     #[command(after_help = "Example: gossip-cli kv hash --json")]

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gossip_core::config::ConfigSpec;
 use gossip_core::runtime::RuntimeConfig;
+use gossip_transport_tcp::TcpLimits;
 use gossip_transport_udp::SOCKET_BUFFER_BYTES;
 
 pub(crate) use self::field::parse_seed;
@@ -35,7 +36,7 @@ pub(crate) struct Settings {
     pub(crate) log: String,
     pub(crate) runtime: RuntimeConfig,
     pub(crate) spec: ConfigSpec,
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     pub(crate) transport: TransportSettings,
 }
 
@@ -52,6 +53,8 @@ pub(crate) struct AdminSettings {
 pub(crate) struct TransportSettings {
     pub(crate) advertise: Option<SocketAddr>,
     pub(crate) kind: String,
+    pub(crate) links: usize,
+    pub(crate) links_per_host: usize,
     pub(crate) listen: SocketAddr,
     pub(crate) segmentation: bool,
     pub(crate) socket_buffer_bytes: usize,
@@ -73,10 +76,12 @@ impl Default for Settings {
             log: "warn".into(),
             runtime: RuntimeConfig::default(),
             spec: ConfigSpec::default(),
-            store: "memory".into(),
+            store: None,
             transport: TransportSettings {
                 advertise: None,
-                kind: "udp".into(),
+                kind: "udp+tcp".into(),
+                links: TcpLimits::default().links,
+                links_per_host: TcpLimits::default().accepted_per_host,
                 listen: address(DEFAULT_LISTEN),
                 segmentation: true,
                 socket_buffer_bytes: SOCKET_BUFFER_BYTES,

@@ -5,41 +5,40 @@ use std::sync::Arc;
 use gossip_core::config::ConfigError;
 use gossip_core::fact::Keys;
 use gossip_core::runtime::{self, Gossip, SpawnError};
-use gossip_core::transport::Transport;
-use gossip_transport_udp::{BindError, UdpConfig, UdpTransport};
+use gossip_core::store::Store;
+use gossip_core::strategy::Retain;
 
-use crate::config::{Settings, TransportSettings};
+use crate::config::Settings;
+use crate::disk::Place;
+use crate::exporter::FileExporter;
 use crate::failure::Failure;
-use crate::registry;
+use crate::sockets;
 
-/// Binds the transport and starts a node on it.
+/// A running node, and what reads its store without asking it.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) gossip: Gossip,
+    /// The channel's rule: which of a key's facts a reader sees.
+    pub(crate) retain: Arc<dyn Retain>,
+    pub(crate) store: Arc<dyn Store>,
+}
+
+/// Opens the store, binds the transport and starts a node on both.
 ///
 /// # Errors
 /// What the transport, the store or the checks of the configuration refused.
-pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::Result<Gossip> {
-    let transport = bind(&settings.transport)?;
-    let store = registry::make(registry::STORES, &settings.store, ());
+pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::Result<Node> {
+    let transport = sockets::bind(&settings.transport)?;
+    let store = Place::of(settings)?.open().await?;
     let strategies = settings.choices.strategies(keys);
-    let spec = settings.spec.clone();
-    runtime::spawn(spec, strategies, transport, store, settings.runtime.clone())
-        .await
-        .map_err(refused)
-}
-
-fn bind(settings: &TransportSettings) -> anyhow::Result<Arc<dyn Transport>> {
-    let TransportSettings { advertise, kind, listen, segmentation, socket_buffer_bytes } = settings;
-    match kind.as_str() {
-        "udp" => {
-            let transport = UdpTransport::bind(UdpConfig {
-                advertise: *advertise,
-                segmentation: *segmentation,
-                socket_buffer_bytes: *socket_buffer_bytes,
-                ..UdpConfig::new(*listen)
-            });
-            Ok(Arc::new(transport.map_err(unbound)?))
-        }
-        other => unreachable!("`{other}` is in no list of transports"),
+    let retain = Arc::clone(&strategies.main.retain);
+    let mut options = settings.runtime.clone();
+    if let Some(data) = &settings.data {
+        options.exporter = Some(Arc::new(FileExporter::new(data.clone())));
     }
+    let spec = settings.spec.clone();
+    let gossip = runtime::spawn(spec, strategies, transport, Arc::clone(&store), options).await;
+    Ok(Node { gossip: gossip.map_err(refused)?, retain, store })
 }
 
 fn refused(error: SpawnError) -> anyhow::Error {
@@ -52,14 +51,4 @@ fn refused(error: SpawnError) -> anyhow::Error {
 
 fn contradiction(error: &ConfigError) -> anyhow::Error {
     Failure::usage(format!("the configuration contradicts itself: {error}"))
-}
-
-fn unbound(error: BindError) -> anyhow::Error {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all others are no fault of the settings")]
-    match error {
-        BindError::Advertise { .. } | BindError::Unadvertised { .. } => {
-            Failure::usage(format!("{error} (key transport.advertise)"))
-        }
-        other => Failure::failed(other.to_string()),
-    }
 }

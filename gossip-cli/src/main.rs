@@ -5,14 +5,19 @@
 
 mod admin;
 mod args;
+mod binary;
 mod config;
+mod disk;
+mod exporter;
 mod failure;
+mod files;
 mod identity;
 mod launch;
 mod output;
 mod records;
 mod registry;
 mod signals;
+mod sockets;
 mod verbs;
 
 use std::process::ExitCode;

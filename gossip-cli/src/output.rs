@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
+use indicatif::ProgressStyle;
 use serde::Serialize;
 
 /// Bold green: all is well.
@@ -92,6 +93,11 @@ pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let head = paint(FAINT, &line(&heads));
     let body = rows.iter().map(|row| line(row));
     [head].into_iter().chain(body).collect::<Vec<_>>().join("\n")
+}
+
+/// How something without a known end is shown as it goes on.
+pub(crate) fn spinner(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// The first digits of an id: enough for people.

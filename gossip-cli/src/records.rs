@@ -1,11 +1,12 @@
-//! Records of a file: NDJSON `{"key","value"}` or CSV `key,value`, read as a stream.
+//! Records of a file: NDJSON `{"key","value"}` or CSV `key,value`, read and written as a stream.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::binary::{join, split};
 use crate::failure::Failure;
 
 /// Longest line that is read; a longer one ends the import, for what follows it is unknown.
@@ -15,8 +16,11 @@ const LINE_BYTES: u64 = 16 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) line: u64,
-    pub(crate) key: String,
-    pub(crate) value: String,
+    pub(crate) key: Vec<u8>,
+    /// `None`: the key is deleted.
+    pub(crate) value: Option<Vec<u8>>,
+    /// When the value deletes itself, in milliseconds since 1970.
+    pub(crate) expires_at: Option<u64>,
 }
 
 /// A record that cannot be read: which line, and why.
@@ -24,6 +28,13 @@ pub(crate) struct Record {
 pub(crate) struct Rejected {
     pub(crate) line: u64,
     pub(crate) reason: String,
+}
+
+impl Record {
+    /// Bytes of its key and value.
+    pub(crate) fn len(&self) -> usize {
+        self.key.len() + self.value.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// Records, as they come in.
@@ -61,10 +72,41 @@ pub(crate) fn read(name: &Path, source: impl Read + Send + 'static) -> anyhow::R
     Ok(if json { Box::new(ndjson(source)) } else { Box::new(csv(source)) })
 }
 
-#[derive(Deserialize)]
-struct Line {
-    key: String,
-    value: String,
+/// A record as a line of NDJSON: what is no UTF-8 is written as base64.
+#[derive(Debug, Default, Deserialize, Serialize)]
+pub(crate) struct Line {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    deleted: bool,
+}
+
+impl Line {
+    /// The line that reads as this.
+    pub(crate) fn new(key: &[u8], value: Option<&[u8]>, expires_at: Option<u64>) -> Self {
+        let (key, key_base64) = split(key);
+        let deleted = value.is_none();
+        let (value, value_base64) = value.map_or((None, None), split);
+        Self { key, key_base64, value, value_base64, expires_at, deleted }
+    }
+
+    fn into_record(self, line: u64) -> Result<Record, String> {
+        let Self { key, key_base64, value, value_base64, expires_at, deleted } = self;
+        let key = join("key", key, key_base64)?.ok_or("has no key")?;
+        let value = join("value", value, value_base64)?;
+        if value.is_some() == deleted {
+            return Err("needs either a value or \"deleted\":true".into());
+        }
+        Ok(Record { line, key, value, expires_at })
+    }
 }
 
 fn ndjson(mut source: impl BufRead) -> impl Iterator<Item = Result<Record, Rejected>> {
@@ -93,8 +135,9 @@ fn ndjson(mut source: impl BufRead) -> impl Iterator<Item = Result<Record, Rejec
             if text.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            return match serde_json::from_slice::<Line>(&text) {
-                Ok(Line { key, value }) => Some(Ok(Record { line, key, value })),
+            let record = serde_json::from_slice(&text).map_err(|error| error.to_string());
+            return match record.and_then(|record: Line| record.into_record(line)) {
+                Ok(record) => Some(Ok(record)),
                 Err(error) => reject(format!("is not {{\"key\",\"value\"}}: {error}"), false),
             };
         }
@@ -118,7 +161,8 @@ fn csv(source: impl Read) -> impl Iterator<Item = Result<Record, Rejected>> {
             // A head line names the columns.
             ["key", "value"] if at == 0 => None,
             [key, value] => {
-                Some(Ok(Record { line, key: (*key).to_owned(), value: (*value).to_owned() }))
+                let (key, value) = ((*key).into(), Some((*value).into()));
+                Some(Ok(Record { line, key, value, expires_at: None }))
             }
             _ => {
                 let reason = format!("has {} fields instead of key,value", fields.len());
@@ -135,7 +179,10 @@ mod tests {
     fn all(name: &str, text: &'static str) -> Vec<Result<(u64, String, String), u64>> {
         let records = read(Path::new(name), text.as_bytes()).unwrap();
         let plain = records.map(|record| match record {
-            Ok(Record { line, key, value }) => Ok((line, key, value)),
+            Ok(Record { line, key, value, .. }) => {
+                let text = |bytes| String::from_utf8(bytes).unwrap();
+                Ok((line, text(key), value.map(text).unwrap()))
+            }
             Err(Rejected { line, .. }) => Err(line),
         });
         plain.collect()
@@ -158,5 +205,35 @@ mod tests {
         assert_eq!(all("x.csv", text), expected);
         assert_eq!(all("-", text), expected);
         assert_eq!(all("-", ""), []);
+    }
+
+    #[test]
+    fn lines_read_as_what_they_were_made_of() {
+        let cases: [(&[u8], Option<&[u8]>, Option<u64>); 5] = [
+            (b"plain", Some(b"text"), None),
+            (b"plain", Some(b""), Some(1_700_000_000_000)),
+            (b"\xff\x00", Some(b"\xfe two\nlines"), None),
+            (b"", Some(b"\"quoted\""), None),
+            (b"gone", None, None),
+        ];
+        for (key, value, expires_at) in cases {
+            let line = serde_json::to_string(&Line::new(key, value, expires_at)).unwrap();
+            let read = serde_json::from_str::<Line>(&line).unwrap().into_record(7).unwrap();
+            let value = value.map(<[u8]>::to_vec);
+            assert_eq!(read, Record { line: 7, key: key.to_vec(), value, expires_at }, "{line}");
+        }
+    }
+
+    #[test]
+    fn half_records_are_refused() {
+        for text in [
+            r#"{"key":"k"}"#,
+            r#"{"value":"v"}"#,
+            r#"{"key":"k","value":"v","deleted":true}"#,
+            r#"{"key":"k","value_base64":"?"}"#,
+        ] {
+            let line = serde_json::from_str::<Line>(text).map_err(|error| error.to_string());
+            assert!(line.and_then(|line| line.into_record(1)).is_err(), "{text}");
+        }
     }
 }

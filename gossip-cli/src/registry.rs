@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use gossip_core::config::{ChannelSlots, Strategies};
 use gossip_core::fact::Keys;
-use gossip_core::store::{MemoryStore, Store};
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
@@ -62,12 +61,11 @@ pub(crate) const SAMPLERS: &[Named<(), Box<dyn Sampler>>] = &[
     Named { name: "uniform", make: |()| Box::new(Uniform::default()) },
 ];
 
-/// Where state is kept.
-pub(crate) const STORES: &[Named<(), Arc<dyn Store>>] =
-    &[Named { name: "memory", make: |()| Arc::new(MemoryStore::new()) }];
+/// Where state is kept. Opening takes more than a name: see [`disk`](crate::disk).
+pub(crate) const STORES: &[&str] = &["memory", "rocks"];
 
 /// How nodes talk. Binding takes more than a name: see [`launch`](crate::launch).
-pub(crate) const TRANSPORTS: &[&str] = &["udp"];
+pub(crate) const TRANSPORTS: &[&str] = &["tcp", "udp", "udp+tcp"];
 
 /// The directions that rumors and repair share.
 pub(crate) const MODES: [&str; 3] = ["push", "pull", "push-pull"];
@@ -95,7 +93,7 @@ pub(crate) fn transports() -> clap::builder::PossibleValuesParser {
 
 /// The names of stores, for the command line.
 pub(crate) fn stores() -> clap::builder::PossibleValuesParser {
-    names(STORES).into()
+    STORES.into()
 }
 
 /// What a node's slots are made of.
@@ -164,9 +162,6 @@ mod tests {
         }
         for name in names(SAMPLERS) {
             assert_eq!(make(SAMPLERS, name, ()).name(), name);
-        }
-        for name in names(STORES) {
-            assert_eq!(make(STORES, name, ()).kind(), name);
         }
         let heartbeat = HeartbeatConfig::default();
         assert_eq!(make(DETECTORS, "heartbeat", heartbeat).name(), "heartbeat");

@@ -4,6 +4,7 @@ pub(crate) mod completion;
 pub(crate) mod config;
 pub(crate) mod demo;
 
+mod export;
 mod import;
 pub(crate) mod join;
 pub(crate) mod kv;

@@ -22,18 +22,20 @@ const STABLE: Duration = Duration::from_secs(10);
 /// Makes a connection and runs the link. If that fails, the address rests.
 pub(crate) async fn dial(shared: Arc<Shared>, Dial { address, ends, ours }: Dial) {
     let mut place = Place::new(&shared, ends.id);
-    let pause = match connect(&shared, address, ours).await {
+    let connected = connect(&shared, address, ours).await;
+    let failure = connected.as_ref().err().map(ToString::to_string);
+    let pause = match connected {
         Ok((mut stream, theirs)) => {
             run(&shared, address, ends, &mut place, &mut stream, theirs).await
         }
-        Err(error) => {
-            count(&shared.counters.dial_failures, 1);
-            tracing::debug!(%address, %error, "not connected");
-            Some(failed(&shared, address))
-        }
+        Err(_) => Some(failed(&shared, address)),
     };
     // After the pause is known, so that nobody is told of room during it.
     drop(place);
+    if let Some(error) = failure {
+        count(&shared.counters.dial_failures, 1);
+        tracing::debug!(%address, %error, "not connected");
+    }
     if let Some(pause) = pause {
         rest(&shared, address, pause).await;
     }

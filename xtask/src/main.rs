@@ -7,6 +7,7 @@ mod netns;
 mod prerequisites;
 mod program;
 mod run;
+mod soak;
 mod test;
 mod tidy;
 
@@ -32,7 +33,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "demo",
         arguments: "[ARGS..]",
-        about: "a cluster of real nodes on loopback: gossip-cli demo, built optimised",
+        about: "a cluster of real nodes on loopback: gossip-cli demo, on RocksDB over UDP and TCP",
         run: run::demo,
     },
     Command {
@@ -58,6 +59,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[FILTER]",
         about: "nodes across network namespaces, with loss, delay and cuts; needs root on Linux",
         run: netns::netns,
+    },
+    Command {
+        name: "soak",
+        arguments: "[imports|kills] [--cycles N] [--seed S] [--json]",
+        about: "Debian's package index through five nodes, then kill -9 at 100 random moments",
+        run: soak::soak,
     },
     Command {
         name: "bench",

@@ -38,6 +38,13 @@ const ROCKS: &[Prerequisite] = &[
     },
 ];
 
+const STRACE: Prerequisite = Prerequisite {
+    name: "strace",
+    package: "strace",
+    why: "tests delay a node's disk with it",
+    is_there: || on_path("strace"),
+};
+
 const IPROUTE: Prerequisite = Prerequisite {
     name: "ip",
     package: "iproute2",
@@ -52,6 +59,14 @@ const IPROUTE: Prerequisite = Prerequisite {
 pub(crate) fn check() -> Result<()> {
     let rocks = if has_member("gossip-store-rocks") { ROCKS } else { &[] };
     provide(&std::iter::once(&C_COMPILER).chain(rocks).collect::<Vec<_>>())
+}
+
+/// Makes sure that tests can slow a node's disk down.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn check_tracing() -> Result<()> {
+    if cfg!(target_os = "linux") { provide(&[&STRACE]) } else { Ok(()) }
 }
 
 /// Makes sure that network namespaces can be made and joined.

@@ -10,10 +10,11 @@ pub(crate) fn demo(rest: &[String]) -> Result<()> {
     ensure!(has_member("gossip-cli"), "gossip-cli is not in this workspace: nothing can be shown");
     prerequisites::check()?;
     println!(
-        "building gossip-cli optimised, then starting its demo: at most 3 minutes the first time \
-         on two cores, seconds afterwards"
+        "building gossip-cli, then starting its demo: about 10 minutes the first time on two cores, \
+         for RocksDB is built from source, seconds afterwards"
     );
-    Program::new("cargo run --release -p gossip-cli -- demo").arguments(rest).replace()
+    // The profile of the tests: RocksDB is built once for both.
+    Program::new("cargo run -p gossip-cli -- demo").arguments(rest).replace()
 }
 
 /// Random input for `testkit::fuzz`, which are plain functions: stable Rust drives them.

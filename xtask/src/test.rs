@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 
 use crate::program::Program;
-use crate::{loom, netns, prerequisites, tidy};
+use crate::{loom, netns, prerequisites, soak, tidy};
 
 /// Everything that must hold before a change is accepted.
 ///
@@ -16,12 +16,17 @@ use crate::{loom, netns, prerequisites, tidy};
 /// build the world again in release.
 pub(crate) fn test() -> Result<()> {
     let mut steps = Steps::begin();
-    steps.check("prerequisites", "cargo xtask test", prerequisites::check)?;
+    steps.check("prerequisites", "cargo xtask test", || {
+        prerequisites::check()?;
+        prerequisites::check_tracing()
+    })?;
     steps.run("format", &Program::new("cargo fmt --all --check"))?;
     steps.run("lints", &deny_warnings("cargo clippy --workspace --all-targets --all-features"))?;
-    // It is no test of a bare `cargo test`, so that `--all-targets` passes it by.
-    let netns = format!("cargo clippy {} --all-features", netns::TESTS);
-    steps.run("lints of netns", &deny_warnings(&netns))?;
+    // They are no tests of a bare `cargo test`, so that `--all-targets` passes them by.
+    for (name, tests) in [("netns", netns::TESTS), ("soak", soak::TESTS)] {
+        let clippy = format!("cargo clippy {tests} --all-features");
+        steps.run(&format!("lints of {name}"), &deny_warnings(&clippy))?;
+    }
     steps.run(
         "documentation",
         &Program::new("cargo doc --workspace --no-deps --all-features")

@@ -15,7 +15,7 @@ impl Admin {
     /// The channel of this name.
     pub(super) fn channel(&self, name: &str) -> Result<ChannelId, Refusal> {
         if name == ChannelId::MAIN {
-            return Ok(self.gossip.main_channel());
+            return Ok(self.node.gossip.main_channel());
         }
         let known = self.channels().join(", ");
         let text = format!("this node is not in the channel `{name}`; it is in: {known}");

@@ -90,13 +90,42 @@ impl Client {
         path: &str,
         query: &[(&str, &str)],
     ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<T>>> {
-        let response = self.accept(self.ask(path, query)?)?;
+        let lines = self.raw_lines(path, query)?;
+        Ok(lines.map(|line| Ok(serde_json::from_slice(&line?)?)))
+    }
+
+    /// Follows an answer that goes on, lines as they are, each with its end.
+    ///
+    /// # Errors
+    /// A [`Failure`] with the exit code that fits; later lines fail on their own.
+    pub(crate) fn raw_lines(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<impl Iterator<Item = anyhow::Result<Vec<u8>>>> {
+        let mut body = self.body(path, query)?;
         let client = self.clone();
-        let lines = BufReader::new(response.into_body().into_reader()).lines();
-        Ok(lines.map(move |line| {
-            let line = line.map_err(|error| client.unanswered(ureq::Error::from(error)))?;
-            Ok(serde_json::from_str(&line)?)
+        Ok(std::iter::from_fn(move || {
+            let mut line = Vec::new();
+            match body.read_until(b'\n', &mut line) {
+                Ok(0) => None,
+                Ok(_) => Some(Ok(line)),
+                Err(error) => Some(Err(client.unanswered(ureq::Error::from(error)))),
+            }
         }))
+    }
+
+    /// An answer that goes on, as it is.
+    ///
+    /// # Errors
+    /// A [`Failure`] with the exit code that fits.
+    pub(crate) fn body(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+    ) -> anyhow::Result<impl BufRead + use<>> {
+        let response = self.accept(self.ask(path, query)?)?;
+        Ok(BufReader::new(response.into_body().into_reader()))
     }
 
     fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Response<Body>> {

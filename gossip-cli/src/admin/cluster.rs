@@ -9,7 +9,7 @@ use axum::extract::State;
 use futures_util::stream;
 use gossip_core::io::{AtEpoch, Event};
 use gossip_core::membership::Member;
-use gossip_core::runtime::{Events, Gossip, Happening};
+use gossip_core::runtime::{Events, Gossip, GossipError, Happening};
 use gossip_core::status::Status;
 use gossip_core::time::Wall;
 
@@ -25,19 +25,23 @@ use super::stream::lines;
 pub(super) async fn members(
     State(admin): State<Arc<Admin>>,
 ) -> Result<Json<MembersDocument>, Refusal> {
-    Ok(Json(list(&admin.gossip).await?))
+    Ok(Json(list(&admin.node.gossip).await?))
 }
 
 /// Everybody known: now, and whenever somebody's status changes.
 pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
-    let start = Watch { events: admin.gossip.events(), gossip: admin.gossip.clone(), first: true };
+    let start = Watch {
+        events: admin.node.gossip.events(),
+        gossip: admin.node.gossip.clone(),
+        first: true,
+    };
     lines(stream::unfold(start, async |mut watch| {
         if !watch.first {
             watch.changed().await?;
         }
         watch.first = false;
         let members = list(&watch.gossip).await.ok()?;
-        Some((Ok(vec![members]), watch))
+        Some((Ok::<_, GossipError>(vec![members]), watch))
     }))
 }
 
@@ -45,8 +49,9 @@ pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
 pub(super) async fn status(
     State(admin): State<Arc<Admin>>,
 ) -> Result<Json<StatusDocument>, Refusal> {
-    let status = admin.gossip.status().await?;
-    let (_, totals) = admin.gossip.total(admin.gossip.main_channel(), AtEpoch::This).await?;
+    let status = admin.node.gossip.status().await?;
+    let (_, totals) =
+        admin.node.gossip.total(admin.node.gossip.main_channel(), AtEpoch::This).await?;
     Ok(Json(document(&admin, status, totals.entries)))
 }
 
@@ -56,19 +61,19 @@ pub(super) async fn join(
     Json(JoinDocument { seeds }): Json<JoinDocument>,
 ) -> Result<Json<JoinDocument>, Refusal> {
     let parsed = seeds.iter().map(|seed| crate::config::parse_seed(seed)).collect::<Result<_, _>>();
-    admin.gossip.join(parsed.map_err(Refusal::bad_request)?).await?;
+    admin.node.gossip.join(parsed.map_err(Refusal::bad_request)?).await?;
     Ok(Json(JoinDocument { seeds }))
 }
 
 /// Compares with every partner now; the status tells how it went.
 pub(super) async fn compare(State(admin): State<Arc<Admin>>) -> Result<Json<()>, Refusal> {
-    admin.gossip.compare(admin.gossip.main_channel()).await?;
+    admin.node.gossip.compare(admin.node.gossip.main_channel()).await?;
     Ok(Json(()))
 }
 
 /// Says goodbye, then has the process end.
 pub(super) async fn leave(State(admin): State<Arc<Admin>>) -> Result<Json<()>, Refusal> {
-    admin.gossip.leave().await?;
+    admin.node.gossip.leave().await?;
     admin.leave.notify_one();
     Ok(Json(()))
 }
@@ -96,8 +101,7 @@ impl Watch {
 }
 
 async fn list(gossip: &Gossip) -> Result<MembersDocument, Refusal> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = Wall::from_millis(millis(now));
+    let now = wall_now();
     let members = gossip.members().await?;
     Ok(MembersDocument { members: members.iter().map(|member| one(member, now)).collect() })
 }
@@ -128,7 +132,7 @@ fn one(member: &Member, now: Wall) -> MemberDocument {
 fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
     let named = |(name, count): (&'static str, usize)| (name.to_owned(), count);
     StatusDocument {
-        id: admin.gossip.id().to_string(),
+        id: admin.node.gossip.id().to_string(),
         name: admin.name.clone(),
         uptime_ms: millis(status.uptime),
         channels: admin.channels(),
@@ -156,15 +160,27 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         },
         rejected: status.rejected.iter().map(|(why, n)| (why.name().to_owned(), *n)).collect(),
         store: StoreDocument {
-            kind: admin.gossip.store_kind().to_owned(),
+            kind: admin.node.gossip.store_kind().to_owned(),
             healthy: status.store.is_healthy(),
+            read_only: status.store.read_only,
+            reason: status.store.reason,
+            commit: status.store.commit,
+            durable: status.store.durable,
         },
         duplicates: status.duplicates,
         facts_sent: status.facts_sent,
+        relayed: status.relayed,
+        renewing: status.renewing,
         parked: status.parked,
         collected: status.collected,
         unknown_records: status.unknown_records,
     }
+}
+
+/// This machine's clock.
+pub(super) fn wall_now() -> Wall {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Wall::from_millis(millis(now))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -8,6 +8,8 @@ use gossip_core::runtime::Entry;
 use gossip_core::time::Hlc;
 use serde::{Deserialize, Serialize};
 
+use crate::binary::split;
+
 /// A live entry.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct EntryDocument {
@@ -67,7 +69,10 @@ pub(crate) struct WriteBatch {
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct WriteDocument {
-    pub(crate) key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key_base64: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) value: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -151,6 +156,8 @@ pub(crate) struct StatusDocument {
     pub(crate) store: StoreDocument,
     pub(crate) duplicates: u64,
     pub(crate) facts_sent: u64,
+    pub(crate) relayed: u64,
+    pub(crate) renewing: bool,
     pub(crate) parked: u64,
     pub(crate) collected: u64,
     pub(crate) unknown_records: u64,
@@ -187,6 +194,13 @@ pub(crate) struct VerifyDocument {
 pub(crate) struct StoreDocument {
     pub(crate) kind: String,
     pub(crate) healthy: bool,
+    /// Whether it refuses writes until the node is started anew.
+    pub(crate) read_only: bool,
+    /// Why it failed, if it has.
+    pub(crate) reason: Option<String>,
+    /// The last commit, and the last one that is durable.
+    pub(crate) commit: u64,
+    pub(crate) durable: u64,
 }
 
 impl From<&Entry> for EntryDocument {
@@ -203,15 +217,11 @@ impl From<&Entry> for EntryDocument {
 }
 
 impl WriteDocument {
-    /// A write of these bytes.
-    pub(crate) fn put(key: String, value: Vec<u8>) -> Self {
-        match String::from_utf8(value) {
-            Ok(value) => Self { key, value: Some(value), ..Self::default() },
-            Err(error) => {
-                let value_base64 = Some(BASE64_STANDARD.encode(error.as_bytes()));
-                Self { key, value_base64, ..Self::default() }
-            }
-        }
+    /// A write of these bytes; without a value it deletes.
+    pub(crate) fn new(key: &[u8], value: Option<&[u8]>) -> Self {
+        let (key, key_base64) = split(key);
+        let (value, value_base64) = value.map_or((None, None), split);
+        Self { key, key_base64, value, value_base64, ttl_ms: None }
     }
 }
 

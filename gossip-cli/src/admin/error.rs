@@ -5,6 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use gossip_core::io::WriteError;
 use gossip_core::runtime::GossipError;
+use gossip_core::store::StoreError;
 
 use super::documents::ErrorDocument;
 
@@ -41,6 +42,12 @@ impl From<GossipError> for Refusal {
             GossipError::Refused(_) | _ => (StatusCode::INTERNAL_SERVER_ERROR, "refused"),
         };
         Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "store-failed", error.to_string())
     }
 }
 

@@ -6,8 +6,6 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use gossip_core::io::{AtEpoch, Write, WriteError, Written};
 use serde::Deserialize;
@@ -17,6 +15,7 @@ use super::documents::{
     EntryDocument, HashDocument, WriteBatch, WriteDocument, WriteResult, WriteResults, version,
 };
 use super::error::{Refusal, write_error};
+use crate::binary::join;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct KeyQuery {
@@ -36,7 +35,7 @@ pub(super) async fn get(
     Query(KeyQuery { channel, key }): Query<KeyQuery>,
 ) -> Result<Json<EntryDocument>, Refusal> {
     admin.channel(&channel)?;
-    let entry = admin.gossip.get(key.clone()).await?;
+    let entry = admin.node.gossip.get(key.clone()).await?;
     entry.as_ref().map(|entry| Json(entry.into())).ok_or_else(|| {
         let text = format!("`{key}` has no value at this node");
         Refusal::new(StatusCode::NOT_FOUND, "absent", text)
@@ -53,7 +52,7 @@ pub(super) async fn hash(
         "this" => AtEpoch::This,
         _ => return Err(Refusal::bad_request("the epoch is `last` or `this`")),
     };
-    let (epoch, totals) = admin.gossip.total(admin.channel(&channel)?, at).await?;
+    let (epoch, totals) = admin.node.gossip.total(admin.channel(&channel)?, at).await?;
     Ok(Json(HashDocument {
         channel,
         epoch: epoch.number(),
@@ -70,27 +69,20 @@ pub(super) async fn write(
 ) -> Result<Json<WriteResults>, Refusal> {
     let channel = admin.channel(&channel)?;
     let writes = writes.into_iter().map(WriteDocument::into_write).collect::<Result<_, _>>()?;
-    let results = admin.gossip.write(channel, writes).await?;
+    let results = admin.node.gossip.write(channel, writes).await?;
     Ok(Json(WriteResults { results: results.into_iter().map(result).collect() }))
 }
 
 impl WriteDocument {
     fn into_write(self) -> Result<Write, Refusal> {
-        let Self { key, value, value_base64, ttl_ms } = self;
-        let value = match (value, value_base64) {
-            (Some(_), Some(_)) => {
-                return Err(Refusal::bad_request("give `value` or `value_base64`, not both"));
-            }
-            (Some(text), None) => Some(Bytes::from(text)),
-            (None, Some(text)) => {
-                let bytes = BASE64_STANDARD.decode(text);
-                Some(
-                    bytes.map_err(|_| Refusal::bad_request("`value_base64` is not base64"))?.into(),
-                )
-            }
-            (None, None) => None,
+        let Self { key, key_base64, value, value_base64, ttl_ms } = self;
+        let bytes = |name, text, base64| {
+            join(name, text, base64).map_err(Refusal::bad_request).map(|b| b.map(Bytes::from))
         };
-        Ok(Write { key: key.into(), value, ttl: ttl_ms.map(Duration::from_millis) })
+        let key = bytes("key", key, key_base64)?;
+        let key = key.ok_or_else(|| Refusal::bad_request("a write needs a `key`"))?;
+        let value = bytes("value", value, value_base64)?;
+        Ok(Write { key, value, ttl: ttl_ms.map(Duration::from_millis) })
     }
 }
 

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use gossip_core::runtime::Gossip;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -12,6 +11,7 @@ use super::token::Token;
 use super::{Admin, Guard, router, server};
 use crate::config::AdminSettings;
 use crate::failure::Failure;
+use crate::launch::Node;
 
 /// A bound port that does not serve yet: what can go wrong goes wrong before a node starts.
 #[derive(Debug)]
@@ -56,8 +56,8 @@ impl Port {
     }
 
     /// Serves this node.
-    pub(crate) fn serve(self, gossip: Gossip, name: String) -> Serving {
-        let admin = Arc::new(Admin { gossip, leave: Notify::new(), name });
+    pub(crate) fn serve(self, node: Node, name: String) -> Serving {
+        let admin = Arc::new(Admin { leave: Notify::new(), name, node });
         let close = Arc::new(Notify::new());
         let router = router(Arc::clone(&admin), Arc::new(self.guard));
         let closing = Arc::clone(&close);

@@ -40,7 +40,7 @@ pub(super) async fn list(
     let scan = Scan {
         after: None,
         channel: admin.channel(&channel)?,
-        gossip: admin.gossip.clone(),
+        gossip: admin.node.gossip.clone(),
         left: limit.unwrap_or(u64::MAX),
         prefix: Bytes::from(prefix),
     };
@@ -57,21 +57,21 @@ pub(super) async fn watch(
     Query(WatchQuery { channel, prefix }): Query<WatchQuery>,
 ) -> Result<Body, Refusal> {
     let channel = admin.channel(&channel)?;
-    let watch = Watch { channel, events: admin.gossip.events(), prefix };
+    let watch = Watch { channel, events: admin.node.gossip.events(), prefix };
     Ok(lines(stream::unfold(watch, async |mut watch| {
         let change = watch.next().await?;
-        Some((Ok(vec![change]), watch))
+        Some((Ok::<_, GossipError>(vec![change]), watch))
     })))
 }
 
 /// A body of one line per document; the stream is asked for more as the reader takes them. A
 /// failure breaks the body off, so that nobody takes a part for the whole.
-pub(super) fn lines<T: Serialize>(
-    documents: impl Stream<Item = Result<Vec<T>, GossipError>> + Send + 'static,
+pub(super) fn lines<T: Serialize, E: Into<BoxError>>(
+    documents: impl Stream<Item = Result<Vec<T>, E>> + Send + 'static,
 ) -> Body {
     Body::from_stream(documents.map(|documents| {
         let mut lines = Vec::new();
-        for document in documents? {
+        for document in documents.map_err(Into::into)? {
             serde_json::to_writer(&mut lines, &document)?;
             lines.push(b'\n');
         }

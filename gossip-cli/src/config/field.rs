@@ -23,6 +23,7 @@ pub(crate) enum Field<'a> {
     List(&'a mut Vec<String>),
     Number(&'a mut u32),
     OptionalAddress(&'a mut Option<SocketAddr>),
+    OptionalChoice(&'a mut Option<String>),
     OptionalCount(&'a mut Option<usize>),
     Path(&'a mut Option<PathBuf>),
     Seeds(&'a mut Vec<Seed>),
@@ -67,6 +68,7 @@ impl Field<'_> {
                 *place = u32::try_from(number).map_err(|_| "is too large")?;
             }
             Self::OptionalAddress(place) => *place = Some(parse_address(one()?)?),
+            Self::OptionalChoice(place) => *place = Some(parse_choice(range, one()?)?),
             Self::OptionalCount(place) => *place = Some(parse_count(range, one()?)?),
             Self::Path(place) => *place = Some(one()?.into()),
             Self::Seeds(place) => {
@@ -93,6 +95,7 @@ impl Field<'_> {
             Self::List(place) => list(place.iter().map(String::as_str)),
             Self::Number(place) => place.to_string(),
             Self::OptionalAddress(place) => quoted(&(*place)?.to_string()),
+            Self::OptionalChoice(place) => quoted(place.as_ref()?),
             Self::OptionalCount(place) => show_count((*place)?),
             Self::Path(place) => quoted(&place.as_ref()?.display().to_string()),
             Self::Seeds(place) => {
@@ -117,7 +120,7 @@ impl Field<'_> {
         match self {
             Self::Address(_) | Self::OptionalAddress(_) => "address",
             Self::Chance(_) => "probability",
-            Self::Choice(_) | Self::Direction(_) => "name",
+            Self::Choice(_) | Self::Direction(_) | Self::OptionalChoice(_) => "name",
             Self::Count(_) | Self::Number(_) | Self::OptionalCount(_) => "count",
             Self::Duration(_) => "duration",
             Self::Flag(_) => "true or false",

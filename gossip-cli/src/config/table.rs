@@ -41,8 +41,9 @@ keys! {
         seeds: Seeds(spec.seeds);
         /// Directory of the node's key, made when it is not there.
         identity: Path(identity);
-        /// The node's directory: its key unless `identity` says otherwise, and its state as far as
-        /// the store keeps it on disk.
+        /// The node's directory: its state in `store`, unless it is kept in memory, its key in
+        /// `identity`, unless node.identity says otherwise, and writes that were saved from a state
+        /// given up.
         data: Path(data);
         /// What is logged to stderr, such as info or warn,gossip_core=debug.
         log: Text(log);
@@ -58,13 +59,18 @@ keys! {
         events: Count(runtime.events), Range::Numbers(1, 1 << 24);
     }
     transport {
-        /// How nodes talk with each other.
+        /// How nodes talk with each other: udp for gossip, tcp for what is large, or both on one
+        /// port number; members need one in common.
         kind: Choice(transport.kind), Range::Choices(|| registry::TRANSPORTS.to_vec());
         /// Where to listen for other nodes; port 0 lets the system choose.
         listen: Address(transport.listen);
         /// Where others reach this node; unset: where it listens.
         advertise: OptionalAddress(transport.advertise);
-        /// Bytes to request for each socket buffer; less loses bursts, more delays the news.
+        /// Most connections that stand or are being made; beyond it the one unused for longest ends.
+        links: Count(transport.links), Range::Numbers(1, 1 << 20);
+        /// Most connections that others made from one address.
+        links_per_host: Count(transport.links_per_host), Range::Numbers(1, 1 << 20);
+        /// Bytes to request for each socket buffer of datagrams; less loses bursts, more delays the news.
         socket_buffer_bytes: Count(transport.socket_buffer_bytes), Range::Numbers(4_096, 1 << 30);
         /// Whether the kernel may cut one large send into datagrams.
         segmentation: Flag(transport.segmentation);
@@ -78,8 +84,9 @@ keys! {
         dials_per_second: Number(spec.dials_per_second), Range::Numbers(1, 1_000_000);
     }
     store {
-        /// Where state is kept.
-        kind: Choice(store), Range::Choices(|| names(registry::STORES));
+        /// Where state is kept; unset: rocks for a node that has a node.data, in a program that was
+        /// built with it, and memory otherwise.
+        kind: OptionalChoice(store), Range::Choices(|| registry::STORES.to_vec());
         /// Which facts of a key are kept; all members must agree.
         retain: Choice(choices.retain), Range::Choices(|| names(registry::RETAINS));
     }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use gossip_core::transport::DATAGRAM_BYTES;
 use serde::Serialize;
 
 use crate::args::{ConfigCommand, Global};
 use crate::config::{self, KEYS, Loaded, Settings};
 use crate::failure::Failure;
 use crate::output::{self, FAINT, STRONG, paint};
+use crate::sockets;
 
 /// Carries the command out.
 ///
@@ -114,6 +114,6 @@ fn show(global: &Global, file: Option<&Path>, effective: bool) -> anyhow::Result
 
 /// Whether keys contradict one another.
 fn consistent(settings: &Settings) -> anyhow::Result<()> {
-    let built = settings.spec.clone().build(DATAGRAM_BYTES);
+    let built = settings.spec.clone().build(sockets::payloads(&settings.transport));
     built.map(drop).map_err(|error| Failure::usage(error.to_string()))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
@@ -19,6 +19,10 @@ use crate::records::{self, Record, Rejected};
 
 /// Writes per request: one round trip and one signature batch (measured: 250 to 1,000 are alike).
 const BATCH: usize = 500;
+
+/// Bytes of keys and values per request, one larger record aside: a request stays below what the
+/// admin port takes, escapes included.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Requests on their way at a time: reading, signing and storing overlap (a guess).
 const WORKERS: usize = 4;
@@ -104,14 +108,22 @@ impl Import {
 
     /// Fills the queue with batches; stops when nobody takes them any more.
     fn feed(&self, records: records::Records, batches: SyncSender<Vec<Record>>) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let (mut batch, mut bytes) = (Vec::with_capacity(BATCH), 0);
         for record in records {
+            let record_bytes = record.as_ref().map_or(0, Record::len);
+            if bytes + record_bytes > BATCH_BYTES || batch.len() == BATCH {
+                bytes = 0;
+                if batches.send(std::mem::take(&mut batch)).is_err() {
+                    return;
+                }
+            }
+            bytes += record_bytes;
             match record {
+                Ok(Record { line, expires_at: Some(at), .. }) if at <= now_ms() => {
+                    self.reject(&Rejected { line, reason: "has expired already".into() });
+                }
                 Ok(record) => batch.push(record),
                 Err(rejected) => self.reject(&rejected),
-            }
-            if batch.len() == BATCH && batches.send(std::mem::take(&mut batch)).is_err() {
-                return;
             }
         }
         // The workers that would take it may have failed; they say so.
@@ -152,11 +164,7 @@ impl Import {
 
     /// Writes a batch once, and returns what the node was too busy for.
     fn attempt(&self, batch: Vec<Record>) -> anyhow::Result<Vec<Record>> {
-        let writes = batch.iter().map(|record| WriteDocument {
-            key: record.key.clone(),
-            value: Some(record.value.clone()),
-            ..WriteDocument::default()
-        });
+        let writes = batch.iter().map(write);
         let document = WriteBatch { channel: self.channel.clone(), writes: writes.collect() };
         let answer = match self.client.post::<WriteResults>("/v1/kv/write", &document) {
             Ok(answer) => answer,
@@ -190,6 +198,17 @@ impl Import {
         };
         self.bar.suspend(|| output::warn(&text));
     }
+}
+
+/// The write that makes a record so.
+fn write(Record { key, value, expires_at, .. }: &Record) -> WriteDocument {
+    let ttl_ms = expires_at.map(|at| at.saturating_sub(now_ms()));
+    WriteDocument { ttl_ms, ..WriteDocument::new(key, value.as_deref()) }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A source that moves a bar.

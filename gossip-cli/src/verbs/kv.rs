@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::import;
+use super::{export, import};
 use crate::admin::client::{Busy, Client};
 use crate::admin::documents::{
     ChangeDocument, Changed, EntryDocument, HashDocument, WriteBatch, WriteDocument, WriteResult,
@@ -21,7 +21,11 @@ use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, count, paint, short};
 /// When the node refuses or does not answer.
 pub(crate) fn run(global: &Global, command: KvCommand) -> anyhow::Result<()> {
     match command {
-        KvCommand::Del { key } => write(global, WriteDocument { key, ..WriteDocument::default() }),
+        KvCommand::Del { key } => {
+            let deletion = WriteDocument::new(key.as_bytes(), None);
+            write(global, key, deletion)
+        }
+        KvCommand::Export { file, prefix } => export::run(global, file, &prefix),
         KvCommand::Get { key } => get(global, &key),
         KvCommand::Hash { epoch } => hash(global, &epoch),
         KvCommand::Import { file } => import::run(global, &file),
@@ -38,11 +42,11 @@ fn put(global: &Global, key: String, value: String, ttl: Option<Duration>) -> an
         std::io::stdin().read_to_end(&mut bytes).context("cannot read standard input")?;
     }
     let millis = ttl.map(|ttl| u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX));
-    write(global, WriteDocument { ttl_ms: millis, ..WriteDocument::put(key, bytes) })
+    let put = WriteDocument::new(key.as_bytes(), Some(&bytes));
+    write(global, key, WriteDocument { ttl_ms: millis, ..put })
 }
 
-fn write(global: &Global, write: WriteDocument) -> anyhow::Result<()> {
-    let key = write.key.clone();
+fn write(global: &Global, key: String, write: WriteDocument) -> anyhow::Result<()> {
     let batch = WriteBatch { channel: global.channel.clone(), writes: vec![write] };
     let answer: WriteResults = Client::new(global)?.post("/v1/kv/write", &batch)?;
     match answer.results.into_iter().next() {

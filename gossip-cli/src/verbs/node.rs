@@ -18,7 +18,7 @@ use crate::config::{self, Loaded, Settings};
 use crate::failure::Failure;
 use crate::launch::launch;
 use crate::signals::Signals;
-use crate::{identity, output};
+use crate::{disk, identity, output, sockets};
 
 /// Carries the command out.
 ///
@@ -74,14 +74,19 @@ struct Ready<'a> {
 }
 
 async fn serve(settings: &Settings) -> anyhow::Result<()> {
+    sockets::raise_descriptor_limit();
     // From here on no signal is lost.
     let signals = Signals::catch()?;
     let port = Port::bind(&settings.admin).await?;
     let admin = port.address();
-    let gossip = launch(settings, Box::new(keys(settings)?)).await?;
+    let node = launch(settings, Box::new(keys(settings)?)).await?;
+    let (gossip, durable) = (&node.gossip, disk::is_durable(node.store.kind()));
+    if !durable {
+        output::note("this node keeps its state in memory, for as long as it runs");
+    }
     let events = gossip.events();
     let name = &settings.spec.name;
-    let serving = port.serve(gossip.clone(), name.clone());
+    let serving = port.serve(node.clone(), name.clone());
     output::warn("sessions are in the clear: anybody on the path reads and forges talk");
     let listen = gossip.endpoints().iter().next().map(|address| address.to_string());
     output::json(&Ready {
@@ -93,7 +98,7 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     })?;
     let whole_life = async {
-        let outcome = live(&gossip, &serving, events, &signals).await;
+        let outcome = live(gossip, durable, &serving, events, &signals).await;
         serving.close().await;
         gossip.shutdown().await;
         outcome
@@ -107,15 +112,21 @@ async fn serve(settings: &Settings) -> anyhow::Result<()> {
 /// Until a signal, an admin or a failure ends it.
 async fn live(
     gossip: &Gossip,
+    durable: bool,
     serving: &Serving,
     events: Events,
     signals: &Signals,
 ) -> anyhow::Result<()> {
     tokio::select! {
         () = signals.reach(1) => {
-            output::note("leaving; a second signal stops at once");
             // If the node stops by itself meanwhile, there is nobody left to say goodbye.
-            let _ = gossip.leave().await;
+            let _ = if durable {
+                output::note("stopping, to come back; a second signal stops at once");
+                gossip.stop().await
+            } else {
+                output::note("leaving; a second signal stops at once");
+                gossip.leave().await
+            };
             Ok(())
         }
         () = serving.left() => Ok(()),
@@ -137,9 +148,14 @@ async fn fatal(mut events: Events) -> &'static str {
                 "the clock differs from most partners': writes are refused until it is set"
             ),
             Event::ClockDisagrees(false) => tracing::info!("the clock agrees again"),
-            Event::Exported { facts, .. } => tracing::warn!(
-                writes = facts.len(),
-                "state that others had seen was lost here; it was taken from them anew"
+            Event::Exported { facts, .. } => tracing::debug!(writes = facts.len(), "exported"),
+            Event::ExportFailed { error, .. } => tracing::error!(
+                %error,
+                "this node cannot give up its state; make room in its directory"
+            ),
+            Event::Renewed { exported, .. } => tracing::warn!(
+                exported,
+                "this node came back from a goodbye or had lost state: it takes the cluster's anew"
             ),
             Event::Member { member, before } => tracing::info!(
                 member = %member.id,

@@ -19,7 +19,11 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<()> {
 fn human(status: &StatusDocument) -> String {
     let name = if status.name.is_empty() { "a node" } else { &status.name };
     let (peers, wire, verify) = (&status.peers, &status.wire, &status.verify);
-    let healthy = if status.store.healthy { paint(GOOD, "healthy") } else { paint(BAD, "FAILED") };
+    let health = match &status.store.reason {
+        None => paint(GOOD, "healthy"),
+        Some(_) if status.store.read_only => paint(BAD, "READ-ONLY"),
+        Some(_) => paint(BAD, "FAILED"),
+    };
     let mut lines = vec![
         format!("{} {}", paint(STRONG, name), status.id),
         format!("up        {}", output::time(Duration::from_millis(status.uptime_ms))),
@@ -28,10 +32,15 @@ fn human(status: &StatusDocument) -> String {
             peers.alive, peers.suspect, peers.dead, peers.left
         ),
         format!(
-            "state     {} entries in {}, store {} {healthy}",
+            "state     {} entries in {}, store {} {health}",
             count(status.entries),
             status.channels.join(", "),
             status.store.kind
+        ),
+        format!(
+            "durable   {} of {} commits",
+            count(status.store.durable),
+            count(status.store.commit)
         ),
         format!(
             "sent      {} frames, {} bytes, {} facts",
@@ -61,5 +70,6 @@ fn human(status: &StatusDocument) -> String {
     lines.push(format!("waiting   {}", listed(queues)));
     let rejected = status.rejected.iter().map(|(why, count)| format!("{count} {why}")).collect();
     lines.push(format!("rejected  {}", listed(rejected)));
+    lines.extend(status.store.reason.iter().map(|reason| paint(BAD, reason)));
     lines.join("\n")
 }

@@ -11,6 +11,13 @@ mod admin;
 mod cluster;
 mod config;
 mod demo;
+#[cfg(all(feature = "rocks", target_os = "linux"))]
+mod disks;
+#[cfg(feature = "rocks")]
+mod durable;
+mod exchange;
 mod lifecycle;
 mod real_input;
+#[cfg(feature = "rocks")]
+mod soak;
 mod support;

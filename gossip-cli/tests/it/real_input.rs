@@ -81,8 +81,7 @@ fn five_nodes_take_a_package_database() {
     let middle = second.len() / 2;
     let mut import = program(&["--json", "--admin", nodes[0].admin(), "kv", "import", "-"]);
     let mut import = Running::start_fed(import.stdin(Stdio::piped()));
-    let mut stdin = import.stdin();
-    stdin.write_all(&second.as_bytes()[..middle]).unwrap();
+    import.input().write_all(&second.as_bytes()[..middle]).unwrap();
     wait_until("the second import is under way", || {
         let entries = nodes[4].hash("this")["entries"].as_u64().unwrap();
         (entries > RECORDS as u64 + 1_000).then_some(())
@@ -91,8 +90,8 @@ fn five_nodes_take_a_package_database() {
         nodes[number].process.signal("-KILL");
         nodes[number].process.wait();
     }
-    stdin.write_all(&second.as_bytes()[middle..]).unwrap();
-    drop(stdin);
+    import.input().write_all(&second.as_bytes()[middle..]).unwrap();
+    import.end_input();
     for number in [3, 4] {
         let before = nodes[number].id().to_owned();
         let seeds = [nodes[0].listen(), nodes[1].listen()].map(str::to_owned);

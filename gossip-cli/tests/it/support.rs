@@ -37,6 +37,16 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// The command that starts a node, on ports of the system's choice unless it says otherwise.
+pub(crate) fn node(arguments: &[&str]) -> Command {
+    let mut command = program(&["node", "--admin", "127.0.0.1:0"]);
+    if !arguments.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    command.args(arguments);
+    command
+}
+
 /// What a command left.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -109,9 +119,26 @@ impl Running {
         serde_json::from_str(&self.lines.recv_timeout(PATIENCE).unwrap()).unwrap()
     }
 
+    /// The one line that is its result, as JSON, however long that takes.
+    #[track_caller]
+    pub(crate) fn last(&self) -> Value {
+        let line = self.lines.recv();
+        serde_json::from_str(&line.unwrap_or_else(|_| panic!("{:?}", self.said()))).unwrap()
+    }
+
     /// Its standard input, if that is a pipe.
-    pub(crate) fn stdin(&mut self) -> ChildStdin {
-        self.child.stdin.take().unwrap()
+    pub(crate) fn input(&mut self) -> &mut ChildStdin {
+        self.child.stdin.as_mut().unwrap()
+    }
+
+    /// Lets its standard input end.
+    pub(crate) fn end_input(&mut self) {
+        drop(self.child.stdin.take());
+    }
+
+    /// What it has complained about so far.
+    pub(crate) fn said(&self) -> Vec<String> {
+        self.complaints.try_iter().collect()
     }
 
     /// Sends a signal.
@@ -156,12 +183,17 @@ impl Node {
     /// A node on ports of the system's choice, with these variables.
     #[track_caller]
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut command = program(&["node", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
-        command.args(arguments).envs(variables.iter().copied());
+        let mut command = node(arguments);
+        command.envs(variables.iter().copied());
+        Self::start_command(command)
+    }
+
+    /// A node that this command starts.
+    #[track_caller]
+    pub(crate) fn start_command(command: Command) -> Self {
         let process = Running::start(command);
-        let ready = process.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            panic!("not ready: {:?}", process.complaints.try_iter().collect::<Vec<_>>())
-        });
+        let ready = process.lines.recv_timeout(PATIENCE);
+        let ready = ready.unwrap_or_else(|_| panic!("not ready: {:?}", process.said()));
         Self { ready: serde_json::from_str(&ready).unwrap(), process }
     }
 
@@ -247,7 +279,7 @@ pub(crate) fn wait_until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// A directory of this test's own, gone with its handle.
+/// A directory of this test's own, gone with its handle unless the test fails.
 #[derive(Debug)]
 pub(crate) struct Scratch(PathBuf);
 
@@ -275,7 +307,11 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if thread::panicking() {
+            eprintln!("what the test left is in {}", self.0.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
 

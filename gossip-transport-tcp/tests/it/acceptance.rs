@@ -55,7 +55,6 @@ async fn two_bad_peers_of_ten_cost_the_others_a_round_at_most() {
         }
     }
     let (alone_median, mixed_median) = (median(&mut rounds_alone), median(&mut rounds_mixed));
-    println!("rounds until all have it: {alone_median:.2} alone, {mixed_median:.2} with bad peers");
     assert!(
         mixed_median <= alone_median + 1.0,
         "{mixed_median} rounds, {alone_median} without the bad peers"

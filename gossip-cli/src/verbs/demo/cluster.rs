@@ -10,13 +10,15 @@ use gossip_core::rng::Rng;
 use gossip_core::runtime::Gossip;
 use gossip_core::status::Status;
 use gossip_core::strategy::Direction;
+use tempfile::TempDir;
 
 use crate::args::DemoArgs;
 use crate::config::Settings;
 use crate::failure::Failure;
 use crate::identity;
-use crate::launch::launch;
+use crate::launch::{Node, launch};
 use crate::output::{count, short};
+use crate::sockets::raise_descriptor_limit;
 
 /// Pause between two looks at a condition: a tenth of the period that is watched.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -32,14 +34,16 @@ const SETTLE: Duration = Duration::from_secs(5);
 pub(super) struct Cluster {
     pub(super) nodes: Vec<Named>,
     pub(super) rng: Rng,
+    /// Holds the nodes' own ones, and goes with the cluster.
+    _directory: TempDir,
     patience: Duration,
 }
 
 /// A node and what people call it.
 #[derive(Debug)]
 pub(super) struct Named {
-    pub(super) gossip: Gossip,
     pub(super) name: String,
+    pub(super) node: Node,
 }
 
 /// All nodes hold the same.
@@ -61,17 +65,21 @@ pub(super) struct Sums {
 impl Cluster {
     /// Starts nodes that all know the first one's address.
     pub(super) async fn start(arguments: &DemoArgs, patience: Duration) -> anyhow::Result<Self> {
+        raise_descriptor_limit();
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).context("the system gave no randomness")?;
+        let directory = tempfile::Builder::new().prefix("gossip-demo-").tempdir();
+        let directory = directory.context("cannot make a temporary directory")?;
         let mut nodes: Vec<Named> = Vec::new();
         for number in 1..=arguments.nodes {
-            let first = nodes.first().and_then(|first| address(&first.gossip));
+            let first = nodes.first().and_then(|first| address(&first.node.gossip));
             let name = format!("node-{number}");
-            let settings = settings(arguments, name.clone(), first)?;
-            let gossip = launch(&settings, Box::new(identity::fresh()?)).await?;
-            nodes.push(Named { gossip, name });
+            let mut settings = settings(arguments, name.clone(), first)?;
+            settings.data = Some(directory.path().join(&name));
+            let node = launch(&settings, Box::new(identity::fresh()?)).await?;
+            nodes.push(Named { name, node });
         }
-        Ok(Self { nodes, rng: Rng::from_seed(seed), patience })
+        Ok(Self { nodes, rng: Rng::from_seed(seed), _directory: directory, patience })
     }
 
     /// Waits until every node knows every other one alive.
@@ -91,12 +99,13 @@ impl Cluster {
 
     /// Waits until every node holds the same.
     pub(super) async fn agree(&self) -> anyhow::Result<Agreed> {
-        let first = &self.nodes.first().context("no nodes")?.gossip;
+        let first = &self.nodes.first().context("no nodes")?.node.gossip;
         self.until("the nodes did not become equal", async || {
             // Everybody answers for one epoch, whatever minute it is when they are asked.
             let (epoch, totals) = first.total(first.main_channel(), AtEpoch::This).await?;
             let mut unequal = 0;
-            for Named { gossip, .. } in &self.nodes {
+            for Named { node, .. } in &self.nodes {
+                let gossip = &node.gossip;
                 let theirs = gossip.total(gossip.main_channel(), AtEpoch::Number(epoch)).await?;
                 unequal += usize::from(theirs.1.sum != totals.sum);
             }
@@ -130,7 +139,7 @@ impl Cluster {
             // The first one stays: its admin port may be asked for.
             let at = 1 + self.rng.index(self.nodes.len() - 1);
             let node = self.nodes.swap_remove(at);
-            node.gossip.shutdown().await;
+            node.node.gossip.shutdown().await;
             names.push(node.name);
         }
         Ok(Killed { names })
@@ -138,7 +147,7 @@ impl Cluster {
 
     /// Stops every node.
     pub(super) async fn stop(&self) {
-        for node in &self.nodes {
+        for Named { node, .. } in &self.nodes {
             node.gossip.shutdown().await;
         }
     }
@@ -149,9 +158,9 @@ impl Cluster {
     }
 
     /// The first node and its name.
-    pub(super) fn first(&self) -> anyhow::Result<(&Gossip, String)> {
+    pub(super) fn first(&self) -> anyhow::Result<(&Node, String)> {
         let first = self.nodes.first().context("no nodes")?;
-        Ok((&first.gossip, first.name.clone()))
+        Ok((&first.node, first.name.clone()))
     }
 
     /// How long a stage may take.
@@ -173,7 +182,7 @@ impl Cluster {
 
     async fn statuses(&self) -> anyhow::Result<Vec<Status>> {
         let mut statuses = Vec::new();
-        for node in &self.nodes {
+        for Named { node, .. } in &self.nodes {
             statuses.push(node.gossip.status().await?);
         }
         Ok(statuses)
@@ -271,9 +280,11 @@ fn settings(
     spec.view_repair.period_max = *period * REPAIR_PERIODS * 4;
     spec.name = name;
     spec.seeds = seed.map(Seed::Address).into_iter().collect();
-    settings.store.clone_from(store);
+    settings.store = Some(store.clone());
     settings.transport.kind.clone_from(transport);
     settings.transport.listen.set_port(0);
+    // All of them come from one address.
+    settings.transport.links_per_host = settings.transport.links;
     // All nodes share the machine's cores.
     settings.runtime.verifiers = 1;
     Ok(settings)

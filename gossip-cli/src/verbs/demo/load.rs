@@ -48,7 +48,7 @@ pub(super) async fn all(cluster: &Cluster, arguments: &DemoArgs) -> anyhow::Resu
     }
     let mut tasks = JoinSet::new();
     for (node, share) in cluster.nodes.iter().zip(shares) {
-        tasks.spawn(write(node.gossip.clone(), share, cluster.patience()));
+        tasks.spawn(write(node.node.gossip.clone(), share, cluster.patience()));
     }
     tasks.join_all().await.into_iter().collect::<anyhow::Result<()>>()?;
     Ok(loaded)
@@ -97,7 +97,9 @@ async fn attempt(gossip: &Gossip, batch: Vec<Write>) -> anyhow::Result<Vec<Write
 fn file_writes(file: &Path) -> anyhow::Result<Vec<Write>> {
     let (source, _) = records::open(file)?;
     let write = |record: Result<Record, records::Rejected>| match record {
-        Ok(Record { key, value, .. }) => Ok(entry(key, value)),
+        Ok(Record { key, value, .. }) => {
+            Ok(Write { key: key.into(), value: value.map(Bytes::from), ttl: None })
+        }
         Err(records::Rejected { line, reason }) => {
             Err(Failure::failed(format!("{} line {line}: {reason}", file.display())))
         }

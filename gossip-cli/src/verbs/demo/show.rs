@@ -80,7 +80,7 @@ impl Show {
         let head = format!("all {alive} nodes after {ms_to_all} ms, in {rounds_to_all} {rounds}");
         self.line(&format!("\n  {} {}", paint(GOOD, "✓"), paint(STRONG, &head)))?;
         self.line(&format!(
-            "    {} datagrams, {} bytes, {} facts came where they were known",
+            "    {} frames, {} bytes, {} facts came where they were known",
             count(*datagrams),
             count(*bytes),
             count(*duplicates)

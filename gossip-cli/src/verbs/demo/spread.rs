@@ -42,10 +42,10 @@ pub(super) async fn watch(
 ) -> anyhow::Result<Spread> {
     let alive = cluster.alive();
     let at = cluster.rng.index(alive);
-    let Named { gossip, name } = cluster.nodes.get(at).context("no such node")?;
+    let Named { name, node } = cluster.nodes.get(at).context("no such node")?;
     let (sender, mut infections) = mpsc::unbounded_channel();
     let mut watchers = JoinSet::new();
-    for node in &cluster.nodes {
+    for Named { node, .. } in &cluster.nodes {
         let (gossip, events, sender) = (node.gossip.clone(), node.gossip.events(), sender.clone());
         watchers.spawn(async move {
             if has_it(gossip, events).await {
@@ -57,7 +57,7 @@ pub(super) async fn watch(
     show.origin(name)?;
     let before = cluster.sums().await?;
     let put = Instant::now();
-    gossip.put(PROBE, "spread the word").await?;
+    node.gossip.put(PROBE, "spread the word").await?;
     let mut times: Vec<Duration> = Vec::new();
     let mut per_round: Vec<Round> = Vec::new();
     let mut last = before;

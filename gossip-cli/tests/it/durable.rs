@@ -1,0 +1,165 @@
+//! Nodes that keep their state in files: what they hold again after any end.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::soak::{Crew, Cycles, DURABLE, kill_cycles, two_imports};
+use crate::support::{Node, PATIENCE, QUICK, Running, Scratch, node, wait_until};
+
+fn start(data: &str, more: &[&str]) -> Node {
+    Node::start(&[&["--store", "rocks", "--data", data], more].concat())
+}
+
+/// Stops a node as an operator does.
+#[track_caller]
+fn stop(mut node: Node) {
+    node.process.signal("-TERM");
+    assert!(node.process.wait().success(), "{:?}", node.process.said());
+}
+
+#[test]
+fn a_node_alone_holds_again_what_it_held() {
+    let scratch = Scratch::new();
+    let data = scratch.path("data");
+    let first = start(&data, &[]);
+    let lines: Vec<_> = (0..1_000).map(|n| format!("k/{n:04},value {n}")).collect();
+    let file = scratch.file("records.csv", &lines.join("\n"));
+    first.run(&["kv", "import", &file]).code(0);
+    first.run(&["kv", "del", "k/0007"]).code(0);
+    first.run(&["kv", "put", "k/0008", "again"]).code(0);
+    let (id, hash) = (first.id().to_owned(), first.hash("this"));
+    let own = first.sees_member(&id, "alive")["incarnation"].as_u64().unwrap();
+    stop(first);
+
+    let mut second = start(&data, &[]);
+    assert_eq!(second.id(), id, "the directory holds the key too");
+    let status = second.run(&["status"]).code(0).json();
+    assert_eq!(
+        (&status["store"]["kind"], &status["store"]["healthy"]),
+        (&json!("rocks"), &json!(true))
+    );
+    let again = second.hash("this");
+    for part in ["entries", "tombstones"] {
+        assert_eq!(again[part], hash[part]);
+    }
+    assert_eq!(second.run(&["kv", "get", "k/0008"]).code(0).json()["value"], "again");
+    second.run(&["kv", "get", "k/0007"]).code(1);
+    let later = second.sees_member(&id, "alive")["incarnation"].as_u64().unwrap();
+    assert!(later > own, "{later} after {own}");
+
+    // What is acknowledged is there after -9 as well.
+    second.run(&["kv", "put", "k/0009", "acknowledged"]).code(0);
+    second.process.signal("-KILL");
+    second.process.wait();
+    let third = start(&data, &[]);
+    assert_eq!(third.run(&["kv", "get", "k/0009"]).code(0).json()["value"], "acknowledged");
+}
+
+#[test]
+fn a_stopped_node_is_left_at_once_and_comes_back_to_what_it_had() {
+    let scratch = Scratch::new();
+    let first = Node::start(&[]);
+    let data = scratch.path("data");
+    let back = || start(&data, &["--seed", first.listen()]);
+    let stopped = back();
+    let id = stopped.id().to_owned();
+    first.run(&["wait", "--members", "2", "--timeout", "30s"]).code(0);
+    stopped.run(&["kv", "put", "own", "1"]).code(0);
+    first.sees("own", "1");
+    stop(stopped);
+    first.sees_member(&id, "left");
+    first.run(&["kv", "put", "meanwhile", "2"]).code(0);
+    let returned = back();
+    returned.sees("meanwhile", "2");
+    first.sees_member(&id, "alive");
+    let files = fs::read_dir(&data).unwrap().map(|file| file.unwrap().file_name());
+    let mut files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+    files.sort();
+    assert_eq!(files, ["identity", "store"], "nothing was given up");
+}
+
+#[test]
+fn who_left_for_good_finds_its_writes_in_a_file() {
+    let scratch = Scratch::new();
+    let first = Node::start(&[]);
+    let data = scratch.path("data");
+    let back = || start(&data, &["--seed", first.listen()]);
+    let mut gone = back();
+    first.run(&["wait", "--members", "2", "--timeout", "30s"]).code(0);
+    gone.run(&["kv", "put", "own", "1"]).code(0);
+    gone.run(&["kv", "put", "other", "2"]).code(0);
+    gone.run(&["kv", "del", "other"]).code(0);
+    first.sees("own", "1");
+    gone.run(&["leave"]).code(0);
+    assert!(gone.process.wait().success());
+    let returned = back();
+    let exported = wait_until("the export", || {
+        let mut files = fs::read_dir(&data).unwrap().map(|file| file.unwrap().path());
+        files.find(|path| path.to_string_lossy().contains("/exported-"))
+    });
+    returned.sees("own", "1");
+    let said = wait_until("the next step is told", || {
+        returned.process.complaints.try_iter().find(|line| line.contains("kv import"))
+    });
+    assert!(said.contains(exported.to_str().unwrap()), "{said}");
+    let text = fs::read_to_string(&exported).unwrap();
+    assert!(text.contains("{\"key\":\"own\",\"value\":\"1\"}\n"), "{text}");
+    assert!(text.contains("{\"key\":\"other\",\"deleted\":true}\n"), "{text}");
+    let imported = returned.run(&["kv", "import", exported.to_str().unwrap()]).code(0).json();
+    assert_eq!(imported["imported"], 2);
+}
+
+#[test]
+fn two_of_five_nodes_die_in_the_middle_of_an_import() {
+    let mut crew = Crew::start(5, DURABLE, QUICK);
+    let records: BTreeMap<_, _> = (0..3_000)
+        .map(|n| (format!("package-{n:05}"), format!("{n} {}", "x".repeat(n % 700))))
+        .collect();
+    let imports = two_imports(&mut crew, &records, PATIENCE, |line| eprintln!("{line}"));
+    eprintln!("{imports:?}");
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_however_nodes_die() {
+    let plan = Cycles { cycles: 5, seed: 1, check_every: 1 };
+    let survived = kill_cycles(plan, |line| eprintln!("{line}"));
+    eprintln!("{survived:?}");
+    assert!(survived.acknowledged > 0 && survived.checks == 5);
+}
+
+#[test]
+fn a_second_process_is_refused() {
+    let scratch = Scratch::new();
+    let data = scratch.path("data");
+    let _first = start(&data, &[]);
+    let mut second = Running::start(node(&["--store", "rocks", "--data", &data]));
+    assert_eq!(second.wait().code(), Some(1));
+    let said: Vec<_> = second.complaints.iter().collect();
+    assert!(said.iter().any(|line| line.contains("process") && line.contains("store")), "{said:?}");
+}
+
+#[test]
+fn what_cannot_be_opened_says_what_to_do() {
+    let scratch = Scratch::new();
+    let refused = |arguments: &[&str], code, part: &str| {
+        let mut process = Running::start(node(arguments));
+        assert_eq!(process.wait().code(), Some(code));
+        let said: Vec<_> = process.complaints.iter().collect();
+        assert!(said.iter().any(|line| line.contains(part)), "{said:?}");
+    };
+    refused(&["--store", "rocks"], 2, "--data");
+    let data = scratch.path("data");
+    stop(start(&data, &[]));
+    let manifest = fs::read_dir(Path::new(&data).join("store"))
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("MANIFEST"))
+        .unwrap();
+    fs::write(manifest, "nonsense").unwrap();
+    refused(&["--store", "rocks", "--data", &data], 1, "move the directory away");
+    let file = scratch.file("file", "");
+    refused(&["--store", "rocks", "--data", &file], 1, "file");
+}

@@ -1,0 +1,165 @@
+//! One batch under construction: what merges put and delete, and what they have touched so far.
+
+use std::collections::HashMap;
+use std::hash::BuildHasherDefault;
+
+use gossip_core::fact::Envelope;
+use gossip_core::id::ShardId;
+use gossip_core::store::catalogue::Record;
+use gossip_core::time::Wall;
+use rocksdb::WriteBatch;
+
+use crate::filter::Identity;
+use crate::keys;
+use crate::meta::{self, Time};
+use crate::rows::{self, Held};
+use crate::tables::Tables;
+
+/// What is to be written in one step, and what follows for the catalogues once it is.
+pub(crate) struct Batch<'db> {
+    changes: Vec<(ShardId, Change)>,
+    /// The last of the touched keys with this hash.
+    last_touched: HashMap<u64, usize, BuildHasherDefault<Identity>>,
+    scratch: Vec<u8>,
+    tables: Tables<'db>,
+    touched: Vec<Touched>,
+    writes: WriteBatch,
+}
+
+/// What a write means for a catalogue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    Insert(Record),
+    Remove(Record),
+}
+
+/// The facts of a key as they are to be.
+struct Touched {
+    /// Another key with the same hash.
+    before: Option<usize>,
+    facts: Vec<Held>,
+    shard: ShardId,
+}
+
+impl<'db> Batch<'db> {
+    pub(crate) fn new(tables: Tables<'db>) -> Self {
+        Self {
+            changes: Vec::new(),
+            last_touched: HashMap::default(),
+            scratch: Vec::new(),
+            tables,
+            touched: Vec::new(),
+            writes: WriteBatch::default(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.writes.size_in_bytes()
+    }
+
+    /// The facts that this batch gives a key, if it touches it.
+    pub(crate) fn head(&self, shard: ShardId, key: &[u8], hash: u64) -> Option<&[Held]> {
+        let mut at = self.last_touched.get(&hash).copied();
+        while let Some(touched) = at.and_then(|at| self.touched.get(at)) {
+            if touched.is(shard, key) {
+                return Some(&touched.facts);
+            }
+            at = touched.before;
+        }
+        None
+    }
+
+    /// Replaces the facts of a key, of which there is at least one; `row` is its place.
+    pub(crate) fn put_head(&mut self, shard: ShardId, row: &[u8], hash: u64, facts: Vec<Held>) {
+        self.scratch.clear();
+        facts.iter().for_each(|held| held.write(&mut self.scratch));
+        self.writes.put_cf(self.tables.heads, row, &self.scratch);
+        let before = self.last_touched.get(&hash).copied();
+        self.last_touched.insert(hash, self.touched.len());
+        self.touched.push(Touched { before, facts, shard });
+    }
+
+    /// Adds what stands beside a new fact's head.
+    pub(crate) fn insert(&mut self, shard: ShardId, held: &Held) {
+        let Held { fact, apart } = held;
+        rows::write_id(fact, &mut self.scratch);
+        let row = keys::id(shard, fact.hlc(), fact.id());
+        self.writes.put_cf(self.tables.ids, row, &self.scratch);
+        if fact.expires_at() != Wall::ZERO {
+            let row = keys::expiry(fact.expires_at(), shard, fact.hlc(), fact.id());
+            self.writes.put_cf(self.tables.expiry, row, []);
+        }
+        if let Some(value) = fact.value().filter(|_| *apart) {
+            self.writes.put_cf(self.tables.values, keys::value(shard, fact.id()), value);
+        }
+        self.changes.push((shard, Change::Insert(Record::of(fact, 0))));
+    }
+
+    /// Takes away what stands beside a fact's head.
+    pub(crate) fn remove(&mut self, shard: ShardId, held: &Held) {
+        let Held { fact, apart } = held;
+        self.writes.delete_cf(self.tables.ids, keys::id(shard, fact.hlc(), fact.id()));
+        self.announce(shard, fact);
+        if *apart {
+            self.writes.delete_cf(self.tables.values, keys::value(shard, fact.id()));
+        }
+        self.changes.push((shard, Change::Remove(Record::of(fact, 0))));
+    }
+
+    /// Takes away the row that waits for a fact's expiry, if it has one.
+    pub(crate) fn announce(&mut self, shard: ShardId, fact: &Envelope) {
+        if fact.expires_at() != Wall::ZERO {
+            let row = keys::expiry(fact.expires_at(), shard, fact.hlc(), fact.id());
+            self.writes.delete_cf(self.tables.expiry, row);
+        }
+    }
+
+    /// Replaces a head that no later merge of this batch will ask for; no facts delete it.
+    pub(crate) fn rewrite_head(&mut self, row: &[u8], facts: &[Held]) {
+        self.scratch.clear();
+        facts.iter().for_each(|held| held.write(&mut self.scratch));
+        if facts.is_empty() {
+            self.writes.delete_cf(self.tables.heads, row);
+        } else {
+            self.writes.put_cf(self.tables.heads, row, &self.scratch);
+        }
+    }
+
+    pub(crate) fn put_meta(&mut self, name: &[u8], row: &[u8]) {
+        self.writes.put_cf(self.tables.meta, name, row);
+    }
+
+    pub(crate) fn delete_meta(&mut self, name: &[u8]) {
+        self.writes.delete_cf(self.tables.meta, name);
+    }
+
+    /// Notes how far a shard's time has come.
+    pub(crate) fn put_time(&mut self, shard: ShardId, time: Time) {
+        self.put_meta(&meta::time_name(shard), &meta::write_time(time));
+    }
+
+    /// Deletes all heads, values and ids of a shard.
+    pub(crate) fn wipe(&mut self, shard: ShardId) {
+        let from = keys::shard(shard);
+        // No key is longer than 512 bytes, so this comes after every row of the very last shard.
+        let upto = keys::after_prefix(&from).unwrap_or_else(|| vec![0xff; 1_024]);
+        for family in [self.tables.heads, self.tables.values, self.tables.ids] {
+            self.writes.delete_range_cf(family, &from[..], &upto[..]);
+        }
+    }
+
+    /// What to write, and what follows from it.
+    pub(crate) fn into_parts(self) -> (WriteBatch, Vec<(ShardId, Change)>) {
+        (self.writes, self.changes)
+    }
+}
+
+impl Touched {
+    fn is(&self, shard: ShardId, key: &[u8]) -> bool {
+        self.shard == shard && self.facts.first().is_some_and(|held| held.fact.key() == key)
+    }
+}

@@ -1,0 +1,92 @@
+//! Opening: what is this directory, is it free, and is everything there that was promised?
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use rocksdb::{DB, ErrorKind};
+
+use crate::config::RocksConfig;
+use crate::error::OpenError;
+use crate::lock::Lock;
+use crate::mark::Mark;
+use crate::marker::{self, Directory, failed};
+use crate::tables;
+
+/// The directory of RocksDB's own files within the store's.
+const DATABASE: &str = "db";
+
+/// An open database, and what was opened beside it.
+pub(crate) struct Opened {
+    pub(crate) db: DB,
+    pub(crate) lock: Lock,
+    pub(crate) mark: Mark,
+    pub(crate) options: rocksdb::Options,
+}
+
+/// Opens a store, or makes one in an empty directory.
+pub(crate) fn open(path: &Path, config: &RocksConfig) -> Result<Opened, OpenError> {
+    fs::create_dir_all(path).map_err(|source| failed("create", path, source))?;
+    let found = marker::look(path)?;
+    let lock = Lock::take(path)?;
+    // Between the look and the lock, another process may have made it a store.
+    if found == Directory::Empty && marker::look(path)? == Directory::Empty {
+        marker::write(path)?;
+    }
+    let mark = Mark::open(path).map_err(|source| failed("open the mark in", path, source))?;
+    let promised = mark.read();
+    let database = path.join(DATABASE);
+    let options = tables::database(config);
+    if promised > 0 && !database.join("CURRENT").exists() {
+        let what = format!("{DATABASE}/CURRENT is missing");
+        return Err(OpenError::Corrupt { path: path.into(), what });
+    }
+    if has_log(&database).map_err(|source| failed("read", &database, source))? {
+        // Only looks: were it opened for writing, RocksDB would make the loss final.
+        let families = tables::families(config);
+        let looked = DB::open_cf_descriptors_read_only(&options, &database, families, false);
+        keeps(path, &looked.map_err(|error| refused(path, &error))?, promised)?;
+    }
+    let db = DB::open_cf_descriptors(&options, &database, tables::families(config));
+    let db = db.map_err(|error| refused(path, &error))?;
+    keeps(path, &db, promised)?;
+    Ok(Opened { db, lock, mark, options })
+}
+
+/// Whether a log has anything in it.
+fn has_log(database: &Path) -> io::Result<bool> {
+    let entries = match fs::read_dir(database) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let is_log = Path::new(&entry.file_name()).extension().is_some_and(|end| end == "log");
+        if is_log && entry.metadata()?.len() > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Everything that was durable once is there.
+fn keeps(path: &Path, db: &DB, promised: u64) -> Result<(), OpenError> {
+    let found = db.latest_sequence_number();
+    if found >= promised {
+        return Ok(());
+    }
+    let what = format!(
+        "its log can be read up to write {found}, while everything up to {promised} was durable"
+    );
+    Err(OpenError::Corrupt { path: path.into(), what })
+}
+
+/// What RocksDB's refusal means. That a file of its own is missing it calls an IO error.
+fn refused(path: &Path, error: &rocksdb::Error) -> OpenError {
+    match error.kind() {
+        ErrorKind::IOError if !error.as_ref().contains("No such file") => {
+            failed("open the store in", path, io::Error::other(error.clone()))
+        }
+        _ => OpenError::Corrupt { path: path.into(), what: error.to_string() },
+    }
+}

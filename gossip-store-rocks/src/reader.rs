@@ -1,0 +1,134 @@
+//! The reading thread: it answers from views that were fixed when an op had its turn, while the
+//! writing thread goes on.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+
+use bytes::Bytes;
+use gossip_core::fact::Envelope;
+use gossip_core::id::ShardId;
+use gossip_core::store::catalogue::Entry;
+use gossip_core::store::decision::{Decision, decide};
+use gossip_core::store::{Description, Sifted, StoreReply};
+use gossip_core::strategy::Retain;
+use gossip_core::time::Epoch;
+
+use crate::error::Damage;
+use crate::health::Health;
+use crate::keys;
+use crate::request::Reply;
+use crate::view::View;
+
+/// A read that has had its turn.
+pub(crate) struct Read<'db> {
+    pub(crate) question: Question,
+    pub(crate) reply: Reply,
+    pub(crate) view: View<'db>,
+}
+
+/// What is left to be read.
+pub(crate) enum Question {
+    /// Complete these descriptions: the listed items are those of the entries, in order.
+    Describe {
+        descriptions: Vec<Description>,
+        listed: Vec<Entry>,
+        retain: Arc<dyn Retain>,
+        shard: ShardId,
+    },
+    Fetch {
+        entries: Vec<Entry>,
+        shard: ShardId,
+    },
+    Get {
+        key: Bytes,
+        shard: ShardId,
+    },
+    Scan {
+        after: Option<Bytes>,
+        limit: usize,
+        prefix: Bytes,
+        shard: ShardId,
+    },
+    /// Each fact, or what is known of it already.
+    Sift {
+        epoch: Epoch,
+        facts: Vec<Result<Sifted, Envelope>>,
+        retain: Arc<dyn Retain>,
+        shard: ShardId,
+    },
+}
+
+/// Reads until nobody asks any more.
+pub(crate) fn work(reads: &Receiver<Read<'_>>, health: &Health) {
+    while let Ok(Read { question, reply, view }) = reads.recv() {
+        let answer = answer(&view, question).map_err(|damage| health.poison(damage));
+        // Whoever does not wait any more needs no answer.
+        let _ = reply.send(answer);
+    }
+}
+
+fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
+    Ok(match question {
+        Question::Describe { descriptions, listed, retain, shard } => {
+            StoreReply::Described(describe(view, descriptions, &listed, &*retain, shard)?)
+        }
+        Question::Fetch { entries, shard } => {
+            let fact = |entry| view.whole(shard, &view.find(shard, entry)?);
+            StoreReply::Facts(entries.iter().map(fact).collect::<Result<_, _>>()?)
+        }
+        Question::Get { key, shard } => {
+            let mut row = Vec::new();
+            keys::head(shard, &key, &mut row);
+            let held = view.head(&row)?;
+            let facts = held.iter().map(|held| view.whole(shard, held));
+            StoreReply::Facts(facts.collect::<Result<_, _>>()?)
+        }
+        Question::Scan { after, limit, prefix, shard } => {
+            StoreReply::Facts(view.scan(shard, &prefix, after.as_deref(), limit)?)
+        }
+        Question::Sift { epoch, facts, retain, shard } => {
+            let sifted = facts.into_iter().map(|fact| match fact {
+                Ok(sifted) => Ok(sifted),
+                Err(fact) => sift(view, &*retain, &fact, epoch, shard),
+            });
+            StoreReply::Sifted(sifted.collect::<Result<_, _>>()?)
+        }
+    })
+}
+
+fn describe(
+    view: &View<'_>,
+    mut descriptions: Vec<Description>,
+    listed: &[Entry],
+    retain: &dyn Retain,
+    shard: ShardId,
+) -> Result<Vec<Description>, Damage> {
+    let items = descriptions.iter_mut().filter_map(|description| match description {
+        Description::Items(items) => Some(items),
+        Description::Parts(_) | Description::Same => None,
+    });
+    for (item, entry) in items.flatten().zip(listed) {
+        item.rival = retain.rival(&view.find(shard, entry)?.fact);
+    }
+    Ok(descriptions)
+}
+
+fn sift(
+    view: &View<'_>,
+    retain: &dyn Retain,
+    fact: &Envelope,
+    epoch: Epoch,
+    shard: ShardId,
+) -> Result<Sifted, Damage> {
+    let mut row = Vec::new();
+    keys::head(shard, fact.key(), &mut row);
+    let held = view.head(&row)?;
+    Ok(match decide(retain, fact, held.iter().map(|held| &held.fact), epoch) {
+        Decision::Known => Sifted::Known,
+        Decision::Keep(_) | Decision::New => Sifted::Candidate,
+        Decision::Obsolete(by) => {
+            let by = by.and_then(|at| held.get(at)).map(|by| view.whole(shard, by));
+            Sifted::Obsolete(by.transpose()?)
+        }
+    })
+}

@@ -1,0 +1,146 @@
+//! The handle: it sends ops to the writing thread, and ends the threads when it goes.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use async_trait::async_trait;
+use gossip_core::store::{Restored, Store, StoreError, StoreOp, StoreReply};
+use rocksdb::statistics::Ticker;
+use rocksdb::{FlushOptions, Options};
+use tokio::sync::oneshot;
+
+use crate::config::RocksConfig;
+use crate::error::OpenError;
+use crate::health::Health;
+use crate::load::{self, Loaded};
+use crate::marker::failed;
+use crate::open::{self, Opened};
+use crate::reader;
+use crate::request::Request;
+use crate::syncer::{Progress, Syncer};
+use crate::tables::Tables;
+use crate::writer::Writer;
+
+/// A store on RocksDB. See the [crate](crate).
+pub struct RocksStore {
+    options: Options,
+    path: PathBuf,
+    /// Gone when the handle is dropped.
+    requests: Option<Sender<Request>>,
+    restored: Restored,
+    worker: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl RocksStore {
+    /// Opens the store in a directory, or makes one if it is empty or not there.
+    ///
+    /// It reads the ids of all facts, about 1 s per million, so async callers run it where
+    /// blocking is allowed. Dropping the store ends it as a crash of the process would, though its
+    /// files are free when the drop returns; [`close`](Store::close) makes everything durable.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(path: &Path, config: RocksConfig) -> Result<Self, OpenError> {
+        let opened = open::open(path, &config)?;
+        let corrupt = |what: String| OpenError::Corrupt { path: path.into(), what };
+        let tables = Tables::of(&opened.db);
+        let tables = tables.ok_or_else(|| corrupt("a column family is missing".to_owned()))?;
+        let loaded = load::load(&tables).map_err(|damage| corrupt(damage.to_string()))?;
+        let restored = loaded.restored.clone();
+        let options = opened.options.clone();
+        let (requests, next_request) = mpsc::channel();
+        let worker = thread::Builder::new().name("store-write".to_owned());
+        let worker = worker.spawn(move || serve(opened, loaded, next_request));
+        let worker = worker.map_err(|source| failed("start a thread for", path, source))?;
+        let worker = Mutex::new(Some(worker));
+        Ok(Self { options, path: path.into(), requests: Some(requests), restored, worker })
+    }
+
+    /// How often RocksDB has synced its log, if [`RocksConfig::statistics`] are kept.
+    #[must_use]
+    pub fn log_syncs(&self) -> u64 {
+        self.options.get_ticker_count(Ticker::WalFileSynced)
+    }
+
+    fn send(&self, request: Request) -> Result<(), StoreError> {
+        let requests = self.requests.as_ref().ok_or(StoreError::Closed)?;
+        requests.send(request).map_err(|_| StoreError::Closed)
+    }
+}
+
+#[async_trait]
+impl Store for RocksStore {
+    fn kind(&self) -> &'static str {
+        "rocks"
+    }
+
+    async fn load(&self) -> Result<Restored, StoreError> {
+        Ok(self.restored.clone())
+    }
+
+    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Run(op, reply))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    async fn close(&self) -> Result<(), StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Request::Close(reply))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+impl Drop for RocksStore {
+    fn drop(&mut self) {
+        self.requests = None;
+        let worker = self.worker.get_mut().ok().and_then(Option::take);
+        if worker.is_some_and(|worker| worker.join().is_err()) {
+            tracing::error!(path = %self.path.display(), "the store's thread has panicked");
+        }
+    }
+}
+
+impl fmt::Debug for RocksStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RocksStore").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The life of an open store: three threads that borrow the database, until the last op.
+fn serve(opened: Opened, loaded: Loaded, requests: Receiver<Request>) {
+    let Opened { db, lock, mark, options: _ } = opened;
+    let Some(tables) = Tables::of(&db) else { return };
+    let health = Health::default();
+    let progress = Progress::new(loaded.restored.commit);
+    let (reads, next_read) = mpsc::channel();
+    let (syncs, next_sync) = mpsc::channel();
+    let syncer = Syncer { db: &db, health: &health, mark: &mark, progress: &progress };
+    let closing = thread::scope(|scope| {
+        let health = &health;
+        scope.spawn(move || reader::work(&next_read, health));
+        scope.spawn(move || syncer.work(&next_sync));
+        let (health, progress) = (health.clone(), progress.clone());
+        Writer::new(tables, loaded, health, progress, reads, syncs).work(&requests)
+    });
+    let outcome = closing.as_ref().map(|_| {
+        syncer.sync()?;
+        // Sorted into files, so that the next opening has no log to read.
+        let mut flush = FlushOptions::default();
+        flush.set_wait(true);
+        let families = [tables.expiry, tables.heads, tables.ids, tables.meta, tables.values];
+        let families: Vec<_> = families.iter().collect();
+        db.flush_cfs_opt(&families, &flush).map_err(|error| health.poison(error))
+    });
+    // The files are free before anybody hears of it.
+    drop(requests);
+    drop(db);
+    drop(lock);
+    if let (Some(closing), Some(outcome)) = (closing, outcome) {
+        // Whoever does not wait any more needs no answer.
+        let _ = closing.send(outcome);
+    }
+}

@@ -1,0 +1,339 @@
+//! The writing thread: it takes ops in their order, and writes those that came together as one.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::sync::mpsc::{Receiver, Sender};
+
+use gossip_core::id::ShardId;
+use gossip_core::state::Totals;
+use gossip_core::store::{LeaseId, MAX_LEASES, Merge, Merged, StoreError, StoreOp, StoreReply};
+use gossip_core::time::{Epoch, Wall};
+use tokio::sync::oneshot;
+
+use crate::batch::{Batch, Change};
+use crate::error::Damage;
+use crate::filter::Filter;
+use crate::health::Health;
+use crate::keys;
+use crate::load::{Loaded, Shard};
+use crate::merge::Merger;
+use crate::meta;
+use crate::reader::Read;
+use crate::request::{Reply, Request};
+use crate::sweep::{Sweep, sweep};
+use crate::syncer::{Progress, Wish};
+use crate::tables::Tables;
+use crate::view::View;
+
+/// A batch is written at the latest when it has so many bytes (guess: some ten merges of
+/// 1,000 entries; a larger one gains nothing more and makes the first of them wait).
+const BATCH_BYTES: usize = 4 << 20;
+
+/// Everything that the writing thread owns.
+pub(crate) struct Writer<'db> {
+    /// Who waits for the batch, and for what.
+    answers: Vec<(Reply, Answer)>,
+    batch: Batch<'db>,
+    /// The last commit, the batch's included.
+    commit: u64,
+    filter: Filter,
+    health: Health,
+    leases: BTreeMap<LeaseId, View<'db>>,
+    /// How many leases were granted.
+    leased: u64,
+    progress: Progress,
+    reads: Sender<Read<'db>>,
+    pub(crate) shards: BTreeMap<ShardId, Shard>,
+    syncs: Sender<Wish>,
+    tables: Tables<'db>,
+    /// What reads see, until the next write.
+    view: Option<View<'db>>,
+    written: u64,
+}
+
+/// What an op is answered once its batch is written.
+enum Answer {
+    Applied(StoreReply),
+    /// When the log is synced, which comes later.
+    Durable,
+}
+
+impl<'db> Writer<'db> {
+    pub(crate) fn new(
+        tables: Tables<'db>,
+        loaded: Loaded,
+        health: Health,
+        progress: Progress,
+        reads: Sender<Read<'db>>,
+        syncs: Sender<Wish>,
+    ) -> Self {
+        let Loaded { filter, restored, shards } = loaded;
+        Self {
+            answers: Vec::new(),
+            batch: Batch::new(tables),
+            commit: restored.commit,
+            filter,
+            health,
+            leases: BTreeMap::new(),
+            leased: 0,
+            progress,
+            reads,
+            shards,
+            syncs,
+            tables,
+            view: None,
+            written: restored.commit,
+        }
+    }
+
+    /// Runs ops until the handle is gone or asks to close; then who waits for that.
+    pub(crate) fn work(
+        &mut self,
+        requests: &Receiver<Request>,
+    ) -> Option<oneshot::Sender<Result<(), StoreError>>> {
+        while let Ok(first) = requests.recv() {
+            let mut next = Some(first);
+            while let Some(request) = next {
+                match request {
+                    Request::Close(reply) => {
+                        self.write();
+                        return Some(reply);
+                    }
+                    Request::Run(op, reply) => self.run(op, reply),
+                }
+                if self.batch.bytes() > BATCH_BYTES {
+                    self.write();
+                }
+                next = requests.try_recv().ok();
+            }
+            // Nobody else has come, so nobody is kept waiting for company.
+            self.write();
+        }
+        None
+    }
+
+    fn run(&mut self, op: StoreOp, reply: Reply) {
+        let answer = match op {
+            StoreOp::Merge(merge) => self.merge(merge).map(Answer::Applied),
+            StoreOp::Remember { name, value } => self.health.check().map(|()| {
+                match value {
+                    Some(value) => self.batch.put_meta(&name.to_bytes(), &value),
+                    None => self.batch.delete_meta(&name.to_bytes()),
+                }
+                Answer::Durable
+            }),
+            StoreOp::Sync { commit } => self.health.check().and_then(|()| match commit {
+                commit if commit > self.commit => {
+                    refuse("a commit that has not happened cannot become durable")
+                }
+                commit if commit <= self.progress.durable() => Ok(Answer::Applied(self.synced())),
+                _ => Ok(Answer::Durable),
+            }),
+            // Everything else looks at what is written, or changes more than heads.
+            other => {
+                self.write();
+                return self.run_alone(other, reply);
+            }
+        };
+        match answer {
+            Ok(answer) => self.answers.push((reply, answer)),
+            Err(error) => send(reply, Err(error)),
+        }
+    }
+
+    /// Runs an op when no batch is under way.
+    fn run_alone(&mut self, op: StoreOp, reply: Reply) {
+        let answer = match op {
+            StoreOp::Lease => Ok(self.lease()),
+            StoreOp::Release(lease) => {
+                self.leases.remove(&lease);
+                Ok(self.synced())
+            }
+            StoreOp::Sweep { shard, wall, epoch, floor } => self.sweep(shard, wall, epoch, floor),
+            StoreOp::Total { shard, set } => {
+                let totals = self.shards.get(&shard).map(|shard| shard.catalogue.total(set));
+                let (commit, durable) = (self.commit, self.progress.durable());
+                let totals = totals.unwrap_or_default();
+                Ok(StoreReply::Totals(Totals { commit, durable, ..totals }))
+            }
+            StoreOp::Wipe { shard } => self.wipe(shard),
+            read => match self.question(read) {
+                Ok((question, view)) => {
+                    // Gone only after a panic, which has ended the whole store.
+                    let _ = self.reads.send(Read { question, reply, view });
+                    return;
+                }
+                Err(error) => Err(error),
+            },
+        };
+        send(reply, answer);
+    }
+
+    fn merge(&mut self, merge: Merge) -> Result<StoreReply, StoreError> {
+        self.health.check()?;
+        if merge.facts.iter().any(|fact| fact.topic() != merge.shard.topic) {
+            return refuse("a fact of another topic");
+        }
+        self.raise(merge.shard, merge.epoch);
+        let shard = self.shards.entry(merge.shard).or_default();
+        let merger = Merger {
+            batch: &mut self.batch,
+            epoch: shard.catalogue.epoch(),
+            filter: &mut self.filter,
+            view: &View::present(self.tables),
+        };
+        let outcomes = merger.merge(&merge).map_err(|damage| self.spoil(damage))?;
+        if outcomes.iter().any(|outcome| matches!(outcome, Merged::Inserted(_))) {
+            self.commit += 1;
+        }
+        Ok(StoreReply::Merged { outcomes, commit: self.commit })
+    }
+
+    /// Lets a shard's time pass, as far as the catalogue is concerned.
+    fn raise(&mut self, shard_id: ShardId, epoch: Epoch) {
+        let shard = self.shards.entry(shard_id).or_default();
+        if epoch.min(Epoch::NEVER.previous()) <= shard.catalogue.epoch() {
+            return;
+        }
+        // Whatever the batch inserts was held before the time passed.
+        self.write();
+        let shard = self.shards.entry(shard_id).or_default();
+        shard.catalogue.raise(epoch);
+        shard.time = meta::time_of(&shard.catalogue);
+        self.batch.put_time(shard_id, shard.time);
+    }
+
+    fn sweep(
+        &mut self,
+        shard_id: ShardId,
+        wall: Wall,
+        epoch: Epoch,
+        floor: Epoch,
+    ) -> Result<StoreReply, StoreError> {
+        self.health.check()?;
+        self.raise(shard_id, epoch);
+        let shard = self.shards.entry(shard_id).or_default();
+        let view = View::present(self.tables);
+        let swept = sweep(&view, &mut self.batch, &shard.catalogue, shard_id, wall, floor);
+        let left = shard.catalogue.left();
+        let time = (shard.catalogue.epoch(), 0);
+        if shard.time != time {
+            self.batch.put_time(shard_id, time);
+        }
+        let swept = swept.map_err(|damage| self.spoil(damage))?;
+        let Sweep { due, expired, dropped } = swept;
+        self.commit_batch()?;
+        let shard = self.shards.entry(shard_id).or_default();
+        shard.time = time;
+        shard.catalogue.take_left();
+        due.iter().for_each(|(at, entry)| shard.catalogue.announce(*at, entry));
+        let next = shard.catalogue.next_expiry();
+        Ok(StoreReply::Swept { expired, next, left, dropped })
+    }
+
+    fn wipe(&mut self, shard_id: ShardId) -> Result<StoreReply, StoreError> {
+        self.health.check()?;
+        let view = View::present(self.tables);
+        let facts = view.scan(shard_id, &[], None, usize::MAX);
+        let facts = facts.map_err(|damage| self.health.poison(damage))?;
+        facts.iter().for_each(|fact| self.batch.announce(shard_id, fact));
+        self.batch.wipe(shard_id);
+        self.batch.delete_meta(&meta::time_name(shard_id));
+        self.commit_batch()?;
+        self.shards.remove(&shard_id);
+        Ok(StoreReply::Facts(facts))
+    }
+
+    fn lease(&mut self) -> StoreReply {
+        let lease = LeaseId::from_number(self.leased);
+        self.leased += 1;
+        let view = self.fixed_view();
+        self.leases.insert(lease, view);
+        if self.leases.len() > MAX_LEASES {
+            self.leases.pop_first();
+        }
+        StoreReply::Leased(lease)
+    }
+
+    /// What is written by now.
+    pub(crate) fn fixed_view(&mut self) -> View<'db> {
+        self.view.get_or_insert_with(|| View::fixed(self.tables)).clone()
+    }
+
+    /// The view of a lease.
+    pub(crate) fn leased(&self, lease: LeaseId) -> Result<View<'db>, StoreError> {
+        match self.leases.get(&lease) {
+            Some(view) => Ok(view.clone()),
+            None => refuse("the lease has ended; begin the scan again"),
+        }
+    }
+
+    /// Whether a key may have facts.
+    pub(crate) fn may_have(&self, shard: ShardId, key: &[u8], row: &mut Vec<u8>) -> bool {
+        keys::head(shard, key, row);
+        self.filter.may_contain(self.filter.hash(row))
+    }
+
+    fn synced(&self) -> StoreReply {
+        StoreReply::Synced { commit: self.progress.durable() }
+    }
+
+    /// Writes the batch and answers who waited for it.
+    fn write(&mut self) {
+        let outcome = self.commit_batch();
+        let sequence = self.tables.db.latest_sequence_number();
+        for (reply, answer) in mem::take(&mut self.answers) {
+            match (&outcome, answer) {
+                (Err(error), _) => send(reply, Err(error.clone())),
+                (Ok(()), Answer::Applied(applied)) => send(reply, Ok(applied)),
+                // Gone only after a panic, which has ended the whole store.
+                (Ok(()), Answer::Durable) => drop(self.syncs.send(Wish { reply, sequence })),
+            }
+        }
+    }
+
+    /// Writes the batch as one, and then the catalogues know of it.
+    fn commit_batch(&mut self) -> Result<(), StoreError> {
+        let mut batch = mem::replace(&mut self.batch, Batch::new(self.tables));
+        if let Err(error) = self.health.check() {
+            self.commit = self.written;
+            return Err(error);
+        }
+        if self.commit > self.written {
+            batch.put_meta(meta::COMMIT, &self.commit.to_be_bytes());
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let (writes, changes) = batch.into_parts();
+        if let Err(error) = self.tables.db.write(writes) {
+            self.commit = self.written;
+            return Err(self.health.poison(error));
+        }
+        self.view = None;
+        self.written = self.commit;
+        self.progress.apply(self.commit);
+        for (shard, change) in changes {
+            let catalogue = &mut self.shards.entry(shard).or_default().catalogue;
+            match change {
+                Change::Insert(record) => catalogue.insert(&record, false),
+                Change::Remove(record) => catalogue.remove(&record),
+            }
+        }
+        Ok(())
+    }
+
+    /// Something on the disk is not as it was written: the half-made batch must not be written.
+    fn spoil(&mut self, damage: Damage) -> StoreError {
+        self.health.poison(damage)
+    }
+}
+
+fn send(reply: Reply, answer: Result<StoreReply, StoreError>) {
+    // Whoever does not wait any more needs no answer.
+    let _ = reply.send(answer);
+}
+
+pub(crate) fn refuse<T>(reason: &'static str) -> Result<T, StoreError> {
+    Err(StoreError::Refused { reason })
+}
