@@ -160,9 +160,9 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Waits for a condition that no event tells of.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     within(what, async {
-        while !holds() {
+        while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })
