@@ -72,6 +72,10 @@ impl Default for RangeConfig {
 /// the work that a partner can cause with one datagram.
 const LIST_LIMIT: usize = 256;
 
+/// Most bytes of facts in one answer, the first fact aside: a full window of them is twice what
+/// one peer may have waiting, and the backlog stops it there (guess).
+const GIVE_BYTES: usize = 256 * 1024;
+
 /// Most points in one `Want`: they fit a datagram.
 const WANT_POINTS: usize = 32;
 
@@ -106,6 +110,13 @@ pub struct RangeReconcile {
     survey: BTreeSet<NodeId>,
 }
 
+/// A step of a partner's exchange.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    exchange: u32,
+    number: u32,
+}
+
 /// What a store answer is for.
 #[derive(Debug)]
 enum Pending {
@@ -130,7 +141,7 @@ enum Pending {
     /// A partner asks about stretches.
     Answer { from: NodeId, ranges: Ranges },
     /// A partner's list lacks these facts; they go out together with our wants.
-    Serve { from: NodeId, exchange: u32, step: u32, wants: Vec<Point>, done: bool },
+    Serve { from: NodeId, step: Step, gives: Vec<Point>, wants: Vec<Point>, done: bool },
 }
 
 impl Pending {
@@ -201,7 +212,7 @@ impl RangeReconcile {
     }
 
     fn fetch(&mut self, cx: &mut Cx<'_>, pending: Pending, points: Vec<Point>) {
-        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points });
+        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points, bytes: GIVE_BYTES });
     }
 
     fn round(&mut self, cx: &mut Cx<'_>) {
@@ -343,14 +354,15 @@ impl Reconcile for RangeReconcile {
             (pending, Some(StoreReply::Totals(totals))) => self.on_total(cx, pending, totals),
             (Pending::Give { to }, Some(StoreReply::Facts(facts))) => {
                 // What is too much for now, the next round finds again.
-                let _ = serve::give(cx, to, facts);
+                facts.into_iter().for_each(|fact| cx.bulk(to, fact));
             }
             (
-                Pending::Serve { from, exchange, step, wants, done },
+                Pending::Serve { from, step, gives, wants, done },
                 Some(StoreReply::Facts(facts)),
             ) => {
-                let rest = serve::give(cx, from, facts);
-                serve::conclude(cx, from, exchange, step, wants, done.then_some(rest));
+                let rest = serve::rest(&gives, facts.last());
+                facts.into_iter().for_each(|fact| cx.bulk(from, fact));
+                serve::conclude(cx, from, step, wants, done.then_some(rest));
             }
             // The store failed, or answered something else: an exchange of ours is void, and the
             // next one starts from nothing.
