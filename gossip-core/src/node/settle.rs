@@ -113,7 +113,7 @@ impl Node {
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
                     self.in_channel(id, |channel, env| {
-                        channel.on_hello(env.now.mono, member, boot, commit);
+                        channel.on_hello(env, member, boot, commit);
                     });
                 }
             }

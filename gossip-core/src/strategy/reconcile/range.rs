@@ -85,8 +85,8 @@ const DIGEST_ITEMS: usize = 32;
 /// Epochs further apart than this are not compared: one of the clocks is wrong.
 const EPOCHS_APART: u32 = 10;
 
-/// For so long after its start a node compares at once with whom it meets (a guess: until all
-/// sessions stand). A restart is done that soon, and later meetings cost nothing.
+/// For so long a restarted node compares soon with whom it meets (a guess: until all sessions
+/// stand). A restart is done that soon, and later meetings cost nothing.
 const GREETING: Duration = Duration::from_secs(10);
 
 /// With at most so many; others wait for their round (a guess: one of them has what is missing).
@@ -272,8 +272,7 @@ impl RangeReconcile {
     /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
     /// meet at the same second of every minute for ever, and always straddle an epoch.
     fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
-        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-        let jitter = Duration::from_nanos(cx.rng.below(nanos / 4 + 1));
+        let jitter = random_below(cx, pause / 4);
         self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
     }
 
@@ -306,6 +305,12 @@ impl RangeReconcile {
     fn exchange_with(&mut self, from: NodeId, number: u32) -> Option<&mut Exchange> {
         self.exchange.as_mut().filter(|exchange| exchange.with == from && exchange.number == number)
     }
+}
+
+/// A random time up to a limit.
+fn random_below(cx: &mut Cx<'_>, limit: Duration) -> Duration {
+    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(cx.rng.below(nanos.saturating_add(1)))
 }
 
 impl Reconcile for RangeReconcile {
@@ -382,11 +387,15 @@ impl Reconcile for RangeReconcile {
         self.next_round = Some(cx.now.mono);
     }
 
-    fn met(&mut self, now: Mono, member: NodeId) {
+    fn met(&mut self, cx: &mut Cx<'_>, member: NodeId) {
+        let now = cx.now.mono;
         let first = *self.met_first.get_or_insert(now);
-        if now.since(first) <= GREETING && self.survey.len() < GREETED {
+        let greets = self.config.fingerprint_first && now.since(first) <= GREETING;
+        if greets && self.survey.len() < GREETED {
             self.survey.insert(member);
-            self.next_round = Some(self.next_round.map_or(now, |due| due.min(now)));
+            // Not at once: two that start together would ask one another the same.
+            let soon = now + random_below(cx, self.config.period / 4);
+            self.next_round = Some(self.next_round.map_or(soon, |due| due.min(soon)));
         }
     }
 
