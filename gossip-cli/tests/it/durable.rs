@@ -157,7 +157,7 @@ fn what_cannot_be_opened_says_what_to_do() {
     fs::write(manifest, "nonsense").unwrap();
     refused(&["--store", "rocks", "--data", &data], 1, "move the directory away");
     let file = scratch.file("file", "");
-    refused(&["--store", "rocks", "--data", &file], 1, "file");
+    refused(&["--store", "rocks", "--data", &file], 2, "Not a directory");
 }
 
 /// A file somewhere in a directory, by the beginning of its name.
