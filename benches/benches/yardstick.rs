@@ -3,14 +3,13 @@
 //! One row compares two pieces of work on the same input, taken in turns: what else the machine
 //! does falls on both. For steady numbers, keep the process on one core: `taskset -c 1 cargo
 //! xtask bench yardstick`.
-#![expect(clippy::print_stdout, reason = "its table is what it is for")]
 
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::time::Instant;
 
 use bytes::Bytes;
 use ed25519_zebra::batch;
+use gossip_benches::table::{Row, Target, in_turns, per_entry, report};
 use gossip_benches::{BATCH, Dates, KEY_BYTES, MANY, Mesh, VALUE_BYTES, claim, filled, merge};
 use gossip_core::fact::{Envelope, Job, Verdict, Verified, Verifier};
 use gossip_core::store::MemoryState;
@@ -44,7 +43,7 @@ fn main() {
         rows.push(verified(&mut state, held, dates, rounds, numbers * rounds));
     }
     rows.push(sending());
-    report(&rows).expect("the table's file can be written");
+    report(&rows, "ratios.json").expect("the table's file can be written");
 }
 
 /// Signed entries of distinct authors, from the bytes of their records into the store, against
@@ -75,7 +74,7 @@ fn signed(state: &mut MemoryState, dates: Dates, rounds: u64, first: u64) -> Row
         name: format!("signed entries merged, against bare batch verification; {dates:?}"),
         // A rate against a rate: the bare time over ours.
         ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
-        nanos: Some(per_entry(&pairs)),
+        nanos: Some(per_entry(&pairs, BATCH)),
         target: Target::AtLeast(0.85),
     }
 }
@@ -106,7 +105,7 @@ fn verified(state: &mut MemoryState, held: u64, dates: Dates, rounds: u64, first
     Row {
         name: format!("verified entries merged, against blake3 and a hash-map insert; {dates:?}"),
         ratios: pairs.iter().map(|(ours, bare)| ours / bare).collect(),
-        nanos: Some(per_entry(&pairs)),
+        nanos: Some(per_entry(&pairs, BATCH)),
         target: Target::AtMost(4.0),
     }
 }
@@ -154,87 +153,9 @@ fn is_value(window: &[u8]) -> bool {
     window.iter().all(|byte| *byte == 7)
 }
 
-/// What one comparison found.
-struct Row {
-    name: String,
-    ratios: Vec<f64>,
-    /// Medians per entry: ours, and what it is compared with.
-    nanos: Option<(f64, f64)>,
-    target: Target,
-}
-
-#[derive(Clone, Copy)]
-enum Target {
-    AtLeast(f64),
-    AtMost(f64),
-}
-
-/// Seconds that each of two pieces of work takes; they take turns in going first.
-fn in_turns<A, B>(turn: u64, ours: impl FnOnce() -> A, bare: impl FnOnce() -> B) -> (f64, f64) {
-    if turn.is_multiple_of(2) {
-        let ours = seconds(ours);
-        (ours, seconds(bare))
-    } else {
-        let bare = seconds(bare);
-        (seconds(ours), bare)
-    }
-}
-
-fn seconds<A>(work: impl FnOnce() -> A) -> f64 {
-    let begun = Instant::now();
-    black_box(work());
-    begun.elapsed().as_secs_f64()
-}
-
-fn per_entry(pairs: &[(f64, f64)]) -> (f64, f64) {
-    let nanos = |seconds: Vec<f64>| quartiles(&seconds)[1] * 1e9 / BATCH as f64;
-    (
-        nanos(pairs.iter().map(|pair| pair.0).collect()),
-        nanos(pairs.iter().map(|pair| pair.1).collect()),
-    )
-}
-
-/// The lower quartile, the median and the upper quartile.
-fn quartiles(values: &[f64]) -> [f64; 3] {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let last = sorted.len().saturating_sub(1);
-    [1, 2, 3].map(|quarter| sorted.get(last * quarter / 4).copied().unwrap_or(f64::NAN))
-}
-
 fn good(verdict: Verdict) -> Verified<Envelope> {
     match verdict {
         Verdict::Good(fact) => fact,
         Verdict::Bad(fact, why) => panic!("{fact:?}: {why}"),
     }
-}
-
-fn report(rows: &[Row]) -> std::io::Result<()> {
-    let mut json = Vec::new();
-    println!("\n{:74} {:>7} {:>16} {:>15}", "ratio", "median", "quartiles", "ns per entry");
-    for Row { name, ratios, nanos, target } in rows {
-        let [low, median, high] = quartiles(ratios);
-        let (bound, passed) = match target {
-            Target::AtLeast(least) => (format!(">= {least}"), median >= *least),
-            Target::AtMost(most) => (format!("<= {most}"), median <= *most),
-        };
-        let verdict = if passed { "PASS" } else { "MISS" };
-        let times = nanos.map_or(String::new(), |(ours, bare)| format!("{ours:.0} to {bare:.0}"));
-        println!(
-            "{name:74} {median:7.3} {:>16} {times:>15}  {bound} {verdict}",
-            format!("{low:.3}..{high:.3}")
-        );
-        json.push(serde_json::json!({
-            "name": name, "median": median, "quartiles": [low, high], "target": bound,
-            "passed": passed, "nanos_ours": nanos.map(|pair| pair.0),
-            "nanos_bare": nanos.map(|pair| pair.1),
-        }));
-    }
-    // Cargo puts this program into target/release/deps.
-    let program = std::env::current_exe()?;
-    let folder = program.ancestors().nth(3).unwrap_or(&program).join("bench");
-    std::fs::create_dir_all(&folder)?;
-    let file = folder.join("ratios.json");
-    println!("\nwritten to {}", file.display());
-    std::fs::write(file, format!("{:#}\n", serde_json::Value::from(json)))
 }

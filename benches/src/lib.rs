@@ -1,6 +1,7 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
 mod mesh;
+pub mod table;
 
 use std::sync::Arc;
 
@@ -48,6 +49,12 @@ pub fn shard() -> ShardId {
 #[must_use]
 pub fn entry(author: &Author, number: u64) -> Verified<Envelope> {
     dated(author, number, 2 * number)
+}
+
+/// The entry with this number, written again: a larger version is dated later.
+#[must_use]
+pub fn rewritten(author: &Author, number: u64, version: u64) -> Verified<Envelope> {
+    dated(author, number, 2 * (number + version * MANY))
 }
 
 /// So many new entries for a store of [`MANY`]: `batch` tells apart what one store gets, and

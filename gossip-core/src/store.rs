@@ -9,9 +9,9 @@
 //! questions, whatever the order of their arrival.
 //!
 //! **Durability.** A merge is answered when applied; [`StoreOp::Sync`] and [`StoreOp::Remember`]
-//! are answered when durable, which may take seconds, and hold up no later op. So a driver polls the
-//! future of each op once, in order, and collects answers as they come. Durability has no gaps: after a crash, a
-//! store holds what some first part of its ops did, and nothing of the rest.
+//! are answered when durable, which may take seconds, and hold up no later op. So a driver polls
+//! the future of each op once, in order, and collects answers as they come. Durability has no gaps:
+//! after a crash, a store holds what some first part of its ops did, and nothing of the rest.
 //!
 //! **Errors.** An error means "outcome unknown".
 

@@ -61,6 +61,13 @@ pub enum Address {
     Link(LinkId),
 }
 
+impl From<SocketAddr> for Address {
+    /// Where datagrams are taken.
+    fn from(address: SocketAddr) -> Self {
+        Self::Socket(address)
+    }
+}
+
 /// One frame to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "drivers and transports take it apart")]

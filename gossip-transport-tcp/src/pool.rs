@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::back_off::BackOffs;
 use crate::config::{TcpLimits, TcpTimes};
+use crate::counters::{Counters, count};
 use crate::framing::Control;
 use crate::preamble::Nonce;
 
@@ -36,6 +37,7 @@ const NAMES: usize = 8;
 pub(crate) struct Pool {
     pub(crate) back_offs: BackOffs,
     closed: bool,
+    counters: Arc<Counters>,
     /// Addresses that the bound of all queues cost a frame.
     crowded_out: BTreeSet<Address>,
     /// Addresses that the number of links cost a frame.
@@ -102,11 +104,12 @@ pub(crate) struct Left {
 }
 
 impl Pool {
-    pub(crate) fn new(limits: TcpLimits, times: &TcpTimes) -> Self {
+    pub(crate) fn new(limits: TcpLimits, times: &TcpTimes, counters: Arc<Counters>) -> Self {
         let back_offs = BackOffs::new(times.back_off_min, times.back_off_max, limits.outlet.peers);
         Self {
             back_offs,
             closed: false,
+            counters,
             crowded_out: BTreeSet::new(),
             placeless: BTreeSet::new(),
             half_open: BTreeMap::new(),
@@ -355,7 +358,9 @@ impl Pool {
         };
         let candidates = self.links.iter().filter(|(_, link)| may_go(link));
         let goes = candidates.min_by_key(|(_, link)| (link.queued > 0, link.used));
-        goes.map(|(id, _)| *id).is_some_and(|id| self.retire(id))
+        let evicted = goes.map(|(id, _)| *id).is_some_and(|id| self.retire(id));
+        count(&self.counters.evicted, usize::from(evicted));
+        evicted
     }
 
     fn link(&mut self, ours: Nonce, now: Instant) -> (Link, Ends) {

@@ -34,7 +34,7 @@ pub(crate) enum Phase {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) dials: Semaphore,
     pub(crate) endpoint: SocketAddr,
     pub(crate) inbox: Inbox,
@@ -66,15 +66,17 @@ pub(crate) struct Seat {
 impl Shared {
     pub(crate) fn new(config: TcpConfig, bound: &Bound) -> Self {
         let TcpConfig { advertise: _, limits, listen: _, times } = config;
+        let counters = Arc::new(Counters::default());
+        let pool = Mutex::new(Pool::new(limits, &times, Arc::clone(&counters)));
         Self {
-            counters: Counters::default(),
+            counters,
             dials: Semaphore::new(DIALS),
             endpoint: bound.endpoint,
             inbox: Inbox::new(limits.inbox_bytes),
             limits,
             links: watch::Sender::new(0),
             phase: watch::Sender::new(Phase::Open),
-            pool: Mutex::new(Pool::new(limits, &times)),
+            pool,
             rooms: Rooms::new(limits.outlet.peers),
             runtime: bound.runtime.clone(),
             times,

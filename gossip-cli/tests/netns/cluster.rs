@@ -168,7 +168,7 @@ impl Cluster {
         })
     }
 
-    /// How a host's node sees another's member, and where.
+    /// How a host's node sees another's, and where.
     #[track_caller]
     pub(crate) fn member(&self, host: Host, other: Host) -> (String, String) {
         let members = self.run(host, &["members"]).code(0).json();
@@ -176,9 +176,13 @@ impl Cluster {
         let member = members["members"].as_array().unwrap().iter();
         let member = member.clone().find(|member| member["name"] == name.as_str());
         let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+        let place = |endpoints: &Value| {
+            let kinds = ["datagram", "stream"].map(|kind| text(&endpoints[kind][0]));
+            kinds.into_iter().find(|place| place != "none").unwrap_or_default()
+        };
         member.map_or_else(
-            || ("unknown".to_owned(), "none".to_owned()),
-            |member| (text(&member["status"]), text(&member["endpoints"]["datagram"][0])),
+            || ("unknown".to_owned(), String::new()),
+            |member| (text(&member["status"]), place(&member["endpoints"])),
         )
     }
 

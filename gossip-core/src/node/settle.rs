@@ -112,7 +112,9 @@ impl Node {
                 let channels: Vec<_> =
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
-                    self.in_channel(id, |channel, _| channel.on_hello(member, boot, commit));
+                    self.in_channel(id, |channel, env| {
+                        channel.on_hello(env.now.mono, member, boot, commit);
+                    });
                 }
             }
             PeeringEffect::Lost(member) => self.lost(member),

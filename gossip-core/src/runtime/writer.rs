@@ -22,6 +22,10 @@ use crate::store::{Store, StoreError, StoreOp, StoreReply};
 /// own write that is not acknowledged, one per member and a few more, and none must hold up a read.
 const AT_A_TIME: usize = 256;
 
+/// How long a store may take to close (guess: more than a slow disk's flush). What was acknowledged
+/// is durable already.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// An op's answer.
 pub(super) type Stored = (Ticket, Result<StoreReply, StoreError>);
 
@@ -36,6 +40,7 @@ pub(super) struct Writer {
     in_flight: usize,
     ops: UnboundedSender<(Ticket, StoreOp)>,
     replies: UnboundedReceiver<Stored>,
+    store: Arc<dyn Store>,
     worker: JoinHandle<()>,
 }
 
@@ -43,8 +48,8 @@ impl Writer {
     pub(super) fn start(store: Arc<dyn Store>) -> Self {
         let (ops, next_op) = unbounded_channel();
         let (reply, replies) = unbounded_channel();
-        let worker = tokio::spawn(work(store, next_op, reply));
-        Self { in_flight: 0, ops, replies, worker }
+        let worker = tokio::spawn(work(Arc::clone(&store), next_op, reply));
+        Self { in_flight: 0, ops, replies, store, worker }
     }
 
     pub(super) const fn in_flight(&self) -> usize {
@@ -65,11 +70,13 @@ impl Writer {
         count > 0
     }
 
-    /// Ends the worker, also within an op that never ends: its outcome is unknown. Then the store
-    /// is free, unless it blocks the thread beyond this patience.
+    /// Ends the worker, also within an op that never ends: its outcome is unknown. Then closes the
+    /// store, which is free after it, unless it blocks the thread beyond this patience.
     pub(super) async fn stop(self, patience: Duration) {
-        self.worker.abort();
-        if timeout(patience, self.worker).await.is_err() {
+        let Self { store, worker, .. } = self;
+        worker.abort();
+        let ended = timeout(patience, worker).await.is_ok();
+        if !ended || timeout(CLOSING, store.close()).await.is_err() {
             tracing::warn!("the store did not end in time");
         }
     }

@@ -94,6 +94,12 @@ impl MemoryState {
         })
     }
 
+    /// What a restart does to it: leases end.
+    pub fn reopen(&mut self) {
+        self.leases.clear();
+        self.leased = 0;
+    }
+
     /// What a node that starts on this state is told.
     #[must_use]
     pub fn restored(&self) -> Restored {

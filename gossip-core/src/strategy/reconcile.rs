@@ -28,6 +28,9 @@ pub trait Reconcile: Debug + Send {
     /// Somebody wants to know: compare with every partner now, one after the other.
     fn survey(&mut self, cx: &mut Cx<'_>);
 
+    /// A session with a member stands, and who just started may want to know how they differ.
+    fn met(&mut self, _now: Mono, _member: NodeId) {}
+
     /// The shard changed: a comparison is worthwhile again.
     fn changed(&mut self, now: Mono);
 

@@ -5,7 +5,7 @@
 mod puppet;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,7 +22,13 @@ use crate::state::{Set, Totals};
 use crate::status::Status;
 use crate::store::{MemoryState, StoreOp, StoreReply};
 use crate::time::{Epoch, Mono, Now};
-use crate::transport::{Address, DATAGRAM_BYTES, Inbound, Transmit};
+use crate::transport::{Address, DATAGRAM_BYTES, Inbound, Payloads, Transmit};
+
+/// Where the node listens.
+pub const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 7946);
+
+/// What a frame over a stream may have: the largest fact and what goes around it.
+pub const BULK_BYTES: usize = (1 << 20) + 1_024;
 
 /// A node whose every effect ends here.
 #[derive(Debug)]
@@ -77,13 +83,22 @@ impl Lone {
     /// If the spec is not valid.
     #[must_use]
     pub fn on(store: MemoryState, spec: ConfigSpec, seed: u64) -> Self {
-        let config = spec.build(DATAGRAM_BYTES).expect("a test's configuration is valid");
+        Self::over(Endpoints::datagram(LISTEN), store, spec, seed)
+    }
+
+    /// The same with these kinds of transport: where there is a stream, it carries [`BULK_BYTES`].
+    ///
+    /// # Panics
+    /// If the spec is not valid.
+    #[must_use]
+    pub fn over(endpoints: Endpoints, store: MemoryState, spec: ConfigSpec, seed: u64) -> Self {
+        let bulk = if endpoints.stream.is_empty() { DATAGRAM_BYTES } else { BULK_BYTES };
+        let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk };
+        let config = spec.build(payloads).expect("a test's configuration is valid");
+        let config = config.resume(&store.restored()).expect("the store fits");
         let now = Now { mono: Mono::ZERO + Duration::from_secs(1), wall: START };
-        let boot = Boot {
-            endpoints: Endpoints::datagram(SocketAddr::from(([10, 0, 0, 0], 7946))),
-            restored: store.restored(),
-            seed: Rng::from_number(seed).bytes(),
-        };
+        let boot =
+            Boot { endpoints, restored: store.restored(), seed: Rng::from_number(seed).bytes() };
         let strategies = Strategies::new(Box::new(SimKeys::new(0)));
         let mut lone = Self {
             answers: BTreeMap::new(),
@@ -156,8 +171,8 @@ impl Lone {
     }
 
     /// Delivers a frame.
-    pub fn frame(&mut self, from: SocketAddr, bytes: Bytes) {
-        let from = Address::Socket(from);
+    pub fn frame(&mut self, from: impl Into<Address>, bytes: Bytes) {
+        let from = from.into();
         self.input(Input::Network(Inbound::Frame { from, bytes }));
     }
 

@@ -15,8 +15,9 @@ use gossip_core::wire::{Frame, Hello, decode_frame};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The Hellos sent to an address since the last call.
-fn hellos(lone: &mut Lone, to: SocketAddr) -> Vec<Hello> {
-    let sent = lone.take_sent().into_iter().filter(|frame| frame.to == Address::Socket(to));
+fn hellos(lone: &mut Lone, to: impl Into<Address>) -> Vec<Hello> {
+    let to = to.into();
+    let sent = lone.take_sent().into_iter().filter(|frame| frame.to == to);
     let hello = |frame| if let Frame::Hello(hello) = frame { Some(*hello) } else { None };
     sent.filter_map(|frame| decode_frame(&frame.bytes).ok().and_then(hello)).collect()
 }

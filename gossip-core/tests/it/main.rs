@@ -5,6 +5,7 @@
 
 mod cluster;
 mod contact;
+mod durability;
 mod epochs;
 mod hostile;
 mod laws;
@@ -12,6 +13,7 @@ mod messages;
 mod runtime;
 mod store;
 mod strategies;
+mod streams;
 mod transport;
 mod transport_faults;
 mod validity;

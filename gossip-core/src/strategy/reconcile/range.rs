@@ -81,12 +81,21 @@ const DIGEST_ITEMS: usize = 32;
 /// Epochs further apart than this are not compared: one of the clocks is wrong.
 const EPOCHS_APART: u32 = 10;
 
+/// For so long after its start a node compares at once with whom it meets (a guess: until all
+/// sessions stand). A restart is done that soon, and later meetings cost nothing.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// With at most so many; others wait for their round (a guess: one of them has what is missing).
+const GREETED: usize = 16;
+
 /// The strategy. One exchange of our own at a time; others' are answered without any state but
 /// the store questions that are on their way.
 #[derive(Debug)]
 pub struct RangeReconcile {
     config: RangeConfig,
     exchange: Option<Exchange>,
+    /// When we met somebody first.
+    met_first: Option<Mono>,
     next_exchange: u32,
     next_round: Option<Mono>,
     next_token: SlotToken,
@@ -150,6 +159,7 @@ impl RangeReconcile {
         Self {
             config,
             exchange: None,
+            met_first: None,
             next_exchange: 0,
             next_round: None,
             next_token: 0,
@@ -353,8 +363,19 @@ impl Reconcile for RangeReconcile {
     }
 
     fn survey(&mut self, cx: &mut Cx<'_>) {
-        self.survey = cx.partners.iter().copied().collect();
+        // Asked again and again, it must still come to the last of them.
+        if self.survey.is_empty() {
+            self.survey = cx.partners.iter().copied().collect();
+        }
         self.next_round = Some(cx.now.mono);
+    }
+
+    fn met(&mut self, now: Mono, member: NodeId) {
+        let first = *self.met_first.get_or_insert(now);
+        if now.since(first) <= GREETING && self.survey.len() < GREETED {
+            self.survey.insert(member);
+            self.next_round = Some(self.next_round.map_or(now, |due| due.min(now)));
+        }
     }
 
     fn changed(&mut self, now: Mono) {

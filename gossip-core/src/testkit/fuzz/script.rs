@@ -8,13 +8,14 @@ use bytes::Bytes;
 use super::bounds::check_bounds;
 use crate::config::{ConfigSpec, Limits};
 use crate::fact::Envelope;
-use crate::id::{BootId, ChannelId};
+use crate::id::{BootId, ChannelId, Endpoints};
 use crate::io::{AtEpoch, Command, ExportError, Input, Seed, Write};
 use crate::state::{Item, Point, Set, Totals};
-use crate::store::{StoreError, StoreReply};
+use crate::store::{MemoryState, StoreError, StoreReply};
 use crate::strategy::Direction;
-use crate::testkit::lone::{Held, Lone, Puppet};
+use crate::testkit::lone::{Held, LISTEN, Lone, Puppet};
 use crate::time::{Epoch, Hlc, Now, Wall};
+use crate::transport::{Address, Inbound, LinkId};
 use crate::wire::{
     Compare, Frame, Parcel, RangeContent, RangePart, Ranges, Receipt, Record, Same, Talk,
 };
@@ -67,7 +68,12 @@ impl<'a> Script<'a> {
     fn new(data: &'a [u8]) -> Self {
         let (&first, bytes) = data.split_first().unwrap_or((&0, &[]));
         let spec = spec(first);
-        let lone = Lone::new(spec, u64::from(first));
+        let endpoints = match first & 48 {
+            0 => Endpoints { datagram: Vec::new(), stream: vec![LISTEN] },
+            16 => Endpoints { datagram: vec![LISTEN], stream: vec![LISTEN] },
+            _ => Endpoints::datagram(LISTEN),
+        };
+        let lone = Lone::over(endpoints, MemoryState::new(), spec, u64::from(first));
         let puppets = (1..=6).map(|number| Puppet::new(number, lone.config())).collect();
         Self {
             bytes,
@@ -111,7 +117,16 @@ impl<'a> Script<'a> {
     }
 
     fn step(&mut self) {
-        match self.byte() % 24 {
+        match self.byte() % 26 {
+            24 => {
+                let peer = SocketAddr::from(([172, 16, 0, self.byte()], 40_000));
+                let up = Inbound::Up(LinkId(u64::from(self.byte())), peer);
+                self.lone.input(Input::Network(up));
+            }
+            25 => {
+                let down = Inbound::Down(LinkId(u64::from(self.byte())));
+                self.lone.input(Input::Network(down));
+            }
             0 | 1 => {
                 let (_, puppet) = self.puppet();
                 puppet.greet(&mut self.lone);
@@ -151,9 +166,13 @@ impl<'a> Script<'a> {
         let (index, puppet) = self.puppet();
         let mut puppet = puppet.in_session(u64::from(self.byte()));
         let moved = SocketAddr::from(([172, 16, 0, self.byte()], 7946));
-        match self.byte() % 3 {
-            0 => puppet.announced = moved,
-            1 => puppet.address = moved,
+        match self.byte() % 7 {
+            0 => puppet.endpoints.datagram = vec![moved],
+            1 => puppet.endpoints.stream = vec![moved],
+            2 => puppet.endpoints.stream.clear(),
+            3 => puppet.address = Address::Socket(moved),
+            4 => puppet.address = Address::Stream(moved),
+            5 => puppet.address = Address::Link(LinkId(u64::from(self.byte()))),
             _ => {}
         }
         if let Some(place) = self.puppets.get_mut(index) {

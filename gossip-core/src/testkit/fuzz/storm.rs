@@ -13,6 +13,7 @@ use crate::io::Event;
 use crate::rng::Rng;
 use crate::testkit::lone::{Lone, Puppet};
 use crate::time::Hlc;
+use crate::transport::Address;
 use crate::wire::{DATA_HEADER_BYTES, Frame, Records, data_header, decode_frame};
 
 /// How often bounds are looked at, time passes and lost sessions are made anew, in frames.
@@ -54,7 +55,7 @@ pub fn storm(frames: u64, seed: u64) -> StormReport {
         report.frames += 1;
         report.rejected += u64::from(rejections > 0);
         if weather.must_reject(from, &bytes) {
-            assert!(rejections > 0, "frame {number} from {from} is not counted: {bytes:?}");
+            assert!(rejections > 0, "frame {number} from {from:?} is not counted: {bytes:?}");
         }
     }
     report.reasons = lone.status().rejected;
@@ -117,10 +118,10 @@ impl Weather {
         self.greetings += lone.status().wire.received_frames - before;
     }
 
-    fn next(&mut self) -> (SocketAddr, Bytes) {
+    fn next(&mut self) -> (Address, Bytes) {
         let at = self.rng.index(self.puppets.len());
         let puppet = self.puppets.get(at).cloned().expect("there are puppets");
-        let anywhere = SocketAddr::from((self.rng.bytes::<4>(), 7946));
+        let anywhere = Address::Socket(SocketAddr::from((self.rng.bytes::<4>(), 7946)));
         match self.rng.below(20) {
             // Records in a session that stands: as they were, bent, or noise.
             0..=11 => (puppet.address, puppet.raw(&self.body())),
@@ -163,7 +164,7 @@ impl Weather {
     }
 
     /// Whether no correct node takes this frame, as far as that can be told from outside.
-    fn must_reject(&self, from: SocketAddr, bytes: &Bytes) -> bool {
+    fn must_reject(&self, from: Address, bytes: &Bytes) -> bool {
         if bytes.len() > crate::transport::DATAGRAM_BYTES {
             return true;
         }

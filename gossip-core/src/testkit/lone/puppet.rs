@@ -18,9 +18,9 @@ use crate::wire::{Frame, Hello, Packer, Parcel, Record, Records, Talk, data_head
 #[derive(Clone, Debug)]
 pub struct Puppet {
     /// Where it is.
-    pub address: SocketAddr,
-    /// What it announces as its address; [`address`](Self::address) unless changed.
-    pub announced: SocketAddr,
+    pub address: Address,
+    /// Where it says that it listens; its address takes datagrams unless changed.
+    pub endpoints: Endpoints,
     /// The session that its frames carry.
     pub session: SessionId,
     config: Config,
@@ -32,10 +32,11 @@ impl Puppet {
     #[must_use]
     pub fn new(number: u32, config: &Config) -> Self {
         let [_, a, b, c] = number.to_be_bytes();
-        let address = SocketAddr::from(([172, a, b, c], 7946));
+        let listen = SocketAddr::from(([172, a, b, c], 7946));
         let session = SessionId((0xa000_0000_0000_0000 | u64::from(number)).to_be_bytes());
         let keys = SimKeys::new(1_000 + u64::from(number));
-        Self { address, announced: address, session, config: config.clone(), keys }
+        let (address, endpoints) = (Address::Socket(listen), Endpoints::datagram(listen));
+        Self { address, endpoints, session, config: config.clone(), keys }
     }
 
     /// The same peer in another session.
@@ -46,8 +47,8 @@ impl Puppet {
 
     /// The same peer somewhere else; it announces where it was.
     #[must_use]
-    pub fn at(&self, address: SocketAddr) -> Self {
-        Self { address, ..self.clone() }
+    pub fn at(&self, address: impl Into<Address>) -> Self {
+        Self { address: address.into(), ..self.clone() }
     }
 
     /// Who it is.
@@ -73,7 +74,7 @@ impl Puppet {
             incarnation: 1,
             boot: BootId(self.session.0),
             box_key: [0; 32],
-            endpoints: Endpoints::datagram(self.announced),
+            endpoints: self.endpoints.clone(),
             name: String::new(),
             tags: std::collections::BTreeMap::new(),
             versions: Alive::VERSIONS,
@@ -124,10 +125,14 @@ impl Puppet {
         })
     }
 
-    /// Makes a session with the node; whether it stands.
+    /// Makes a session with the node; whether it stands. A connection needs no proof of address.
     pub fn greet(&self, lone: &mut Lone) -> bool {
-        let Some(cookie) = self.cookie(lone) else { return false };
-        let hello = self.hello(lone.now.wall, Some(cookie));
+        let by_datagram = matches!(self.address, Address::Socket(_));
+        let cookie = by_datagram.then(|| self.cookie(lone));
+        if cookie == Some(None) {
+            return false;
+        }
+        let hello = self.hello(lone.now.wall, cookie.flatten());
         lone.frame(self.address, Frame::Hello(Box::new(hello)).encode());
         self.frames(lone).any(
             |frame| matches!(frame, Frame::Hello(hello) if hello.answers == Some(self.session)),
@@ -175,7 +180,7 @@ impl Puppet {
 
     /// What the node sent to it since it last sent anything was taken.
     pub fn frames<'a>(&self, lone: &'a Lone) -> impl Iterator<Item = Frame> + use<'a> {
-        let to = Address::Socket(self.address);
+        let to = self.address;
         let ours = lone.sent.iter().filter(move |transmit| transmit.to == to);
         ours.filter_map(|transmit| decode_frame(&transmit.bytes).ok())
     }

@@ -1,12 +1,13 @@
 //! Forged source addresses and borrowed names.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_core::fact::Why;
+use gossip_core::id::Endpoints;
 use gossip_core::testkit::lone::{Lone, Puppet};
 use gossip_core::time::Hlc;
-use gossip_core::transport::Address;
 use gossip_core::wire::{Frame, Parcel, Talk};
 
 use super::met;
@@ -18,11 +19,15 @@ fn is_heard(lone: &mut Lone, puppet: &Puppet, key: &str) -> bool {
     lone.totals().entries == before + 1
 }
 
+fn socket(address: &str) -> SocketAddr {
+    address.parse().expect("an address")
+}
+
 #[test]
 fn a_known_session_from_another_address_is_refused_and_hurts_nobody() {
     let (mut lone, puppets) = met(Default::default(), 2);
     let owner = &puppets[0];
-    let thief = owner.at("192.0.2.1:1".parse().unwrap());
+    let thief = owner.at(socket("192.0.2.1:1"));
     for n in 0..100 {
         assert!(!is_heard(&mut lone, &thief, &format!("stolen-{n}")));
     }
@@ -56,8 +61,8 @@ fn blame_follows_the_address_and_not_the_member() {
     }
     assert!(lone.rejected(Why::BadFrame) > 0 && lone.rejected(Why::Slowed) > 0);
     // The member moves: it says so in a statement of its own, from its new address.
-    let mut moved = member.in_session(77).at("172.99.0.1:7946".parse().unwrap());
-    moved.announced = moved.address;
+    let mut moved = member.in_session(77).at(socket("172.99.0.1:7946"));
+    moved.endpoints = Endpoints::datagram(socket("172.99.0.1:7946"));
     lone.pass(Duration::from_millis(10));
     assert!(moved.greet(&mut lone));
     let slowed = lone.rejected(Why::Slowed);
@@ -72,7 +77,7 @@ fn a_borrowed_alive_fact_does_not_take_over_a_session() {
     let (mut lone, puppets) = met(Default::default(), 1);
     let owner = &puppets[0];
     // Anybody has the alive fact, and can receive at an address of its own.
-    let thief = owner.in_session(666).at("192.0.2.1:1".parse().unwrap());
+    let thief = owner.in_session(666).at(socket("192.0.2.1:1"));
     thief.greet(&mut lone);
     lone.take_sent();
     assert!(is_heard(&mut lone, owner, "own"), "the owner still has its session");
@@ -80,7 +85,7 @@ fn a_borrowed_alive_fact_does_not_take_over_a_session() {
     let ping = owner.frame(&[(None, Parcel::Talk(Talk::Ping(7)))]);
     lone.frame(owner.address, ping);
     let to: Vec<_> = lone.take_sent().into_iter().map(|transmit| transmit.to).collect();
-    assert_eq!(to, [Address::Socket(owner.address)], "and gets the answers, in {main}");
+    assert_eq!(to, [owner.address], "and gets the answers, in {main}");
 }
 
 #[test]

@@ -1,0 +1,267 @@
+//! The store on RocksDB against RocksDB alone, each measured side by side in one process.
+//!
+//! Both sides get the same rows under the same options, in directories beside this program: put
+//! that on a disk, for what is synced there is to be durable. Signing stands apart.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gossip_benches::table::{Row, Target, in_turns, per_entry, report};
+use gossip_benches::{Dates, batch, entry, rewritten, shard};
+use gossip_core::fact::{Envelope, Verified};
+use gossip_core::store::{Merge, Merged, Store as _, StoreOp, StoreReply};
+use gossip_core::strategy::retain::LastWrite;
+use gossip_core::testkit::facts::{self, Author};
+use gossip_core::time::Epoch;
+use gossip_store_rocks::{RocksConfig, RocksStore};
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBatch, WriteOptions,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+/// Entries of one merge.
+const ENTRIES: u64 = 1_000;
+
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Size {
+    /// Entries that are there before.
+    held: u64,
+    rounds: u64,
+    /// Durable merges of each task in a round, and synced puts to compare them with.
+    puts: u64,
+}
+
+/// How many tasks write at a time.
+const WRITERS: u64 = 64;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
+    if filters.peek().is_some() && !filters.any(|filter| "store".contains(filter.as_str())) {
+        return;
+    }
+    // Compiled as a test, it only shows that it works.
+    let size = if arguments.iter().any(|argument| argument == "--bench") {
+        Size { held: 100_000, rounds: 48, puts: 32 }
+    } else {
+        Size { held: ENTRIES, rounds: 1, puts: 1 }
+    };
+    let rows = [fresh(size), overwrites(size), durable(size)];
+    report(&rows, "ratios-store.json").expect("the table's file can be written");
+}
+
+/// New entries, in the order of their dates, under keys of no order.
+fn fresh(size: Size) -> Row {
+    let sides = Sides::new(size.held);
+    let mut pairs = Vec::new();
+    for round in 0..size.rounds {
+        let facts = batch(ENTRIES, round, Dates::Newest, Author::simulated);
+        let rows: Vec<_> = facts.iter().map(|fact| Rows::of(fact, None)).collect();
+        pairs.push(sides.measure(round, facts, &rows));
+    }
+    Row {
+        name: "new entries merged in batches, against bare RocksDB batches".to_owned(),
+        ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
+        nanos: Some(per_entry(&pairs, ENTRIES)),
+        target: Target::AtLeast(0.7),
+    }
+}
+
+/// Newer versions of entries that are there; bare RocksDB is told what they displace.
+fn overwrites(size: Size) -> Row {
+    let sides = Sides::new(size.held);
+    let author = Author::simulated(0, &facts::domain());
+    let mut pairs = Vec::new();
+    for round in 0..size.rounds {
+        // Entries that lie far apart, and each is written again in many rounds.
+        let numbers = (0..ENTRIES).map(|at| (at * 7_919 + round % 4) % size.held);
+        let (mut facts, mut rows) = (Vec::new(), Vec::new());
+        for number in numbers {
+            let old = match round.checked_sub(4) {
+                None => entry(&author, number),
+                Some(before) => rewritten(&author, number, before + 1),
+            };
+            let new = rewritten(&author, number, round + 1);
+            rows.push(Rows::of(&new, Some(&old)));
+            facts.push(new);
+        }
+        pairs.push(sides.measure(round, facts, &rows));
+    }
+    Row {
+        name: "entries overwritten in batches, against bare RocksDB batches".to_owned(),
+        ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
+        nanos: Some(per_entry(&pairs, ENTRIES)),
+        target: Target::AtLeast(0.4),
+    }
+}
+
+/// One entry at a time, each merged and synced before the next, by many tasks; against one sync
+/// for each put.
+fn durable(size: Size) -> Row {
+    let Sides { bare, runtime, store } = Sides::new(ENTRIES);
+    let store = Arc::new(store.open);
+    let total = WRITERS * size.puts;
+    let mut pairs = Vec::new();
+    for round in 0..size.rounds.div_ceil(4) {
+        let mut facts = batch(total, round, Dates::Newest, Author::simulated);
+        let rows: Vec<_> =
+            facts.iter().take(size.puts as usize).map(|fact| Rows::of(fact, None)).collect();
+        let shares: Vec<_> =
+            (0..WRITERS).map(|_| facts.split_off(facts.len() - size.puts as usize)).collect();
+        let ours = || {
+            let write = |share| runtime.spawn(write_durably(Arc::clone(&store), share));
+            let writers: Vec<_> = shares.into_iter().map(write).collect();
+            for writer in writers {
+                runtime.block_on(writer).expect("a writer ends");
+            }
+        };
+        let one_by_one =
+            || rows.iter().for_each(|rows| bare.open.write(std::slice::from_ref(rows), true));
+        let (ours, one_by_one) = in_turns(round, ours, one_by_one);
+        pairs.push((ours / total as f64, one_by_one / size.puts as f64));
+    }
+    Row {
+        name: "durable merges by 64 tasks, against one sync for each put".to_owned(),
+        ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
+        nanos: Some(per_entry(&pairs, 1)),
+        target: Target::AtLeast(20.0),
+    }
+}
+
+async fn write_durably(store: Arc<RocksStore>, share: Vec<Verified<Envelope>>) {
+    for fact in share {
+        let reply = store.run(merge_op(vec![fact])).await;
+        let Ok(StoreReply::Merged { commit, .. }) = reply else { panic!("{reply:?}") };
+        store.run(StoreOp::Sync { commit }).await.expect("a healthy store syncs");
+    }
+}
+
+/// The two stores of a comparison.
+struct Sides {
+    bare: Housed<Bare>,
+    runtime: Runtime,
+    store: Housed<RocksStore>,
+}
+
+/// A store in a directory of its own, which goes after it.
+struct Housed<T> {
+    open: T,
+    #[expect(dead_code, reason = "held, not used")]
+    directory: TempDir,
+}
+
+impl Sides {
+    fn new(held: u64) -> Self {
+        let runtime = Runtime::new().expect("a runtime starts");
+        let sides = Self {
+            bare: Housed::new(Bare::open),
+            runtime,
+            store: Housed::new(|path| {
+                RocksStore::open(path, RocksConfig::default()).expect("the store opens")
+            }),
+        };
+        let author = Author::simulated(0, &facts::domain());
+        for first in (0..held).step_by(ENTRIES as usize) {
+            let facts = (first..first + ENTRIES).map(|number| entry(&author, number));
+            let facts: Vec<_> = facts.collect();
+            let rows: Vec<_> = facts.iter().map(|fact| Rows::of(fact, None)).collect();
+            sides.measure(0, facts, &rows);
+        }
+        sides
+    }
+
+    /// Seconds that both take for the same rows.
+    fn measure(&self, turn: u64, facts: Vec<Verified<Envelope>>, rows: &[Rows]) -> (f64, f64) {
+        let op = merge_op(facts);
+        let mut reply = None;
+        let ours = || reply = Some(self.runtime.block_on(self.store.open.run(op)));
+        let pair = in_turns(turn, ours, || self.bare.open.write(rows, false));
+        let Some(Ok(StoreReply::Merged { outcomes, .. })) = &reply else { panic!("{reply:?}") };
+        for (outcome, rows) in outcomes.iter().zip(rows) {
+            let Merged::Inserted(displaced) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(displaced.is_empty(), rows.old_id.is_none(), "both change the same");
+        }
+        pair
+    }
+}
+
+fn merge_op(facts: Vec<Verified<Envelope>>) -> StoreOp {
+    let retain = Arc::new(LastWrite::default());
+    let (epoch, floor) = (Epoch::ZERO, Epoch::ZERO);
+    StoreOp::Merge(Merge { shard: shard(), retain, facts, epoch, floor })
+}
+
+impl<T> Housed<T> {
+    fn new(open: impl FnOnce(&Path) -> T) -> Self {
+        let program = std::env::current_exe().expect("this program has a file");
+        let beside = program.parent().map(PathBuf::from).unwrap_or_default();
+        let directory = tempfile::tempdir_in(beside).expect("a directory beside the program");
+        Self { open: open(directory.path()), directory }
+    }
+}
+
+/// What the store writes for one entry, by its documented layout.
+struct Rows {
+    head: (Vec<u8>, Vec<u8>),
+    id: (Vec<u8>, Vec<u8>),
+    old_id: Option<Vec<u8>>,
+}
+
+impl Rows {
+    fn of(fact: &Envelope, old: Option<&Envelope>) -> Self {
+        let shard = shard();
+        let shard = [&shard.channel.as_bytes()[..], &[shard.topic.0]].concat();
+        let length = (fact.bytes().len() as u32).to_be_bytes();
+        let id = |fact: &Envelope| {
+            [&shard, &fact.hlc().bits().to_be_bytes()[..], fact.id().as_bytes()].concat()
+        };
+        let head = [&fact.id().as_bytes()[..], &[0], &length, fact.bytes()].concat();
+        Self {
+            head: ([&shard, fact.key()].concat(), head),
+            id: (id(fact), [&[0], fact.key()].concat()),
+            old_id: old.map(id),
+        }
+    }
+}
+
+/// RocksDB alone.
+struct Bare(DB);
+
+impl Bare {
+    fn open(path: &Path) -> Self {
+        let mut options = Options::default();
+        options.create_if_missing(true);
+        options.create_missing_column_families(true);
+        options.set_db_write_buffer_size(64 << 20);
+        options.set_bytes_per_sync(1 << 20);
+        let families = ["heads", "ids", "meta"].map(|name| {
+            let mut options = Options::default();
+            options.set_compression_type(DBCompressionType::Lz4);
+            options.set_write_buffer_size(32 << 20);
+            options.set_max_write_buffer_number(4);
+            ColumnFamilyDescriptor::new(name, options)
+        });
+        Self(DB::open_cf_descriptors(&options, path, families).expect("RocksDB opens"))
+    }
+
+    /// Writes one batch.
+    fn write(&self, rows: &[Rows], sync: bool) {
+        let Self(db) = self;
+        let family = |name| -> &ColumnFamily { db.cf_handle(name).expect("the family is there") };
+        let (heads, ids) = (family("heads"), family("ids"));
+        let mut batch = WriteBatch::default();
+        for Rows { head, id, old_id } in rows {
+            batch.put_cf(heads, &head.0, &head.1);
+            batch.put_cf(ids, &id.0, &id.1);
+            if let Some(old) = old_id {
+                batch.delete_cf(ids, old);
+            }
+        }
+        batch.put_cf(family("meta"), b"c", 1_u64.to_be_bytes());
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        db.write_opt(batch, &options).expect("RocksDB writes");
+    }
+}

@@ -1,0 +1,339 @@
+//! Streams beside datagrams, seen by a node alone among puppets: routes, links, what is large, and
+//! who may join.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gossip_core::config::ConfigSpec;
+use gossip_core::fact::Why;
+use gossip_core::id::Endpoints;
+use gossip_core::io::{Answer, Command, Event, Seed, Write, WriteError};
+use gossip_core::state::Point;
+use gossip_core::store::MemoryState;
+use gossip_core::testkit::lone::{BULK_BYTES, LISTEN, Lone, Puppet};
+use gossip_core::transport::{Address, Class, DATAGRAM_BYTES, Inbound, LinkId, Payloads};
+use gossip_core::wire::{FactLimit, Frame, Hello, Record, Talk, decode_frame};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn both() -> Endpoints {
+    Endpoints { datagram: vec![LISTEN], stream: vec![LISTEN] }
+}
+
+fn streams() -> Endpoints {
+    Endpoints { datagram: Vec::new(), stream: vec![LISTEN] }
+}
+
+fn lone(endpoints: Endpoints) -> Lone {
+    Lone::over(endpoints, MemoryState::new(), ConfigSpec::default(), 1)
+}
+
+/// A puppet that takes datagrams and streams at its address.
+fn versatile(number: u32, lone: &Lone) -> (Puppet, SocketAddr) {
+    let mut puppet = Puppet::new(number, lone.config());
+    let at = puppet.endpoints.datagram[0];
+    puppet.endpoints.stream = vec![at];
+    (puppet, at)
+}
+
+fn up(lone: &mut Lone, link: u64, peer: SocketAddr) -> Address {
+    lone.input(gossip_core::io::Input::Network(Inbound::Up(LinkId(link), peer)));
+    Address::Link(LinkId(link))
+}
+
+fn down(lone: &mut Lone, link: u64) {
+    lone.input(gossip_core::io::Input::Network(Inbound::Down(LinkId(link))));
+}
+
+fn put(lone: &mut Lone, key: &str, bytes: usize) -> Result<(), WriteError> {
+    let write = Write { key: key.to_owned().into(), value: Some(vec![7; bytes].into()), ttl: None };
+    let channel = lone.main();
+    let request = lone.command(Command::Write { channel, writes: vec![write] });
+    match &lone.answers[&request] {
+        Answer::Written(results) => results[0].map(|_| ()),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Where facts were sent, with the class and size of their frames.
+fn facts(lone: &mut Lone) -> Vec<(Address, Class, usize)> {
+    let mut found = Vec::new();
+    for transmit in lone.take_sent() {
+        let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { continue };
+        let records = gossip_core::wire::Records::new(sealed).filter_map(Result::ok);
+        let of_main = records.skip_while(
+            |record| !matches!(record, Record::Channel(tag) if *tag == lone.main().tag()),
+        );
+        if of_main.into_iter().any(|record| matches!(record, Record::Fact { .. })) {
+            found.push((transmit.to, transmit.class, transmit.bytes.len()));
+        }
+    }
+    found
+}
+
+/// Asks for everything that the node holds under these points.
+fn want(lone: &mut Lone, puppet: &Puppet, points: Vec<Point>) {
+    puppet.say(lone, Talk::Want { exchange: 9, step: 1, points });
+}
+
+fn points(lone: &mut Lone) -> Vec<Point> {
+    use gossip_core::id::{ShardId, TopicId};
+    use gossip_core::store::{StoreOp, StoreReply};
+    let shard = ShardId { channel: lone.main(), topic: TopicId(0) };
+    let (prefix, limit) = (Bytes::new(), usize::MAX);
+    let op = StoreOp::Scan { shard, prefix, after: None, limit, lease: None };
+    match lone.store.apply(op) {
+        Ok(StoreReply::Facts(facts)) => facts.iter().map(Point::of).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_connection_proves_its_address_by_itself() {
+    let mut lone = lone(streams());
+    let mut puppet = Puppet::new(1, lone.config());
+    puppet.endpoints = Endpoints { datagram: Vec::new(), stream: puppet.endpoints.datagram };
+    let link = up(&mut lone, 1, "172.0.0.1:50000".parse().unwrap());
+    let puppet = puppet.at(link);
+    assert!(puppet.greet(&mut lone), "no Retry comes between");
+    assert_eq!(lone.status().queues["sessions"], 1);
+    // What is said to it goes back along the connection.
+    put(&mut lone, "k", 10).unwrap();
+    lone.pass(3 * SECOND);
+    assert!(facts(&mut lone).iter().any(|(to, ..)| *to == link));
+}
+
+#[test]
+fn what_fits_a_datagram_is_gossip_and_what_does_not_is_bulk() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    put(&mut lone, "small", 500).unwrap();
+    lone.pass(3 * SECOND);
+    let sent = facts(&mut lone);
+    assert!(!sent.is_empty());
+    assert!(sent.iter().all(|sent| (sent.0, sent.1) == (Address::Socket(at), Class::Gossip)));
+    put(&mut lone, "large", 200_000).unwrap();
+    lone.pass(3 * SECOND);
+    let sent = facts(&mut lone);
+    assert!(!sent.is_empty());
+    for (to, class, bytes) in sent {
+        assert_eq!((to, class), (Address::Stream(at), Class::Bulk));
+        assert!(bytes > 200_000, "one fact, one frame");
+    }
+}
+
+#[test]
+fn answers_to_wants_go_over_a_stream_if_they_are_worth_one() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    for number in 0..30 {
+        put(&mut lone, &format!("{number}"), 900).unwrap();
+    }
+    assert!(puppet.greet(&mut lone));
+    let points = points(&mut lone);
+    lone.take_sent();
+    want(&mut lone, &puppet, points[..3].to_vec());
+    let sent = facts(&mut lone);
+    assert!(sent.iter().all(|(to, ..)| *to == Address::Socket(at)) && sent.len() == 3, "{sent:?}");
+    want(&mut lone, &puppet, points);
+    let sent = facts(&mut lone);
+    assert!(matches!(sent[..], [(to, Class::Bulk, _)] if to == Address::Stream(at)), "{sent:?}");
+}
+
+#[test]
+fn an_answer_has_a_bound_and_says_what_is_left() {
+    let mut lone = lone(both());
+    let (puppet, _) = versatile(1, &lone);
+    for number in 0..10 {
+        put(&mut lone, &format!("{number}"), 100_000).unwrap();
+    }
+    assert!(puppet.greet(&mut lone));
+    let mut left = points(&mut lone);
+    let mut answers = 0;
+    let mut received = 0;
+    while !left.is_empty() {
+        lone.take_sent();
+        let asked = left.len();
+        want(&mut lone, &puppet, left);
+        let streamed = puppet.at(Address::Stream(puppet.endpoints.stream[0]));
+        let main = lone.main();
+        let mut done = None;
+        for talk in streamed.talk(&lone, main) {
+            if let Talk::Done { rest, .. } = talk {
+                done = Some(rest);
+            }
+        }
+        left = done.expect("every answer ends");
+        let bytes: usize = facts(&mut lone).iter().map(|(.., bytes)| bytes).sum();
+        assert!(bytes < 400_000 && left.len() < asked);
+        received += bytes;
+        answers += 1;
+    }
+    assert_eq!(answers, 5, "two of 100,000 bytes stay below 256 KiB");
+    assert!(received > 1_000_000);
+}
+
+#[test]
+fn what_a_member_uses_is_used_and_its_end_ends_no_session() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    let link = up(&mut lone, 5, SocketAddr::new(at.ip(), 50_000));
+    let streamed = puppet.at(link);
+    streamed.offer(&mut lone, &[]);
+    assert_eq!(lone.rejections(), 0, "the session's id is enough from the member's host");
+    let large = |lone: &mut Lone, key: &str| {
+        put(lone, key, 5_000).unwrap();
+        lone.pass(3 * SECOND);
+        facts(lone).iter().map(|(to, ..)| *to).collect::<Vec<_>>()
+    };
+    assert!(large(&mut lone, "one").iter().all(|to| *to == link));
+    down(&mut lone, 5);
+    assert_eq!(lone.status().queues["sessions"], 1);
+    assert!(large(&mut lone, "two").iter().all(|to| *to == Address::Stream(at)));
+    // An end that is told twice, or of something unknown, changes nothing.
+    down(&mut lone, 5);
+    down(&mut lone, 77);
+    assert_eq!(lone.status().queues["sessions"], 1);
+}
+
+#[test]
+fn a_known_session_from_a_foreign_host_is_not_heard() {
+    let mut lone = lone(both());
+    let (puppet, _) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    let link = up(&mut lone, 5, "203.0.113.9:50000".parse().unwrap());
+    puppet.at(link).offer(&mut lone, &[]);
+    puppet.at(Address::Link(LinkId(6))).offer(&mut lone, &[]);
+    puppet.at(Address::Stream("203.0.113.9:7946".parse().unwrap())).offer(&mut lone, &[]);
+    assert_eq!(lone.rejected(Why::UnknownSession), 3);
+    put(&mut lone, "large", 5_000).unwrap();
+    lone.pass(3 * SECOND);
+    assert!(facts(&mut lone).iter().all(|(to, ..)| *to != link));
+}
+
+#[test]
+fn a_node_on_streams_alone_survives_the_end_of_its_connection() {
+    let mut lone = lone(streams());
+    let (mut puppet, at) = versatile(1, &lone);
+    puppet.endpoints.datagram.clear();
+    let link = up(&mut lone, 1, SocketAddr::new(at.ip(), 50_000));
+    assert!(puppet.at(link).greet(&mut lone));
+    down(&mut lone, 1);
+    assert_eq!(lone.status().queues["sessions"], 1, "the next frame makes another connection");
+    put(&mut lone, "k", 10).unwrap();
+    lone.pass(3 * SECOND);
+    assert!(facts(&mut lone).iter().all(|(to, ..)| *to == Address::Stream(at)));
+    // Who takes no connections itself is lost with its own.
+    let (mut hidden, at) = versatile(2, &lone);
+    hidden.endpoints = Endpoints::default();
+    let link = up(&mut lone, 2, SocketAddr::new(at.ip(), 50_000));
+    hidden.endpoints.stream = vec![at];
+    let hidden = hidden.at(link);
+    assert!(hidden.greet(&mut lone));
+    assert_eq!(lone.status().queues["sessions"], 2);
+}
+
+#[test]
+fn who_is_reached_by_no_datagram_is_dialled_by_stream() {
+    let seed: SocketAddr = "192.0.2.1:7946".parse().unwrap();
+    let spec = ConfigSpec { seeds: vec![Seed::Address(seed)], ..ConfigSpec::default() };
+    let mut lone = Lone::over(both(), MemoryState::new(), spec, 1);
+    lone.pass(SECOND);
+    let to: Vec<_> = lone.take_sent().iter().map(|transmit| transmit.to).collect();
+    assert_eq!(to[..2], [Address::Socket(seed), Address::Stream(seed)]);
+}
+
+fn refusal(lone: &mut Lone, puppet: &Puppet) -> Option<Why> {
+    puppet.greet(lone);
+    puppet.frames(lone).find_map(|frame| match frame {
+        Frame::Refuse { why, .. } => Some(why),
+        _ => None,
+    })
+}
+
+#[test]
+fn who_cannot_carry_the_largest_fact_is_refused() {
+    let mut lone = lone(both());
+    assert_eq!(lone.config().fact_limit(), FactLimit { bytes: 1 << 20, founded: true });
+    // Without streams; it would take over what it finds, if it could.
+    let datagrams = ConfigSpec { seeds: vec![Seed::Address(LISTEN)], ..ConfigSpec::default() };
+    let puppet = Puppet::new(1, &datagrams.build(DATAGRAM_BYTES).unwrap());
+    assert_eq!(refusal(&mut lone, &puppet), Some(Why::CannotCarry));
+    assert_eq!(lone.status().queues["sessions"], 0);
+    // Founded with another limit.
+    let spec = ConfigSpec { fact_bytes: Some(5_000), ..ConfigSpec::default() };
+    let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk: BULK_BYTES };
+    let mut other = Puppet::new(2, &spec.build(payloads).unwrap());
+    other.endpoints.stream.clone_from(&other.endpoints.datagram);
+    assert_eq!(refusal(&mut lone, &other), Some(Why::OtherConstants));
+}
+
+#[test]
+fn who_misses_a_member_is_refused() {
+    // Founded on datagrams alone, by a node that has streams too.
+    let spec = ConfigSpec { fact_bytes: Some(1_100), ..ConfigSpec::default() };
+    let mut lone = Lone::over(both(), MemoryState::new(), spec, 1);
+    let old = Puppet::new(1, lone.config());
+    assert!(old.greet(&mut lone));
+    let mut streams_only = Puppet::new(2, lone.config());
+    streams_only.endpoints =
+        Endpoints { datagram: Vec::new(), stream: streams_only.endpoints.datagram };
+    let link = up(&mut lone, 1, "172.0.0.2:50000".parse().unwrap());
+    assert_eq!(refusal(&mut lone, &streams_only.at(link)), Some(Why::NoCommonTransport));
+    let (versatile, _) = versatile(3, &lone);
+    assert_eq!(refusal(&mut lone, &versatile), None);
+}
+
+#[test]
+fn who_joins_takes_over_the_largest_fact() {
+    let founder: SocketAddr = "172.0.0.1:7946".parse().unwrap();
+    let spec = ConfigSpec { seeds: vec![Seed::Address(founder)], ..ConfigSpec::default() };
+    let mut lone = Lone::over(both(), MemoryState::new(), spec.clone(), 1);
+    let datagrams = ConfigSpec::default().build(DATAGRAM_BYTES).unwrap();
+    let puppet = Puppet::new(1, &datagrams);
+    lone.pass(SECOND / 10);
+    let dialled = puppet.frames(&lone).find_map(|frame| match frame {
+        Frame::Hello(hello) => Some(hello),
+        _ => None,
+    });
+    let dialled = dialled.expect("the seed is dialled");
+    assert!(!dialled.fact_limit.founded);
+    let answer = Hello { answers: Some(dialled.session), ..puppet.hello(lone.now.wall, None) };
+    lone.frame(puppet.address, Frame::Hello(Box::new(answer)).encode());
+    assert_eq!(lone.status().queues["sessions"], 1);
+    let limit = datagrams.fact_limit().bytes as usize;
+    let refused = put(&mut lone, "large", 5_000);
+    assert!(matches!(refused, Err(WriteError::TooLarge { limit: told, .. }) if told == limit));
+    // And keeps it: a later start asks nobody.
+    let store = std::mem::take(&mut lone.store);
+    let again = Lone::over(both(), store, spec, 2);
+    assert_eq!(again.config().fact_limit(), FactLimit { bytes: limit as u32, founded: true });
+    // A stranger that dials changes nothing.
+    let mut fresh = Lone::over(
+        both(),
+        MemoryState::new(),
+        ConfigSpec { seeds: vec![Seed::Address(founder)], ..ConfigSpec::default() },
+        3,
+    );
+    let _ = refusal(&mut fresh, &Puppet::new(5, &datagrams));
+    put(&mut fresh, "large", 5_000).unwrap();
+}
+
+#[test]
+fn frames_are_bounded_by_the_way_they_come() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    let long = puppet.raw(&vec![0; 5_000]);
+    lone.frame(puppet.address, long.clone());
+    assert_eq!(lone.rejected(Why::TooLarge), 1);
+    lone.frame(Address::Stream(at), long);
+    assert_eq!(lone.rejected(Why::TooLarge), 1, "a stream carries it");
+    lone.frame(Address::Stream(at), puppet.raw(&vec![0; BULK_BYTES]));
+    assert_eq!(lone.rejected(Why::TooLarge), 2);
+    let refused = |event: &&Event| matches!(event, Event::Rejected { why: Why::TooLarge, .. });
+    assert_eq!(lone.events.iter().filter(refused).count(), 2);
+}
