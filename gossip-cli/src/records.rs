@@ -209,19 +209,17 @@ mod tests {
 
     #[test]
     fn lines_read_as_what_they_were_made_of() {
-        let cases: [(&[u8], Option<&[u8]>, Option<u64>); 5] = [
-            (b"plain", Some(b"text"), None),
-            (b"plain", Some(b""), Some(1_700_000_000_000)),
-            (b"\xff\x00", Some(b"\xfe two\nlines"), None),
-            (b"", Some(b"\"quoted\""), None),
-            (b"gone", None, None),
-        ];
-        for (key, value, expires_at) in cases {
+        let check = |key: &[u8], value: Option<&[u8]>, expires_at| {
             let line = serde_json::to_string(&Line::new(key, value, expires_at)).unwrap();
             let read = serde_json::from_str::<Line>(&line).unwrap().into_record(7).unwrap();
             let value = value.map(<[u8]>::to_vec);
             assert_eq!(read, Record { line: 7, key: key.to_vec(), value, expires_at }, "{line}");
-        }
+        };
+        check(b"plain", Some(b"text"), None);
+        check(b"plain", Some(b""), Some(1_700_000_000_000));
+        check(b"\xff\x00", Some(b"\xfe two\nlines"), None);
+        check(b"", Some(b"\"quoted\""), None);
+        check(b"gone", None, None);
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn survivors_converge_on_a_file() {
 fn people_see_the_rounds() {
     let shown =
         run(&["demo", "--nodes", "4", "--entries", "10", "--period", "100ms"]).code(0).stdout;
-    for part in ["4 nodes, push-pull", "one update", "4 of 4", "datagrams", "state hash"] {
+    for part in ["4 nodes, push-pull", "one update", "4 of 4", "frames", "state hash"] {
         assert!(shown.contains(part), "{part} is missing in {shown}");
     }
     assert!(!shown.contains('\u{1b}'), "no colour in a pipe: {shown}");

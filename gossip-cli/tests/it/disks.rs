@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Node, PATIENCE, Running, Scratch, equal, run, wait_until};
+use crate::support::{Node, PATIENCE, Running, Scratch, equal, finish, program, run, wait_until};
 
 /// A file system in memory, gone with its handle.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ fn store(node: &Node) -> Value {
 #[test]
 fn a_full_disk_makes_a_node_read_only_until_space_returns() {
     let scratch = Scratch::new();
-    let disk = Tmpfs::mount(scratch.path("disk"), "64m");
+    let disk = Tmpfs::mount(scratch.path("disk"), "128m");
     let data = format!("{}/data", disk.0);
     let first = Node::start(&["--name", "first"]);
     let third = Node::start(&["--name", "third", "--seed", first.listen()]);
@@ -76,9 +76,10 @@ fn a_full_disk_makes_a_node_read_only_until_space_returns() {
     full.sees("before", "1");
 
     let ballast = disk.fill();
-    let value = "v".repeat(700);
+    // The log has some room of its own.
     wait_until("the disk is full", || {
-        full.run(&["kv", "put", "own", &value]);
+        let put = program(&["--admin", full.admin(), "kv", "put", "own", "-"]);
+        finish(put, &[b'v'; 1 << 19]);
         (store(&full)["read_only"] == true).then_some(())
     });
     let status = store(&full);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -153,13 +153,23 @@ fn what_cannot_be_opened_says_what_to_do() {
     refused(&["--store", "rocks"], 2, "--data");
     let data = scratch.path("data");
     stop(start(&data, &[]));
-    let manifest = fs::read_dir(Path::new(&data).join("store"))
-        .unwrap()
-        .map(|file| file.unwrap().path())
-        .find(|path| path.to_string_lossy().contains("MANIFEST"))
-        .unwrap();
+    let manifest = file_in(Path::new(&data), "MANIFEST");
     fs::write(manifest, "nonsense").unwrap();
     refused(&["--store", "rocks", "--data", &data], 1, "move the directory away");
     let file = scratch.file("file", "");
-    refused(&["--store", "rocks", "--data", &file], 1, "file");
+    refused(&["--store", "rocks", "--data", &file], 2, "Not a directory");
+}
+
+/// A file somewhere in a directory, by the beginning of its name.
+#[track_caller]
+fn file_in(directory: &Path, begins: &str) -> PathBuf {
+    let mut open = vec![directory.to_owned()];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(begins)) {
+            return path;
+        }
+    }
+    panic!("no {begins} in {}", directory.display())
 }

@@ -16,6 +16,8 @@ mod disks;
 #[cfg(feature = "rocks")]
 mod durable;
 mod exchange;
+#[cfg(feature = "rocks")]
+mod ledger;
 mod lifecycle;
 mod real_input;
 #[cfg(feature = "rocks")]

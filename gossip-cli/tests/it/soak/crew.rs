@@ -1,6 +1,7 @@
 //! Nodes of one cluster that keep name, directory and address across their deaths.
 
 use std::net::{TcpListener, UdpSocket};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{Node, Scratch, equal, wait_until};
@@ -109,11 +110,12 @@ impl Crew {
 /// Ports that nobody uses, for datagrams and streams.
 #[track_caller]
 fn free_ports(count: usize) -> Vec<u16> {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
     let span = u32::from(PORTS.end - PORTS.start);
-    let mut offset = std::process::id() % span;
     let mut next = || {
-        offset = (offset + 1) % span;
-        let port = PORTS.start + u16::try_from(offset).unwrap();
+        // No port is looked at twice in this process, and other processes begin elsewhere.
+        let offset = std::process::id() * 97 + TAKEN.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + u16::try_from(offset % span).unwrap();
         let address = ("127.0.0.1", port);
         (TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok()).then_some(port)
     };

@@ -3,7 +3,7 @@
 
 mod crew;
 mod cycles;
-mod ledger;
+pub(crate) mod ledger;
 mod packages;
 mod writers;
 
