@@ -71,7 +71,7 @@ async fn two_bad_peers_of_ten_cost_the_others_a_round_at_most() {
 
 fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Cluster {
     /// How many rounds it takes until all that are healthy have what one of them wrote.
     async fn spread(&self, run: usize) -> f64 {
         let key = format!("key {run}");
-        let writer = &self.healthy[run % HEALTHY];
+        let writer = self.healthy.iter().cycle().nth(run).expect("there are some");
         let waiting: Vec<_> = self.healthy.iter().map(|node| node.gossip.events()).collect();
         let began = Instant::now();
         writer.gossip.put(key.clone(), filled(run, 200)).await.expect("a healthy node writes");
@@ -228,7 +228,9 @@ impl Bent {
 
     fn is_healthy(&self, to: &Address) -> bool {
         let host = match to {
-            Address::Link(link) => self.hosts.lock().unwrap().get(link).copied(),
+            Address::Link(link) => {
+                self.hosts.lock().expect("nobody panics with it").get(link).copied()
+            }
             Address::Socket(at) | Address::Stream(at) => Some(at.ip()),
         };
         host == Some(WELL.into())
@@ -281,7 +283,7 @@ impl Transport for Bent {
             match item {
                 Inbound::Frame { from, .. } => *from = self.unrelayed(*from),
                 Inbound::Up(link, peer) => {
-                    self.hosts.lock().unwrap().insert(*link, peer.ip());
+                    self.hosts.lock().expect("nobody panics with it").insert(*link, peer.ip());
                 }
                 Inbound::Down(_) | Inbound::Room(_) => {}
             }
@@ -301,16 +303,16 @@ fn tcp(host: Ipv4Addr, advertise: Option<SocketAddr>) -> TcpTransport {
 /// A transport whose bytes pass relays, both where it is dialled and where it dials, so that
 /// they can be made to crawl.
 async fn crawler(healthy: &[Node], bad: &watch::Sender<bool>, crawled: &Arc<AtomicUsize>) -> Bent {
-    let entrance = TcpListener::bind((CRAWLER, 0)).await.unwrap();
-    let transport = tcp(CRAWLER, Some(entrance.local_addr().unwrap()));
+    let entrance = TcpListener::bind((CRAWLER, 0)).await.expect("a port");
+    let transport = tcp(CRAWLER, Some(entrance.local_addr().expect("it is bound")));
     let slow = Slow { bad: bad.subscribe(), crawled: Arc::clone(crawled) };
     let relay = Relay { from: WELL, slow: slow.clone(), slow_is_dialled: true };
     tokio::spawn(relay.run(entrance, transport.local_address()));
     let mut relays = BTreeMap::new();
     for node in healthy {
         let at = endpoint(&node.transport.inner);
-        let exit = TcpListener::bind((CRAWLER, 0)).await.unwrap();
-        relays.insert(at, exit.local_addr().unwrap());
+        let exit = TcpListener::bind((CRAWLER, 0)).await.expect("a port");
+        relays.insert(at, exit.local_addr().expect("it is bound"));
         let relay = Relay { from: CRAWLER, slow: slow.clone(), slow_is_dialled: false };
         tokio::spawn(relay.run(exit, at));
     }
@@ -336,8 +338,8 @@ struct Slow {
 impl Relay {
     async fn run(self, listener: TcpListener, to: SocketAddr) {
         while let Ok((near, _)) = listener.accept().await {
-            let socket = TcpSocket::new_v4().unwrap();
-            socket.bind((self.from, 0).into()).unwrap();
+            let socket = TcpSocket::new_v4().expect("a socket");
+            socket.bind((self.from, 0).into()).expect("a port");
             let Ok(far) = socket.connect(to).await else { continue };
             let (from_near, to_near) = near.into_split();
             let (from_far, to_far) = far.into_split();
@@ -359,7 +361,7 @@ impl Slow {
     async fn pass(mut self, (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf)) {
         let mut buffer = vec![0; 1 << 16];
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
-            let mut rest = &buffer[..read];
+            let mut rest = buffer.get(..read).unwrap_or_default();
             while let [first, after @ ..] = rest {
                 if !*self.bad.borrow_and_update() {
                     if to.write_all(rest).await.is_err() {

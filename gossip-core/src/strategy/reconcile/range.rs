@@ -384,10 +384,11 @@ impl Reconcile for RangeReconcile {
         self.next_round = Some(cx.now.mono);
     }
 
-    fn met(&mut self, cx: &mut Cx<'_>, member: NodeId) {
+    fn met(&mut self, cx: &mut Cx<'_>, member: NodeId, returned: bool) {
         let now = cx.now.mono;
         let first = *self.met_first.get_or_insert(now);
-        let greets = self.config.fingerprint_first && now.since(first) <= GREETING;
+        let early = now.since(first) <= GREETING;
+        let greets = self.config.fingerprint_first && (early || returned);
         if greets && self.survey.len() < GREETED {
             self.survey.insert(member);
             // Not at once: two that start together would ask one another the same.
