@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod decision;
 mod heart;
 mod memory;
+pub mod snapshot;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

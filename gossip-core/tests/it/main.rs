@@ -11,6 +11,7 @@ mod hostile;
 mod laws;
 mod messages;
 mod runtime;
+mod snapshot;
 mod store;
 mod strategies;
 mod streams;
