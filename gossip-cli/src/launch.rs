@@ -17,6 +17,8 @@ use crate::sockets;
 /// A running node, and what reads its store without asking it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
+    /// The name of its cluster.
+    pub(crate) cluster: String,
     pub(crate) gossip: Gossip,
     /// The channel's rule: which of a key's facts a reader sees.
     pub(crate) retain: Arc<dyn Retain>,
@@ -38,7 +40,12 @@ pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::
     }
     let spec = settings.spec.clone();
     let gossip = runtime::spawn(spec, strategies, transport, Arc::clone(&store), options).await;
-    Ok(Node { gossip: gossip.map_err(refused)?, retain, store })
+    Ok(Node {
+        cluster: settings.spec.cluster.clone(),
+        gossip: gossip.map_err(refused)?,
+        retain,
+        store,
+    })
 }
 
 fn refused(error: SpawnError) -> anyhow::Error {
