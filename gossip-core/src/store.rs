@@ -49,6 +49,9 @@ pub enum StoreOp {
         shard: ShardId,
         /// Where they stand in time order.
         points: Vec<Point>,
+        /// Facts are taken until the next one would exceed so many bytes. The first one is taken
+        /// however large it is.
+        bytes: usize,
     },
     /// All retained facts of a key, tombstones included: answered by [`StoreReply::Facts`].
     Get {

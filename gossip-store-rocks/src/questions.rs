@@ -14,10 +14,11 @@ impl<'db> Writer<'db> {
     pub(crate) fn question(&mut self, op: StoreOp) -> Result<(Question, View<'db>), StoreError> {
         let question = match op {
             StoreOp::Describe(describe) => self.describe(describe)?,
-            StoreOp::Fetch { shard, points } => {
+            StoreOp::Fetch { shard, points, bytes } => {
                 let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
                 let entry = |point: &Point| catalogue?.find(*point);
-                Question::Fetch { entries: points.iter().filter_map(entry).collect(), shard }
+                let entries = points.iter().filter_map(entry).collect();
+                Question::Fetch { bytes, entries, shard }
             }
             StoreOp::Get { shard, key } => Question::Get { key, shard },
             StoreOp::Scan { shard, prefix, after, limit, lease } => {

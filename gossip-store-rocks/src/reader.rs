@@ -36,6 +36,7 @@ pub(crate) enum Question {
         shard: ShardId,
     },
     Fetch {
+        bytes: usize,
         entries: Vec<Entry>,
         shard: ShardId,
     },
@@ -72,9 +73,8 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
         Question::Describe { descriptions, listed, retain, shard } => {
             StoreReply::Described(describe(view, descriptions, &listed, &*retain, shard)?)
         }
-        Question::Fetch { entries, shard } => {
-            let fact = |entry| view.whole(shard, &view.find(shard, entry)?);
-            StoreReply::Facts(entries.iter().map(fact).collect::<Result<_, _>>()?)
+        Question::Fetch { bytes, entries, shard } => {
+            StoreReply::Facts(fetch(view, shard, &entries, bytes)?)
         }
         Question::Get { key, shard } => {
             let mut row = Vec::new();
@@ -94,6 +94,25 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             StoreReply::Sifted(sifted.collect::<Result<_, _>>()?)
         }
     })
+}
+
+fn fetch(
+    view: &View<'_>,
+    shard: ShardId,
+    entries: &[Entry],
+    most_bytes: usize,
+) -> Result<Vec<Envelope>, Damage> {
+    let mut facts = Vec::new();
+    let mut bytes = 0;
+    for entry in entries {
+        let fact = view.whole(shard, &view.find(shard, entry)?)?;
+        bytes += fact.bytes().len();
+        if !facts.is_empty() && bytes > most_bytes {
+            break;
+        }
+        facts.push(fact);
+    }
+    Ok(facts)
 }
 
 fn describe(

@@ -64,6 +64,8 @@ pub(crate) struct Bound {
     /// Where others reach it.
     pub(crate) endpoint: SocketAddr,
     pub(crate) listener: TcpListener,
+    /// Where it is bound.
+    pub(crate) local: SocketAddr,
     pub(crate) runtime: Handle,
 }
 
@@ -97,7 +99,7 @@ impl Bound {
         if endpoint.port() == 0 {
             endpoint.set_port(bound.port());
         }
-        Ok(Self { endpoint, listener, runtime })
+        Ok(Self { endpoint, listener, local: bound, runtime })
     }
 }
 

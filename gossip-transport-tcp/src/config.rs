@@ -14,7 +14,8 @@ pub struct TcpConfig {
     pub advertise: Option<SocketAddr>,
     /// How much is held.
     pub limits: TcpLimits,
-    /// The address to bind. Port 0 lets the system choose. Its family is the only one served.
+    /// The address to bind. Port 0 lets the system choose. Its family is the only one served, and
+    /// dials come from it too, unless it is unspecified.
     pub listen: SocketAddr,
     /// How long is waited.
     pub times: TcpTimes,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::transport::Address;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::counters::count;
@@ -22,18 +22,20 @@ const STABLE: Duration = Duration::from_secs(10);
 /// Makes a connection and runs the link. If that fails, the address rests.
 pub(crate) async fn dial(shared: Arc<Shared>, Dial { address, ends, ours }: Dial) {
     let mut place = Place::new(&shared, ends.id);
-    let pause = match connect(&shared, address, ours).await {
+    let connected = connect(&shared, address, ours).await;
+    let failure = connected.as_ref().err().map(ToString::to_string);
+    let pause = match connected {
         Ok((mut stream, theirs)) => {
             run(&shared, address, ends, &mut place, &mut stream, theirs).await
         }
-        Err(error) => {
-            count(&shared.counters.dial_failures, 1);
-            tracing::debug!(%address, %error, "not connected");
-            Some(failed(&shared, address))
-        }
+        Err(_) => Some(failed(&shared, address)),
     };
     // After the pause is known, so that nobody is told of room during it.
     drop(place);
+    if let Some(error) = failure {
+        count(&shared.counters.dial_failures, 1);
+        tracing::debug!(%address, %error, "not connected");
+    }
     if let Some(pause) = pause {
         rest(&shared, address, pause).await;
     }
@@ -48,7 +50,7 @@ async fn connect(
     let _turn = shared.dials.acquire().await.map_err(io::Error::other)?;
     count(&shared.counters.dials, 1);
     let connecting = async {
-        let mut stream = TcpStream::connect(address).await?;
+        let mut stream = socket(shared, address)?.connect(address).await?;
         stream.set_nodelay(true)?;
         shared.preamble(ours).write(&mut stream).await?;
         let Preamble { nonce: theirs, announced: _ } = Preamble::read(&mut stream).await?;
@@ -59,6 +61,16 @@ async fn connect(
         Ok((stream, theirs))
     };
     timeout(shared.times.handshake, connecting).await?
+}
+
+/// From the address that we listen at, where that is one: peers tell hosts by it.
+fn socket(shared: &Shared, to: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = if to.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let from = shared.local.ip();
+    if !from.is_unspecified() {
+        socket.bind((from, 0).into())?;
+    }
+    Ok(socket)
 }
 
 /// Runs the link; how long the address then rests, if it does.

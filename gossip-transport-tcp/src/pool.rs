@@ -127,6 +127,10 @@ impl Pool {
         self.links.len()
     }
 
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.queued
+    }
+
     /// Queues one frame, or notes in the report why not. The dial that it takes, if one.
     pub(crate) fn push(
         &mut self,

@@ -56,7 +56,7 @@ impl Preamble {
         stream.write_all(&self.encode()).await
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
         let mut bytes = MAGIC.to_vec();
         bytes.push(VERSION);
         bytes.extend(self.nonce);

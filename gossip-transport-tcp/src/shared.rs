@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) endpoint: SocketAddr,
     pub(crate) inbox: Inbox,
     pub(crate) limits: TcpLimits,
+    /// Where the listener is bound.
+    pub(crate) local: SocketAddr,
     /// How many links there are.
     pub(crate) links: watch::Sender<usize>,
     pub(crate) phase: watch::Sender<Phase>,
@@ -74,6 +76,7 @@ impl Shared {
             endpoint: bound.endpoint,
             inbox: Inbox::new(limits.inbox_bytes),
             limits,
+            local: bound.local,
             links: watch::Sender::new(0),
             phase: watch::Sender::new(Phase::Open),
             pool,

@@ -1,5 +1,6 @@
 //! The transport itself: the pool in front, a task per connection behind.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -42,10 +43,23 @@ impl TcpTransport {
         Ok(Self { listener: Mutex::new(Some(listener)), listening, shared })
     }
 
+    /// Where the listener is bound: others may reach it by another address.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.shared.local
+    }
+
     /// How many links stand, are being made, or say goodbye.
     #[must_use]
     pub fn links(&self) -> usize {
         self.shared.pool().len()
+    }
+
+    /// Bytes that were accepted and that no kernel took yet, every frame with its overhead. At most
+    /// `outlet.total_bytes`.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.shared.pool().queued_bytes()
     }
 
     /// The counters as they stand.

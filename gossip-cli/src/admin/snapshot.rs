@@ -6,9 +6,10 @@ use axum::body::Body;
 use axum::extract::{Query, State};
 use bytes::Bytes;
 use futures_util::stream;
+use gossip_core::fact::Domain;
 use gossip_core::id::ClusterId;
 use gossip_core::store::StoreError;
-use gossip_core::store::snapshot::{SnapshotHead, SnapshotWriter};
+use gossip_core::store::snapshot::Writer;
 use serde::Deserialize;
 
 use super::Admin;
@@ -26,17 +27,11 @@ pub(super) async fn snapshot(
     State(admin): State<Arc<Admin>>,
     Query(SnapshotQuery { channel }): Query<SnapshotQuery>,
 ) -> Result<Body, Refusal> {
-    let (node, id) = (&admin.node, admin.channel(&channel)?);
-    let head = SnapshotHead {
-        cluster: ClusterId::from_name(&node.cluster),
-        cluster_name: node.cluster.clone(),
-        channel: id,
-        channel_name: channel,
-        retain: node.retain.name().to_owned(),
-        taken_at: clock::now(),
-    };
-    let view = View::take(Arc::clone(&node.store), id, Bytes::new()).await?;
-    let (writer, begins) = SnapshotWriter::begin(&head);
+    let (node, channel) = (&admin.node, admin.channel(&channel)?);
+    let domain = Domain::new(ClusterId::from_name(&node.cluster), channel);
+    let view = View::take(Arc::clone(&node.store), channel, Bytes::new()).await?;
+    let mut begins = Vec::new();
+    let writer = Writer::begin(&domain, clock::now(), &mut begins);
     let start = Writing { begins: Some(begins), view, writer: Some(writer) };
     Ok(Body::from_stream(stream::unfold(start, async |mut writing| {
         let piece = writing.next().await.transpose()?;
@@ -47,7 +42,7 @@ pub(super) async fn snapshot(
 struct Writing {
     begins: Option<Vec<u8>>,
     view: View,
-    writer: Option<SnapshotWriter>,
+    writer: Option<Writer>,
 }
 
 impl Writing {
@@ -57,8 +52,12 @@ impl Writing {
             return Ok(Some(begins));
         }
         let Some(mut writer) = self.writer.take() else { return Ok(None) };
-        let Some(page) = self.view.page().await? else { return Ok(Some(writer.end())) };
-        let bytes = writer.facts(&page);
+        let mut bytes = Vec::new();
+        let Some(page) = self.view.page().await? else {
+            writer.end(&mut bytes);
+            return Ok(Some(bytes));
+        };
+        page.iter().for_each(|fact| writer.fact(fact, &mut bytes));
         self.writer = Some(writer);
         Ok(Some(bytes))
     }

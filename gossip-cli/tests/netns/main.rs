@@ -79,4 +79,8 @@ macro_rules! matrix {
 matrix! {
     udp_memory: "udp" on "memory" over LOCAL;
     udp_memory_bad: "udp" on "memory" over BAD;
+    tcp_rocks: "tcp" on "rocks" over LOCAL;
+    tcp_rocks_bad: "tcp" on "rocks" over BAD;
+    both_rocks: "udp+tcp" on "rocks" over LOCAL;
+    both_rocks_bad: "udp+tcp" on "rocks" over BAD;
 }

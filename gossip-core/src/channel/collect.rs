@@ -312,8 +312,16 @@ impl Channel {
 
     /// A member said Hello, and what its store held at its start: if a receipt of an earlier start
     /// names a later commit, it has lost state that others let go of on its word.
-    pub(crate) fn on_hello(&mut self, now: Mono, from: NodeId, boot: BootId, commit: u64) {
-        self.slots.reconcile.met(now, from);
+    pub(crate) fn on_hello(
+        &mut self,
+        env: &mut Env<'_>,
+        (from, returned): (NodeId, bool),
+        boot: BootId,
+        commit: u64,
+    ) {
+        if returned || self.collect.boot_commit > 0 {
+            self.with_slots(env, |slots, cx| slots.reconcile.met(cx, from, returned));
+        }
         // What was found a moment ago was found with what may have been another start.
         self.collect.gone(&from);
         let receipt = self.collect.receipts.get(&from).copied();

@@ -107,13 +107,15 @@ impl Node {
                     self.settle_limit(fact_bytes);
                 }
                 self.partners_changed = true;
+                let before = self.roster.member(&member).map(|member| member.status);
+                let returned = before == Some(MemberStatus::Dead);
                 self.heard(member);
                 let view = self.view_id;
                 let channels: Vec<_> =
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
                     self.in_channel(id, |channel, env| {
-                        channel.on_hello(env.now.mono, member, boot, commit);
+                        channel.on_hello(env, (member, returned), boot, commit);
                     });
                 }
             }

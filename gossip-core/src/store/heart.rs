@@ -45,7 +45,9 @@ impl MemoryState {
                 }
                 StoreReply::Described(self.shard(describe.shard).describe(&describe))
             }
-            StoreOp::Fetch { shard, points } => StoreReply::Facts(self.shard(shard).fetch(&points)),
+            StoreOp::Fetch { shard, points, bytes } => {
+                StoreReply::Facts(self.shard(shard).fetch(&points, bytes))
+            }
             StoreOp::Get { shard, key } => StoreReply::Facts(self.shard(shard).head(&key)),
             StoreOp::Lease => StoreReply::Leased(self.lease()),
             StoreOp::Merge(merge) => return self.merge(merge),

@@ -28,8 +28,9 @@ pub trait Reconcile: Debug + Send {
     /// Somebody wants to know: compare with every partner now, one after the other.
     fn survey(&mut self, cx: &mut Cx<'_>);
 
-    /// A session with a member stands, and who just started may want to know how they differ.
-    fn met(&mut self, _now: Mono, _member: NodeId) {}
+    /// A session with a member stands, and either it was dead to us (`returned`) or this node holds
+    /// something from before its start: it may want to know how they differ.
+    fn met(&mut self, _cx: &mut Cx<'_>, _member: NodeId, _returned: bool) {}
 
     /// The shard changed: a comparison is worthwhile again.
     fn changed(&mut self, now: Mono);

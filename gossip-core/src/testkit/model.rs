@@ -44,8 +44,8 @@ impl Model {
             (StoreOp::Describe(describe), StoreReply::Described(given)) => {
                 self.shard(describe.shard).compare_described(&describe, &given);
             }
-            (StoreOp::Fetch { shard, points }, StoreReply::Facts(given)) => {
-                assert_eq!(given, self.shard(shard).fetch(&points), "{asked}");
+            (StoreOp::Fetch { shard, points, bytes }, StoreReply::Facts(given)) => {
+                assert_eq!(given, self.shard(shard).fetch(&points, bytes), "{asked}");
             }
             (StoreOp::Get { shard, key }, StoreReply::Facts(given)) => {
                 let facts = self.shard(shard).keys.get(&*key).cloned();
@@ -274,9 +274,18 @@ impl Shard {
         facts
     }
 
-    fn fetch(&self, points: &[Point]) -> Vec<Envelope> {
-        let find = |point: &Point| self.facts().find(|fact| Point::of(fact) == *point).cloned();
-        points.iter().filter_map(find).collect()
+    fn fetch(&self, points: &[Point], most_bytes: usize) -> Vec<Envelope> {
+        let mut facts = Vec::<Envelope>::new();
+        let mut bytes = 0;
+        for point in points {
+            let Some(fact) = self.facts().find(|fact| Point::of(fact) == *point) else { continue };
+            bytes += fact.bytes().len();
+            if !facts.is_empty() && bytes > most_bytes {
+                break;
+            }
+            facts.push(fact.clone());
+        }
+        facts
     }
 
     fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<Envelope> {

@@ -178,7 +178,7 @@ fn fetch(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let held = model.facts(shard);
     let mut points: Vec<_> = held.iter().map(Point::of).filter(|_| rng.below(2) == 0).collect();
     points.extend((0..3).map(|minute| Point { hlc: at_minute(minute), id: [minute as u8; 16] }));
-    StoreOp::Fetch { shard, points }
+    StoreOp::Fetch { shard, points, bytes: rng.below(2_000) as usize }
 }
 
 fn rare(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {

@@ -3,15 +3,16 @@
 mod cluster;
 mod stores;
 
-use std::sync::Arc;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_core::id::ChannelId;
-use gossip_core::io::{AtEpoch, Change, Event, Refused, Seed, Write, WriteError};
+use gossip_core::io::{AtEpoch, Change, Event, Export, Refused, Seed, Write, WriteError};
 use gossip_core::membership::MemberStatus;
-use gossip_core::runtime::{DriverError, Gossip, GossipError, Happening, RuntimeConfig};
+use gossip_core::runtime::{DriverError, Exporter, Gossip, GossipError, Happening, RuntimeConfig};
 use gossip_core::store::{MemoryStore, Store};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -279,6 +280,58 @@ async fn who_leaves_is_seen_to_leave() {
     assert_eq!(nodes[1].get("a").await.unwrap().unwrap().value(), b"1");
     let write = nodes[1].put("a", "2").await;
     assert_eq!(write, Err(GossipError::Write(WriteError::Left)));
+}
+
+/// A place that is full at first.
+#[derive(Debug, Default)]
+struct Drawer {
+    calls: AtomicUsize,
+    kept: Mutex<Vec<Bytes>>,
+}
+
+impl Exporter for Drawer {
+    fn keep(&self, export: &Export) -> io::Result<()> {
+        if self.calls.fetch_add(1, Ordering::Relaxed) == 0 {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.kept.lock().unwrap().extend(export.facts.iter().map(|fact| fact.shared_key()));
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_left_hands_out_its_writes_before_it_forgets_them() {
+    let cluster = Cluster::new();
+    let other = cluster.node(1).await;
+    let store: Arc<dyn Store> = Arc::new(MemoryStore::new());
+    let drawer = Arc::new(Drawer::default());
+    let options =
+        RuntimeConfig { exporter: Some(Arc::clone(&drawer) as _), ..RuntimeConfig::default() };
+    let start = || cluster.node_with(2, Arc::clone(&store), options.clone());
+    let first = start().await;
+    all_alive(&[other.clone(), first.clone()]).await;
+    first.put("own", "1").await.unwrap();
+    other.put("theirs", "1").await.unwrap();
+    reads(&first, "theirs", "1").await;
+    first.stop().await.unwrap();
+    first.shutdown().await;
+    // Who stopped comes back as it was.
+    let second = start().await;
+    all_alive(&[other.clone(), second.clone()]).await;
+    second.put("own too", "1").await.unwrap();
+    assert_eq!(drawer.calls.load(Ordering::Relaxed), 0);
+    second.leave().await.unwrap();
+    second.shutdown().await;
+
+    let third = start().await;
+    let mut events = third.events();
+    next_event(&mut events, |event| matches!(event, Event::Renewed { exported: 2, .. })).await;
+    assert_eq!(*drawer.kept.lock().unwrap(), ["own", "own too"]);
+    assert_eq!(drawer.calls.load(Ordering::Relaxed), 2, "it was full at first");
+    for key in ["own", "own too", "theirs"] {
+        reads(&third, key, "1").await;
+    }
+    third.put("again", "1").await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

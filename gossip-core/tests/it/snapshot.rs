@@ -1,111 +1,140 @@
-//! Snapshots: what is written is read again, and nothing else is.
+//! Snapshot files: made from a store that goes on, read in pieces, and refused when damaged.
 
+use std::convert::Infallible;
+use std::sync::{Arc, LazyLock};
+
+use bytes::Bytes;
 use gossip_core::fact::{Envelope, Verified};
-use gossip_core::id::{ChannelId, ClusterId};
-use gossip_core::store::snapshot::{
-    SnapshotEnd, SnapshotError, SnapshotHead, SnapshotPart, SnapshotReader, SnapshotWriter,
-};
-use gossip_core::testkit::facts::{Author, at_minute, domain};
-use gossip_core::time::Wall;
+use gossip_core::id::TopicId;
+use gossip_core::store::snapshot::{Part, Reader, SnapshotError, save};
+use gossip_core::store::{MemoryStore, Merge, Store, StoreOp};
+use gossip_core::strategy::retain::KeepSiblings;
+use gossip_core::testkit::facts::{Author, at_minute, domain, minute};
+use gossip_core::time::Epoch;
+use proptest::prelude::*;
 
-fn head() -> SnapshotHead {
-    SnapshotHead {
-        cluster: domain().cluster(),
-        cluster_name: "gossip".into(),
-        channel: domain().channel(),
-        channel_name: "main".into(),
-        retain: "last-write".into(),
-        taken_at: Wall::from_millis(1_700_000_000_000),
+async fn merge(store: &MemoryStore, facts: &[Verified<Envelope>]) {
+    let shard = Author::simulated(0, &domain()).shard();
+    for fact in facts {
+        let (retain, facts) = (Arc::new(KeepSiblings::default()), vec![fact.clone()]);
+        let (epoch, floor) = (Epoch::ZERO, Epoch::ZERO);
+        let shard = gossip_core::id::ShardId { topic: fact.topic(), ..shard };
+        let merge = Merge { shard, retain, facts, epoch, floor };
+        store.run(StoreOp::Merge(merge)).await.expect("a merge within the contract");
     }
 }
 
-fn facts() -> Vec<Envelope> {
-    let author = Author::signing(1, &domain());
-    let mut facts = vec![author.put("a", "1", at_minute(10)), author.delete("b", at_minute(11))];
-    facts.push(author.put("c", vec![0xff; 3_000], at_minute(12)));
-    facts.into_iter().map(Verified::into_inner).collect()
+/// More facts than one scan gives, of every form and in two topics.
+fn facts() -> Vec<Verified<Envelope>> {
+    let author = |number: u64| Author::simulated(number, &domain());
+    let fact = |number: u64| match number % 4 {
+        0 => author(1).put(number.to_be_bytes(), [7; 300], at_minute(number)),
+        1 => author(1).delete(number.to_be_bytes(), at_minute(number)),
+        2 => author(1).expiring(number.to_be_bytes(), "v", at_minute(number), minute(number + 9)),
+        _ => author(number).put("siblings", "", at_minute(number)),
+    };
+    let here = (0..600).map(fact);
+    here.chain([author(1).in_topic(TopicId(3)).put("there", "", at_minute(1))]).collect()
 }
 
-fn written() -> Vec<u8> {
-    let (mut writer, mut bytes) = SnapshotWriter::begin(&head());
-    let facts = facts();
-    bytes.extend(writer.facts(&facts[..1]));
-    bytes.extend(writer.facts(&facts[1..]));
-    bytes.extend(writer.end());
-    bytes
+async fn snapshot(store: &MemoryStore) -> Vec<u8> {
+    let mut file = Vec::new();
+    let write = |bytes: &[u8]| {
+        file.extend_from_slice(bytes);
+        Ok::<_, Infallible>(())
+    };
+    let saved = save(store, &domain(), &[TopicId(0), TopicId(3)], minute(700), write).await;
+    assert!(saved.expect("it is saved") > 400);
+    file
 }
 
-fn read(
-    bytes: &[u8],
-    piece: usize,
-) -> Result<(SnapshotHead, Vec<Envelope>, SnapshotEnd), SnapshotError> {
-    let (mut reader, mut found) = (SnapshotReader::new(), Vec::new());
-    let (mut head, mut end) = (None, None);
-    for piece in bytes.chunks(piece) {
-        reader.push(piece);
+/// The facts of a snapshot, pushed in pieces of this length.
+fn read(file: &[u8], piece: usize) -> Result<Vec<Bytes>, SnapshotError> {
+    let (mut reader, mut facts) = (Reader::new(), Vec::new());
+    for bytes in file.chunks(piece) {
+        reader.push(bytes);
         while let Some(part) = reader.next_part()? {
             match part {
-                SnapshotPart::Head(part) => head = Some(part),
-                SnapshotPart::Fact(fact) => found.push(fact),
-                SnapshotPart::End(part) => end = Some(part),
+                Part::Begin { domain: found, taken_at } => {
+                    assert_eq!(found.cluster(), domain().cluster());
+                    assert_eq!(found.channel(), domain().channel());
+                    assert_eq!(taken_at, minute(700));
+                }
+                Part::Fact(bytes) => facts.push(bytes),
+                Part::End { facts: count, .. } => assert_eq!(count, facts.len() as u64),
             }
         }
     }
-    reader.finish()?;
-    Ok((head.unwrap(), found, end.unwrap()))
+    reader.finish().map(|()| facts)
 }
 
-#[test]
-fn what_is_written_is_read_in_any_pieces() {
-    let bytes = written();
-    for piece in [1, 3, 44, 1_000, bytes.len()] {
-        let (read_head, read_facts, end) = read(&bytes, piece).unwrap();
-        assert_eq!((read_head, read_facts), (head(), facts()));
-        let hash: [u8; 32] = bytes[bytes.len() - 32..].try_into().unwrap();
-        assert_eq!(end, SnapshotEnd { facts: 3, hash });
+#[tokio::test]
+async fn everything_comes_back_in_the_authors_bytes() {
+    let store = MemoryStore::new();
+    merge(&store, &facts()).await;
+    let file = snapshot(&store).await;
+    for piece in [1, 7, 4_096, usize::MAX] {
+        let read = read(&file, piece).expect("it is whole");
+        let again = MemoryStore::new();
+        let verified: Vec<_> = facts();
+        for bytes in &read {
+            let fact = Envelope::decode(bytes.clone(), &domain()).expect("an author's bytes");
+            let known = verified.iter().find(|known| known.id() == fact.id());
+            merge(&again, &[known.expect("one of those").clone()]).await;
+        }
+        assert_eq!(snapshot(&again).await, file, "pieces of {piece}");
     }
 }
 
-#[test]
-fn no_changed_byte_passes() {
-    let bytes = written();
-    for at in 0..bytes.len() {
-        let mut changed = bytes.clone();
-        changed[at] ^= 1;
-        assert!(read(&changed, 500).is_err(), "byte {at} of {}", bytes.len());
+#[tokio::test]
+async fn what_is_cut_or_damaged_is_refused() {
+    let store = MemoryStore::new();
+    merge(&store, &facts()).await;
+    let file = snapshot(&store).await;
+    for end in [0, 1, 16, 17, 81, 89, 90, file.len() / 2, file.len() - 33, file.len() - 1] {
+        assert_eq!(read(&file[..end], 999), Err(SnapshotError::Cut), "cut at {end}");
     }
+    assert_eq!(read(b"a letter", 999), Err(SnapshotError::NotASnapshot));
+    let changed = |at: usize, to: u8| {
+        let mut file = file.clone();
+        file[at] = to;
+        read(&file, 999)
+    };
+    assert_eq!(changed(16, 2), Err(SnapshotError::NewerVersion { found: 2 }));
+    assert!(matches!(changed(89, 0xff), Err(SnapshotError::Damaged { .. })), "a fact's length");
+    let longer = [&file[..], b"x"].concat();
+    assert!(matches!(read(&longer, 999), Err(SnapshotError::Damaged { .. })), "more at its end");
 }
 
-#[test]
-fn no_part_passes_for_the_whole() {
-    let bytes = written();
-    for length in 0..bytes.len() {
-        assert!(read(&bytes[..length], 500).is_err(), "{length} of {}", bytes.len());
+/// Whole, made once.
+static FILE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+    runtime.block_on(async {
+        let store = MemoryStore::new();
+        merge(&store, &facts()).await;
+        snapshot(&store).await
+    })
+});
+
+proptest! {
+    #[test]
+    fn no_changed_bit_is_overlooked(at: prop::sample::Index, bit in 0_u8..8) {
+        let mut file = FILE.clone();
+        let at = at.index(file.len());
+        file[at] ^= 1 << bit;
+        // Names of the cluster and the channel are bound by the hash at its end.
+        let (mut reader, mut whole) = (Reader::new(), Ok(()));
+        reader.push(&file);
+        loop {
+            match reader.next_part() {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) => {
+                    whole = Err(error);
+                    break;
+                }
+            }
+        }
+        prop_assert!(whole.and_then(|()| reader.finish()).is_err());
     }
-    assert_eq!(read(&[&bytes[..], b"x"].concat(), 500), Err(SnapshotError::Surplus));
-    assert_eq!(read(b"PK\x03\x04 something else", 5), Err(SnapshotError::NotASnapshot));
-    let mut newer = bytes;
-    newer[8] = 2;
-    assert_eq!(read(&newer, 500), Err(SnapshotError::NewerVersion { found: 2 }));
-}
-
-/// A change here is a new version, which readers of the old one refuse.
-#[test]
-fn version_1_stays_as_it_is() {
-    let (cluster, channel) = (ClusterId::from_bytes([1; 32]), ChannelId::from_bytes([2; 32]));
-    let head = SnapshotHead { cluster, channel, ..head() };
-    let (writer, mut bytes) = SnapshotWriter::begin(&head);
-    bytes.extend(writer.end());
-    let mut expected = b"gossnap\0\x01\0\0\0\x5d\0\0\0".to_vec();
-    expected.extend([1; 32]);
-    expected.extend(b"\x06gossip");
-    expected.extend([2; 32]);
-    expected.extend(b"\x04main\x0alast-write\x80\xd0\x95\xff\xbc\x31");
-    expected.extend([0; 12]);
-    expected.extend(blake3_of(&expected));
-    assert_eq!(bytes, expected);
-}
-
-fn blake3_of(bytes: &[u8]) -> [u8; 32] {
-    *blake3::hash(bytes).as_bytes()
 }

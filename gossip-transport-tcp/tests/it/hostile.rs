@@ -186,8 +186,9 @@ async fn a_reset_in_the_middle_ends_its_link_once_and_what_was_whole_counts() {
 
 #[tokio::test]
 async fn a_dialled_stranger_that_speaks_another_protocol_is_left_alone_for_a_while() {
-    let config = hasty();
-    let a = bind(config);
+    let config = loopback();
+    let times = TcpTimes { back_off_min: Duration::from_secs(1), ..config.times };
+    let a = bind(TcpConfig { times, ..config });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let to = Address::Stream(listener.local_addr().unwrap());
     assert_eq!(a.send(vec![transmit(to, &filled(1, 10))]), accepted(1));

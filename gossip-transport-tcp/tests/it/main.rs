@@ -14,6 +14,7 @@ use gossip_transport_tcp::{TcpConfig, TcpLimits, TcpTimes, TcpTransport};
 use gossip_transport_udp::{UdpConfig, UdpTransport};
 use tokio::time::timeout;
 
+mod acceptance;
 mod bind;
 mod hostile;
 mod links;

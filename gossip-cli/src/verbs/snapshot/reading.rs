@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Read};
 use std::path::Path;
 
+use bytes::Bytes;
 use gossip_core::fact::{Domain, Envelope, Job, MAX_BATCH, Verdict, Verified, Verifier};
-use gossip_core::store::snapshot::{
-    SnapshotEnd, SnapshotError, SnapshotHead, SnapshotPart, SnapshotReader,
-};
+use gossip_core::store::snapshot::{Part, Reader, SnapshotError};
+use gossip_core::time::Wall;
 use indicatif::ProgressBar;
 
 use crate::failure::Failure;
@@ -23,10 +23,10 @@ const PIECE: usize = 1 << 16;
 /// may be a part only.
 pub(super) fn read(
     mut source: impl FnMut(&mut [u8]) -> anyhow::Result<usize>,
-    mut each: impl FnMut(SnapshotPart) -> anyhow::Result<()>,
+    mut each: impl FnMut(Part) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let failed = |error: SnapshotError| Failure::failed(error.to_string());
-    let (mut reader, mut piece) = (SnapshotReader::new(), vec![0; PIECE]);
+    let (mut reader, mut piece) = (Reader::new(), vec![0; PIECE]);
     loop {
         let count = source(&mut piece)?;
         if count == 0 {
@@ -43,8 +43,10 @@ pub(super) fn read(
 #[derive(Debug)]
 pub(super) struct Checked {
     pub(super) bytes: u64,
-    pub(super) end: SnapshotEnd,
-    pub(super) head: SnapshotHead,
+    pub(super) domain: Domain,
+    pub(super) facts: u64,
+    pub(super) hash: [u8; 32],
+    pub(super) taken_at: Wall,
 }
 
 /// Reads a file, checks every signature, and hands the facts on in batches.
@@ -53,18 +55,13 @@ pub(super) struct Checked {
 /// As [`read`]; or when a signature is false.
 pub(super) fn check(
     path: &Path,
-    mut batch: impl FnMut(&SnapshotHead, Vec<Verified<Envelope>>) -> anyhow::Result<()>,
+    mut batch: impl FnMut(&Domain, Wall, Vec<Verified<Envelope>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Checked> {
     let failed = |error| Failure::failed(format!("cannot read {}: {error}", path.display()));
     let mut file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_err(failed)?.len();
-    let bar = if std::io::stderr().is_terminal() {
-        let template = "{bar:40.green} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
-        ProgressBar::new(bytes).with_style(output::progress(template))
-    } else {
-        ProgressBar::hidden()
-    };
-    let (mut head, mut end, mut facts) = (None, None, Vec::new());
+    let bar = bar(bytes);
+    let (mut begin, mut end, mut waiting) = (None, None, Vec::new());
     let source = |piece: &mut [u8]| {
         let count = file.read(piece).map_err(failed)?;
         bar.inc(count as u64);
@@ -72,20 +69,37 @@ pub(super) fn check(
     };
     read(source, |part| {
         match part {
-            SnapshotPart::Head(found) => head = Some(found),
-            SnapshotPart::Fact(fact) => facts.push(fact),
-            SnapshotPart::End(found) => end = Some(found),
+            Part::Begin { domain, taken_at } => begin = Some((domain, taken_at)),
+            Part::Fact(bytes) => waiting.push(bytes),
+            Part::End { facts, hash } => end = Some((facts, hash)),
         }
-        if facts.len() == MAX_BATCH || (end.is_some() && !facts.is_empty()) {
-            let head = head.as_ref().ok_or_else(|| Failure::failed(HEADLESS))?;
-            let facts = std::mem::take(&mut facts);
-            batch(head, verified(&Domain::new(head.cluster, head.channel), facts)?)?;
+        let Some((domain, taken_at)) = &begin else { return Ok(()) };
+        if waiting.len() == MAX_BATCH || (end.is_some() && !waiting.is_empty()) {
+            let facts = std::mem::take(&mut waiting).into_iter().map(|bytes| decode(bytes, domain));
+            batch(domain, *taken_at, verified(domain, facts.collect::<Result<_, _>>()?)?)?;
         }
         Ok(())
     })?;
     bar.finish_and_clear();
-    let (Some(head), Some(end)) = (head, end) else { return Err(Failure::failed(HEADLESS)) };
-    Ok(Checked { bytes, end, head })
+    let (Some((domain, taken_at)), Some((facts, hash))) = (begin, end) else {
+        unreachable!("whatever ends well has begun and ended")
+    };
+    Ok(Checked { bytes, domain, facts, hash, taken_at })
+}
+
+fn bar(bytes: u64) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:40.green} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    ProgressBar::new(bytes).with_style(output::progress(template))
+}
+
+fn decode(bytes: Bytes, domain: &Domain) -> anyhow::Result<Envelope> {
+    let failed = |why| {
+        Failure::failed(format!("the snapshot holds what is no fact ({why}): do not trust it"))
+    };
+    Envelope::decode(bytes, domain).map_err(failed)
 }
 
 /// The facts, if each was signed by its author.
@@ -102,5 +116,3 @@ fn verified(domain: &Domain, facts: Vec<Envelope>) -> anyhow::Result<Vec<Verifie
     });
     good.collect()
 }
-
-const HEADLESS: &str = "the snapshot has no head";

@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use gossip_core::fact::{Envelope, HORIZON, Verified};
-use gossip_core::id::{ShardId, TopicId};
-use gossip_core::store::snapshot::SnapshotHead;
+use gossip_core::id::{ChannelId, ShardId, TopicId};
 use gossip_core::store::{Merge, Store, StoreOp, StoreReply};
-use gossip_core::time::Epoch;
+use gossip_core::strategy::retain::KeepSiblings;
+use gossip_core::time::{Epoch, Wall};
 use serde::Serialize;
 use tokio::runtime::Runtime;
 
@@ -20,7 +20,7 @@ use crate::args::Global;
 use crate::disk::Place;
 use crate::failure::Failure;
 use crate::output::{self, count};
-use crate::{clock, files, registry};
+use crate::{clock, files};
 
 #[derive(Serialize)]
 struct Restored {
@@ -39,19 +39,19 @@ pub(super) fn run(global: &Global, path: &Path, data: &Path, even_old: bool) -> 
     let store = data.join(Place::FOLDER);
     refuse_state(&store)?;
     // Everything is checked before anything is made.
-    let checked = reading::check(path, |_, _| Ok(()))?;
-    refuse_old(&checked.head, even_old)?;
+    let checked = reading::check(path, |_, _, _| Ok(()))?;
+    refuse_old(checked.taken_at, even_old)?;
     let unfinished = data.join("store.unfinished");
     remove(&unfinished)?;
     let runtime = Runtime::new().context("the system gave no threads")?;
     let target = runtime.block_on(place.at(unfinished.clone()).open())?;
     let mut filling = Filling { commit: 0, runtime, store: target };
-    reading::check(path, |head, facts| filling.merge(head, facts))?;
+    reading::check(path, |domain, _, facts| filling.merge(domain.channel(), facts))?;
     filling.finish()?;
     fs::rename(&unfinished, &store).map_err(|error| files::unwritten(&store, &error))?;
     files::sync_folder(data).map_err(|error| files::unwritten(data, &error))?;
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (facts, shown) = (checked.end.facts, data.display().to_string());
+    let (facts, shown) = (checked.facts, data.display().to_string());
     if global.json {
         return output::json(&Restored { facts, data: shown, ms });
     }
@@ -70,15 +70,11 @@ struct Filling {
 }
 
 impl Filling {
-    fn merge(&mut self, head: &SnapshotHead, facts: Vec<Verified<Envelope>>) -> anyhow::Result<()> {
-        let known = registry::RETAINS.iter().any(|named| named.name == head.retain);
-        if !known {
-            let text = format!("this program does not know the retain rule `{}`", head.retain);
-            return Err(Failure::failed(text));
-        }
+    fn merge(&mut self, channel: ChannelId, facts: Vec<Verified<Envelope>>) -> anyhow::Result<()> {
         let merge = StoreOp::Merge(Merge {
-            shard: ShardId { channel: head.channel, topic: TopicId::default() },
-            retain: registry::make(registry::RETAINS, &head.retain, ()),
+            shard: ShardId { channel, topic: TopicId::default() },
+            // Keeps all that either rule has kept.
+            retain: Arc::new(KeepSiblings::default()),
             facts,
             epoch: Epoch::of(clock::now()),
             floor: Epoch::ZERO,
@@ -119,8 +115,8 @@ fn refuse_state(store: &Path) -> anyhow::Result<()> {
 }
 
 /// A cluster that goes on may have forgotten deletions that the snapshot does not know.
-fn refuse_old(head: &SnapshotHead, even_old: bool) -> anyhow::Result<()> {
-    let age = clock::now().since(head.taken_at);
+fn refuse_old(taken_at: Wall, even_old: bool) -> anyhow::Result<()> {
+    let age = clock::now().since(taken_at);
     if even_old || age < HORIZON {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 use std::time::Instant;
 
-use gossip_core::store::snapshot::SnapshotPart;
+use gossip_core::store::snapshot::Part;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
@@ -43,21 +43,21 @@ pub(super) fn run(global: &Global, path: &Path) -> anyhow::Result<()> {
         };
         reading::read(source, |part| {
             match part {
-                SnapshotPart::Head(_) => {}
-                SnapshotPart::Fact(_) => bar.inc(1),
-                SnapshotPart::End(found) => end = Some(found),
+                Part::Begin { .. } => {}
+                Part::Fact(_) => bar.inc(1),
+                Part::End { facts, hash } => end = Some((facts, hash)),
             }
             Ok(())
         })
     })?;
     bar.finish_and_clear();
-    let end = end.ok_or_else(|| Failure::failed("the node sent no snapshot"))?;
-    let hash = blake3::Hash::from_bytes(end.hash).to_hex().to_string();
+    let (facts, hash) = end.ok_or_else(|| Failure::failed("the node sent no snapshot"))?;
+    let hash = blake3::Hash::from_bytes(hash).to_hex().to_string();
     let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     if global.json {
-        return output::json(&Saved { facts: end.facts, bytes, hash, ms });
+        return output::json(&Saved { facts, bytes, hash, ms });
     }
-    let (facts, bytes) = (count(end.facts), count(bytes));
+    let (facts, bytes) = (count(facts), count(bytes));
     let time = output::time(begun.elapsed());
     output::line(&format!("{facts} facts, {bytes} bytes, to {} in {time}", path.display()))
 }

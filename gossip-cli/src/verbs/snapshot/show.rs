@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gossip_core::fact::Envelope;
+use gossip_core::id::ChannelId;
 use gossip_core::time::Wall;
 use serde::Serialize;
 
@@ -14,9 +15,9 @@ use crate::output::{self, STRONG, count, paint};
 #[derive(Serialize)]
 struct Shown {
     cluster: String,
-    channel: String,
+    /// Its name, as far as an id tells.
+    channel: Option<String>,
     channel_id: String,
-    retain: String,
     /// Milliseconds since 1970.
     taken_at: u64,
     facts: u64,
@@ -33,26 +34,27 @@ struct Shown {
 /// When the file cannot be read, is not as it was written, or holds a false signature.
 pub(super) fn run(global: &Global, path: &Path) -> anyhow::Result<()> {
     let (mut expired, mut tombstones) = (0, 0);
-    let checked = reading::check(path, |head, facts| {
+    let checked = reading::check(path, |_, taken_at, facts| {
         for fact in &facts {
             tombstones += u64::from(fact.value().is_none());
-            expired += u64::from(fact.value().is_some() && has_expired(fact, head.taken_at));
+            expired += u64::from(fact.value().is_some() && has_expired(fact, taken_at));
         }
         Ok(())
     })?;
-    let Checked { bytes, end, head } = checked;
+    let Checked { bytes, domain, facts, hash, taken_at } = checked;
+    let (cluster, channel) = (domain.cluster(), domain.channel());
+    let is_main = channel == ChannelId::derived(cluster, ChannelId::MAIN);
     let shown = Shown {
-        cluster: head.cluster_name,
-        channel: head.channel_name,
-        channel_id: head.channel.to_string(),
-        retain: head.retain,
-        taken_at: head.taken_at.millis(),
-        facts: end.facts,
-        entries: end.facts - tombstones - expired,
+        cluster: cluster.to_string(),
+        channel: is_main.then(|| ChannelId::MAIN.to_owned()),
+        channel_id: channel.to_string(),
+        taken_at: taken_at.millis(),
+        facts,
+        entries: facts - tombstones - expired,
         expired,
         tombstones,
         bytes,
-        hash: blake3::Hash::from_bytes(end.hash).to_hex().to_string(),
+        hash: blake3::Hash::from_bytes(hash).to_hex().to_string(),
     };
     if global.json { output::json(&shown) } else { output::line(&human(&shown)) }
 }
@@ -65,7 +67,11 @@ fn human(shown: &Shown) -> String {
     let taken = UNIX_EPOCH + Duration::from_millis(shown.taken_at);
     let age = SystemTime::now().duration_since(taken).unwrap_or_default();
     let lines = [
-        format!("{} of cluster {}", paint(STRONG, &shown.channel), paint(STRONG, &shown.cluster)),
+        format!(
+            "channel   {}",
+            paint(STRONG, shown.channel.as_deref().unwrap_or(&shown.channel_id))
+        ),
+        format!("cluster   {}", shown.cluster),
         format!(
             "taken     {}, {} ago",
             humantime::format_rfc3339_seconds(taken),
@@ -78,7 +84,6 @@ fn human(shown: &Shown) -> String {
             count(shown.expired),
             count(shown.bytes)
         ),
-        format!("rule      {}", shown.retain),
         format!("hash      {}", shown.hash),
         format!("checked   every byte, and {} signatures", count(shown.facts)),
     ];

@@ -106,10 +106,18 @@ impl Shard {
         self.catalogue.total(set)
     }
 
-    /// The facts at those points that are held.
-    pub(super) fn fetch(&self, points: &[Point]) -> Vec<Envelope> {
+    /// The facts at those points that are held, as far as so many bytes reach.
+    pub(super) fn fetch(&self, points: &[Point], bytes: usize) -> Vec<Envelope> {
         let fact = |point: &Point| self.get(self.catalogue.find(*point)?.slot()).cloned();
-        points.iter().filter_map(fact).collect()
+        let mut left = bytes;
+        let fits = |(number, fact): &(usize, Envelope)| {
+            let length = fact.bytes().len();
+            let fits = *number == 0 || length <= left;
+            left = left.saturating_sub(length);
+            fits
+        };
+        let facts = points.iter().filter_map(fact).enumerate().take_while(fits);
+        facts.map(|(_, fact)| fact).collect()
     }
 
     /// The facts of a key in the order of the retain rule.

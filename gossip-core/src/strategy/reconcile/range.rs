@@ -72,6 +72,10 @@ impl Default for RangeConfig {
 /// the work that a partner can cause with one datagram.
 const LIST_LIMIT: usize = 256;
 
+/// Most bytes of facts in one answer, the first fact aside: a full window of them is twice what
+/// one peer may have waiting, and the backlog stops it there (guess).
+const GIVE_BYTES: usize = 256 * 1024;
+
 /// Most points in one `Want`: they fit a datagram.
 const WANT_POINTS: usize = 32;
 
@@ -81,8 +85,8 @@ const DIGEST_ITEMS: usize = 32;
 /// Epochs further apart than this are not compared: one of the clocks is wrong.
 const EPOCHS_APART: u32 = 10;
 
-/// For so long after its start a node compares at once with whom it meets (a guess: until all
-/// sessions stand). A restart is done that soon, and later meetings cost nothing.
+/// For so long a restarted node compares soon with whom it meets (a guess: until all sessions
+/// stand). A restart is done that soon, and later meetings cost nothing.
 const GREETING: Duration = Duration::from_secs(10);
 
 /// With at most so many; others wait for their round (a guess: one of them has what is missing).
@@ -104,6 +108,13 @@ pub struct RangeReconcile {
     serving: Serving,
     /// Partners still to be compared with, for somebody wants to know.
     survey: BTreeSet<NodeId>,
+}
+
+/// A step of a partner's exchange.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    exchange: u32,
+    number: u32,
 }
 
 /// What a store answer is for.
@@ -130,7 +141,7 @@ enum Pending {
     /// A partner asks about stretches.
     Answer { from: NodeId, ranges: Ranges },
     /// A partner's list lacks these facts; they go out together with our wants.
-    Serve { from: NodeId, exchange: u32, step: u32, wants: Vec<Point>, done: bool },
+    Serve { from: NodeId, step: Step, gives: Vec<Point>, wants: Vec<Point>, done: bool },
 }
 
 impl Pending {
@@ -201,7 +212,7 @@ impl RangeReconcile {
     }
 
     fn fetch(&mut self, cx: &mut Cx<'_>, pending: Pending, points: Vec<Point>) {
-        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points });
+        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points, bytes: GIVE_BYTES });
     }
 
     fn round(&mut self, cx: &mut Cx<'_>) {
@@ -261,8 +272,7 @@ impl RangeReconcile {
     /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
     /// meet at the same second of every minute for ever, and always straddle an epoch.
     fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
-        let nanos = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
-        let jitter = Duration::from_nanos(cx.rng.below(nanos / 4 + 1));
+        let jitter = random_below(cx, pause / 4);
         self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
     }
 
@@ -295,6 +305,12 @@ impl RangeReconcile {
     fn exchange_with(&mut self, from: NodeId, number: u32) -> Option<&mut Exchange> {
         self.exchange.as_mut().filter(|exchange| exchange.with == from && exchange.number == number)
     }
+}
+
+/// A random time up to a limit.
+fn random_below(cx: &mut Cx<'_>, limit: Duration) -> Duration {
+    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    Duration::from_nanos(cx.rng.below(nanos.saturating_add(1)))
 }
 
 impl Reconcile for RangeReconcile {
@@ -343,14 +359,12 @@ impl Reconcile for RangeReconcile {
             (pending, Some(StoreReply::Totals(totals))) => self.on_total(cx, pending, totals),
             (Pending::Give { to }, Some(StoreReply::Facts(facts))) => {
                 // What is too much for now, the next round finds again.
-                let _ = serve::give(cx, to, facts);
+                facts.into_iter().for_each(|fact| cx.bulk(to, fact));
             }
-            (
-                Pending::Serve { from, exchange, step, wants, done },
-                Some(StoreReply::Facts(facts)),
-            ) => {
-                let rest = serve::give(cx, from, facts);
-                serve::conclude(cx, from, exchange, step, wants, done.then_some(rest));
+            (Pending::Serve { from, step, gives, wants, done }, Some(StoreReply::Facts(facts))) => {
+                let rest = serve::rest(&gives, facts.last());
+                facts.into_iter().for_each(|fact| cx.bulk(from, fact));
+                serve::conclude(cx, from, step, wants, done.then_some(rest));
             }
             // The store failed, or answered something else: an exchange of ours is void, and the
             // next one starts from nothing.
@@ -370,11 +384,16 @@ impl Reconcile for RangeReconcile {
         self.next_round = Some(cx.now.mono);
     }
 
-    fn met(&mut self, now: Mono, member: NodeId) {
+    fn met(&mut self, cx: &mut Cx<'_>, member: NodeId, returned: bool) {
+        let now = cx.now.mono;
         let first = *self.met_first.get_or_insert(now);
-        if now.since(first) <= GREETING && self.survey.len() < GREETED {
+        let early = now.since(first) <= GREETING;
+        let greets = self.config.fingerprint_first && (early || returned);
+        if greets && self.survey.len() < GREETED {
             self.survey.insert(member);
-            self.next_round = Some(self.next_round.map_or(now, |due| due.min(now)));
+            // Not at once: two that start together would ask one another the same.
+            let soon = now + random_below(cx, self.config.period / 4);
+            self.next_round = Some(self.next_round.map_or(soon, |due| due.min(soon)));
         }
     }
 

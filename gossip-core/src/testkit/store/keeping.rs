@@ -15,7 +15,7 @@ pub(super) async fn an_empty_store_is_empty(mut subject: Subject<impl Store>) {
     assert_eq!(subject.total(Set::Active(Epoch::ZERO)).await, Totals::default());
     assert!(subject.get("k").await.is_empty());
     assert!(subject.scan("", None, 10).await.is_empty());
-    subject.run(StoreOp::Fetch { shard, points: vec![Point::MIN, Point::END] }).await;
+    subject.run(StoreOp::Fetch { shard, points: vec![Point::MIN, Point::END], bytes: 100 }).await;
     subject.run(StoreOp::Wipe { shard }).await;
     subject.run(StoreOp::Sync { commit: 0 }).await;
     subject.sweep(minute(1), Epoch::from_number(1), Epoch::ZERO).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diff::{self, Difference};
-use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS};
+use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Step, WANT_POINTS};
 use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span, Totals};
@@ -14,10 +14,6 @@ use crate::wire::{Compare, RangeContent, RangePart, Ranges, Same, Talk};
 
 /// Most questions of one partner that are being answered; more are refused as overload.
 const PER_PARTNER: usize = 64;
-
-/// Most bytes of facts in one answer, the first fact aside: a full window of them is twice what
-/// one peer may have waiting, and the backlog stops it there (guess).
-const GIVE_BYTES: usize = 256 * 1024;
 
 /// Most parts in one question: an answer has room to mark each of them.
 const MAX_PARTS: usize = 24;
@@ -142,7 +138,8 @@ impl RangeReconcile {
         }
         // A want that answers a list of ours needs no word when it is served.
         let ours = self.exchange_with(from, exchange).is_some();
-        let pending = Pending::Serve { from, exchange, step, wants: Vec::new(), done: !ours };
+        let (step, gives) = (Step { exchange, number: step }, points.clone());
+        let pending = Pending::Serve { from, step, gives, wants: Vec::new(), done: !ours };
         self.fetch(cx, pending, points);
     }
 
@@ -259,13 +256,15 @@ impl RangeReconcile {
         }
         let wants = if ranges.push && !cx.read_only { difference.missing_here } else { Vec::new() };
         let gives = if ranges.pull { difference.missing_there } else { Vec::new() };
-        let (exchange, step, done) = (ranges.exchange, ranges.step, listed && !told);
+        let step = Step { exchange: ranges.exchange, number: ranges.step };
+        let done = listed && !told;
         if gives.is_empty() {
-            conclude(cx, from, exchange, step, wants, done.then(Vec::new));
+            conclude(cx, from, step, wants, done.then(Vec::new));
         } else if let Err(why) = self.serving.admit(from) {
             cx.reject(from, why);
         } else {
-            self.fetch(cx, Pending::Serve { from, exchange, step, wants, done }, gives);
+            let pending = Pending::Serve { from, step, gives: gives.clone(), wants, done };
+            self.fetch(cx, pending, gives);
         }
     }
 }
@@ -338,29 +337,18 @@ pub(super) fn is_comparable(set: Set, ours: Epoch) -> bool {
     }
 }
 
-/// Sends facts as far as they are not too much for one answer; where the others stand.
-pub(super) fn give(cx: &mut Cx<'_>, to: NodeId, facts: Vec<Envelope>) -> Vec<Point> {
-    let mut bytes = 0;
-    let mut rest = Vec::new();
-    for fact in facts {
-        bytes += fact.bytes().len();
-        // However large the first one is, it goes.
-        if bytes > GIVE_BYTES && bytes > fact.bytes().len() {
-            rest.push(Point::of(&fact));
-        } else {
-            cx.bulk(to, fact);
-        }
-    }
-    rest.truncate(WANT_POINTS);
-    rest
+/// What is to be asked for again of `gives`, if this was the last fact that one answer had room for.
+pub(super) fn rest(gives: &[Point], last: Option<&Envelope>) -> Vec<Point> {
+    let Some(last) = last.map(Point::of) else { return Vec::new() };
+    let after = gives.iter().skip_while(|point| **point != last).skip(1);
+    after.take(WANT_POINTS).copied().collect()
 }
 
 /// After the facts: what we want in turn, and the word that the step is done.
 pub(super) fn conclude(
     cx: &mut Cx<'_>,
     from: NodeId,
-    exchange: u32,
-    step: u32,
+    Step { exchange, number: step }: Step,
     wants: Vec<Point>,
     done: Option<Vec<Point>>,
 ) {
