@@ -62,6 +62,21 @@ impl Exporter for FileExporter {
     }
 }
 
+/// For a node without a directory: says what is lost.
+#[derive(Debug)]
+pub(crate) struct NowhereToKeep;
+
+impl Exporter for NowhereToKeep {
+    fn keep(&self, export: &Export) -> io::Result<()> {
+        tracing::warn!(
+            writes = export.facts.len(),
+            "this node takes the cluster's state anew; its own writes that others lack are lost, \
+             for it has no directory to keep them in: give it --data DIR"
+        );
+        Ok(())
+    }
+}
+
 /// The record that writes again what this fact says.
 pub(crate) fn line(fact: &Envelope) -> Line {
     let expires_at = Some(fact.expires_at()).filter(|at| *at != Wall::ZERO);

@@ -10,7 +10,7 @@ use gossip_core::strategy::Retain;
 
 use crate::config::Settings;
 use crate::disk::Place;
-use crate::exporter::FileExporter;
+use crate::exporter::{FileExporter, NowhereToKeep};
 use crate::failure::Failure;
 use crate::sockets;
 
@@ -35,9 +35,10 @@ pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::
     let strategies = settings.choices.strategies(keys);
     let retain = Arc::clone(&strategies.main.retain);
     let mut options = settings.runtime.clone();
-    if let Some(data) = &settings.data {
-        options.exporter = Some(Arc::new(FileExporter::new(data.clone())));
-    }
+    options.exporter = Some(match &settings.data {
+        Some(data) => Arc::new(FileExporter::new(data.clone())),
+        None => Arc::new(NowhereToKeep),
+    });
     let spec = settings.spec.clone();
     let gossip = runtime::spawn(spec, strategies, transport, Arc::clone(&store), options).await;
     Ok(Node {
