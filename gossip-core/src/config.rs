@@ -8,7 +8,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::fact::Keys;
-use crate::id::{ChannelId, ClusterId};
+use crate::id::{ChannelId, ClusterId, NodeId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
 use crate::store::{MetaName, Restored};
@@ -148,7 +148,7 @@ impl ConfigSpec {
     pub fn build(self, payloads: impl Into<Payloads>) -> Result<Config, ConfigError> {
         let payloads = payloads.into();
         let limit = fits(payloads.bulk);
-        let fact_bytes = self.fact_bytes.unwrap_or(limit.min(MAX_FACT_BYTES));
+        let fact_bytes = self.fact_bytes.unwrap_or_else(|| limit.min(MAX_FACT_BYTES));
         if self.name.len() > MAX_NAME_BYTES {
             return Err(ConfigError::NameTooLong { bytes: self.name.len() });
         }
@@ -280,22 +280,33 @@ impl Config {
         fits(self.payloads.bulk)
     }
 
-    /// The same configuration for a store that was in a cluster before.
+    /// The same configuration for a node on a store that was in a cluster before.
     ///
     /// # Errors
-    /// [`ConfigError::Founded`] when it was founded with another limit than is asked for now, or
-    /// with one that this node's transport cannot carry.
-    pub fn resume(mut self, restored: &Restored) -> Result<Self, ConfigError> {
+    /// [`ConfigError::ForeignStore`] when another node's store, or that of another cluster:
+    /// its deletions may have been let go of on somebody else's word, so what it holds may be long
+    /// dead. [`ConfigError::Founded`] when its cluster was founded with another limit than is asked
+    /// for now, or with one that this node's transport cannot carry.
+    pub fn resume(mut self, restored: &Restored, me: NodeId) -> Result<Self, ConfigError> {
+        let owner = restored.meta.get(&MetaName::Owner);
+        if owner.is_some_and(|owner| *owner != self.owner(me)) {
+            return Err(ConfigError::ForeignStore);
+        }
         let stored = restored.meta.get(&MetaName::FactBytes);
         let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
         let Some(stored) = stored.map(u32::from_be_bytes) else { return Ok(self) };
         let asked = self.spec.fact_bytes;
         if asked.is_some_and(|asked| asked != stored as usize) || stored as usize > self.fits() {
-            let limit = asked.unwrap_or(self.fits());
+            let limit = asked.unwrap_or_else(|| self.fits());
             return Err(ConfigError::Founded { stored: stored as usize, limit });
         }
         self.found(stored);
         Ok(self)
+    }
+
+    /// What a store of this node in this cluster says about itself.
+    pub(crate) fn owner(&self, me: NodeId) -> Vec<u8> {
+        [&self.cluster.as_bytes()[..], me.as_bytes()].concat()
     }
 
     /// The cluster's largest fact is settled.
@@ -331,6 +342,12 @@ pub enum ConfigError {
         /// What fits.
         limit: usize,
     },
+    /// The store belongs to another node, or to a node of another cluster.
+    #[error(
+        "the store belongs to another identity or cluster; start the node with the identity and \
+         cluster name that it was made with, or begin with an empty store"
+    )]
+    ForeignStore,
     /// The store comes from a cluster with another limit.
     #[error(
         "the store's cluster was founded with facts of up to {stored} bytes, and this configuration \

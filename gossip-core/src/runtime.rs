@@ -137,7 +137,7 @@ pub async fn spawn(
 ) -> Result<Gossip, SpawnError> {
     let config = config.build(Payloads::of(&*transport))?;
     let restored = store.load().await?;
-    let config = config.resume(&restored)?;
+    let config = config.resume(&restored, strategies.keys.id())?;
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(SpawnError::Randomness)?;
     let endpoints = transport.endpoints();

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub use self::disk::{Disk, Fault};
 pub use self::rule::{Packet, Rule, Verdict, cut, delay, loss};
 use crate::config::{ConfigSpec, Strategies};
-use crate::fact::{Envelope, Job, SimKeys, Verifier};
+use crate::fact::{Envelope, Job, Keys as _, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{
     Answer, Boot, Command, Event, ExportError, Input, Output, RequestId, Seed, Ticket, Write,
@@ -182,7 +182,8 @@ impl World {
         let config = host.config.clone().build(DATAGRAM_BYTES).expect("the configuration is good");
         let restored = host.disk.restored();
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
-        let config = config.resume(&restored).expect("the disk comes from this host");
+        let config =
+            config.resume(&restored, host.keys.id()).expect("the disk comes from this host");
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {

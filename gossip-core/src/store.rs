@@ -287,6 +287,8 @@ pub enum MetaName {
     Left,
     /// The last word of a member.
     Member(NodeId),
+    /// Whose store this is: the cluster's id and the node's, 64 bytes.
+    Owner,
     /// A member's signed receipt for a channel's state.
     Receipt(ChannelId, NodeId),
 }
@@ -301,6 +303,7 @@ impl MetaName {
             Self::Incarnation => b"I".to_vec(),
             Self::Left => b"L".to_vec(),
             Self::Member(node) => [&b"M"[..], node.as_bytes()].concat(),
+            Self::Owner => b"O".to_vec(),
             Self::Receipt(channel, node) => {
                 [&b"R"[..], channel.as_bytes(), node.as_bytes()].concat()
             }
@@ -322,6 +325,7 @@ impl MetaName {
             (b'I', None, []) if first.is_empty() => Some(Self::Incarnation),
             (b'L', None, []) if first.is_empty() => Some(Self::Left),
             (b'M', Some(node), []) => Some(Self::Member(NodeId::from_bytes(node))),
+            (b'O', None, []) if first.is_empty() => Some(Self::Owner),
             (b'R', Some(channel), node) => {
                 let node = NodeId::from_bytes(node.try_into().ok()?);
                 Some(Self::Receipt(ChannelId::from_bytes(channel), node))
@@ -411,10 +415,12 @@ mod tests {
     fn names_are_found_by_their_bytes_and_nothing_else_is() {
         let (channel, node) = (ChannelId::from_bytes([1; 32]), NodeId::from_bytes([2; 32]));
         let names = [
+            MetaName::FactBytes,
             MetaName::Floor(ShardId { channel, topic: TopicId(3) }),
             MetaName::Incarnation,
             MetaName::Left,
             MetaName::Member(node),
+            MetaName::Owner,
             MetaName::Receipt(channel, node),
         ];
         for name in names {

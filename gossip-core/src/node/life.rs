@@ -45,6 +45,8 @@ pub(super) struct Life {
     /// Whether the store knows the largest fact of our cluster.
     founded: bool,
     incarnation: u64,
+    /// Whether the store knows whose it is.
+    owned: bool,
     jumps: Vec<Mono>,
     /// Whether a goodbye was said: for now, or for good.
     left: bool,
@@ -76,6 +78,7 @@ impl Life {
             domain,
             endpoints,
             founded: restored.meta.contains_key(&MetaName::FactBytes),
+            owned: restored.meta.contains_key(&MetaName::Owner),
             incarnation: stored.saturating_add(1).max(now.wall.millis()),
             jumps: Vec::new(),
             left: false,
@@ -113,6 +116,11 @@ impl Life {
 impl Node {
     /// Makes the incarnation durable; until then nobody hears of us.
     pub(super) fn begin_life(&mut self) {
+        if !self.life.owned {
+            self.life.owned = true;
+            let owner = self.config.owner(self.keys.id());
+            self.remember(MetaName::Owner, Some(owner.into()));
+        }
         let value = Bytes::copy_from_slice(&self.life.incarnation.to_be_bytes());
         self.life.unborn = Some(self.remember(MetaName::Incarnation, Some(value)));
     }

@@ -95,11 +95,12 @@ impl Lone {
         let bulk = if endpoints.stream.is_empty() { DATAGRAM_BYTES } else { BULK_BYTES };
         let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk };
         let config = spec.build(payloads).expect("a test's configuration is valid");
-        let config = config.resume(&store.restored()).expect("the store fits");
+        let keys = SimKeys::new(0);
+        let config = config.resume(&store.restored(), keys.id()).expect("the store fits");
         let now = Now { mono: Mono::ZERO + Duration::from_secs(1), wall: START };
         let boot =
             Boot { endpoints, restored: store.restored(), seed: Rng::from_number(seed).bytes() };
-        let strategies = Strategies::new(Box::new(SimKeys::new(0)));
+        let strategies = Strategies::new(Box::new(keys));
         let mut lone = Self {
             answers: BTreeMap::new(),
             events: Vec::new(),

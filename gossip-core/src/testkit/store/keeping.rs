@@ -100,6 +100,9 @@ pub(super) async fn everything_is_found_again<S: Store>(
     let channel = ChannelId::from_bytes([1; 32]);
     let nodes = [NodeId::from_bytes([2; 32]), NodeId::from_bytes([3; 32])];
     let names = [
+        MetaName::FactBytes,
+        MetaName::Left,
+        MetaName::Owner,
         MetaName::Floor(shard),
         MetaName::Floor(ShardId { channel, ..shard }),
         MetaName::Floor(ShardId { topic: TopicId(1), ..shard }),

@@ -4,6 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use gossip_core::config::ConfigError;
+use gossip_core::id::NodeId;
+use gossip_core::testkit::lone::Lone;
+use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{Frame, Packer, Parcel, Record, Records, decode_frame, record_len};
 
 use super::*;
@@ -136,4 +140,19 @@ fn versions_go_on_where_they_were() {
     for host in 0..2 {
         assert_eq!(reads(&mut world, host, "key"), Some(false), "host {host}");
     }
+}
+
+#[test]
+fn a_store_is_its_nodes_alone() {
+    let mut lone = Lone::new(ConfigSpec::default(), 1);
+    lone.pass(Duration::from_secs(1));
+    let restored = lone.store.restored();
+    let resume = |cluster: &str, me| {
+        let spec = ConfigSpec { cluster: cluster.into(), ..ConfigSpec::default() };
+        spec.build(DATAGRAM_BYTES).unwrap().resume(&restored, me).map(|_| ())
+    };
+    let (me, other) = (lone.node.id(), NodeId::from_bytes([7; 32]));
+    assert_eq!(resume("gossip", me), Ok(()));
+    assert_eq!(resume("gossip", other), Err(ConfigError::ForeignStore));
+    assert_eq!(resume("elsewhere", me), Err(ConfigError::ForeignStore));
 }
