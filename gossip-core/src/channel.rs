@@ -172,7 +172,10 @@ impl Channel {
                 .and_then(|fact| self.rules.has(&fact).map(|()| fact))
         };
         match decoded {
-            Ok(fact) => self.admit(env, Incoming { fact, from, feedback }),
+            Ok(fact) => {
+                self.slots.reconcile.brought(env.now.mono, from);
+                self.admit(env, Incoming { fact, from, feedback });
+            }
             Err(why) => env.reject(Some(from), why),
         }
     }

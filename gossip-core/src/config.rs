@@ -20,7 +20,7 @@ use crate::strategy::removal::{Feedback, Limit};
 use crate::strategy::retain::LastWrite;
 use crate::strategy::sampler::Shuffled;
 use crate::strategy::{Detector, Dissemination, Overlay, Reconcile, Retain, Sampler};
-use crate::transport::Payloads;
+use crate::transport::{DATAGRAM_BYTES, Payloads};
 use crate::wire::{Constants, FactLimit, Packer, record_len};
 
 /// How far ahead of a node's clock a fact may be dated before it is parked: 10 s (a guess).
@@ -262,6 +262,14 @@ impl Config {
         self.fact_limit
     }
 
+    /// The largest fact that may be written now. Who has not met its cluster yet does not know what
+    /// that carries, but a datagram any cluster does.
+    #[must_use]
+    pub fn writable(&self) -> usize {
+        let limit = self.fact_limit.bytes as usize;
+        if self.fact_limit.founded { limit } else { limit.min(fits(DATAGRAM_BYTES)) }
+    }
+
     /// What the transport carries.
     #[must_use]
     pub const fn payloads(&self) -> Payloads {
@@ -296,7 +304,9 @@ impl Config {
         let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
         let Some(stored) = stored.map(u32::from_be_bytes) else { return Ok(self) };
         let asked = self.spec.fact_bytes;
-        if asked.is_some_and(|asked| asked != stored as usize) || stored as usize > self.fits() {
+        let known = MIN_FACT_BYTES..=self.fits().min(MAX_FACT_BYTES);
+        let differs = asked.is_some_and(|asked| asked != stored as usize);
+        if differs || !known.contains(&(stored as usize)) {
             let limit = asked.unwrap_or_else(|| self.fits());
             return Err(ConfigError::Founded { stored: stored as usize, limit });
         }

@@ -356,6 +356,9 @@ pub enum Event {
         /// How many own facts were exported before.
         exported: u64,
     },
+    /// A seed has not answered for some ten seconds: it is down, or listens on other transports or
+    /// elsewhere. It is tried for ever; this is said once per silence.
+    SeedSilent(Seed),
     /// Sessions are in the clear: anybody on the path reads and forges talk.
     SessionsInTheClear,
     /// The store failed; the node goes on with what it has. Told at the first failure, and when

@@ -229,7 +229,6 @@ impl Node {
                 });
             }
             Command::Write { channel, writes } => {
-                self.settle_limit(self.config.fact_limit().bytes as usize);
                 self.on_channel(request, channel, |channel, env| {
                     channel.write(env, request, writes);
                 });
@@ -325,6 +324,7 @@ impl Node {
             clock_disagrees: peering.clock_disagrees(),
             effects: &mut effects,
             fact_bytes: self.config.fact_limit().bytes as usize,
+            writable_bytes: self.config.writable(),
             feedback: &mut self.feedback,
             has_room: &has_room,
             keys: &*self.keys,

@@ -60,6 +60,8 @@ pub(crate) enum PeeringEffect {
     /// A member refused our Hello.
     RefusedBy(Address, Why),
     Resolve(String),
+    /// A seed has not answered for long.
+    Silent(Seed),
     /// The alive fact of a Hello, verified.
     Said(Verified<Envelope>),
     Verify(Ticket, Job),
@@ -158,6 +160,11 @@ impl Peering {
     /// The session that our frames to this member carry, and where they go.
     pub(crate) fn route(&self, node: &NodeId) -> Option<Route> {
         self.sessions.route(node)
+    }
+
+    /// The same for frames that leave now: over a stream only where one stands, or may yet.
+    pub(crate) fn route_now(&mut self, now: Mono, node: &NodeId, bulk: bool) -> Option<Route> {
+        self.sessions.route_now(now, node, bulk, &self.links)
     }
 
     pub(crate) fn has_session(&self, node: &NodeId) -> bool {
@@ -292,11 +299,15 @@ impl Peering {
             }
             if let Target::Seed(Seed::Name(name)) = &target {
                 self.effects.push(PeeringEffect::Resolve(name.clone()));
-                self.dials.tried(now.mono, &target, alone, &mut self.rng);
-                continue;
+            } else {
+                self.dial(now, &target, us);
             }
-            self.dial(now, &target, us);
-            self.dials.tried(now.mono, &target, alone, &mut self.rng);
+            let silent = self.dials.tried(now.mono, &target, alone, &mut self.rng);
+            if let Target::Seed(seed) = target
+                && silent
+            {
+                self.effects.push(PeeringEffect::Silent(seed));
+            }
         }
     }
 

@@ -128,10 +128,13 @@ impl Payloads {
     /// What a transport carries.
     #[must_use]
     pub fn of(transport: &dyn Transport) -> Self {
-        let gossip = transport.max_payload(Class::Gossip);
-        let has_streams = !transport.endpoints().stream.is_empty();
-        let bulk = if has_streams { transport.max_payload(Class::Bulk) } else { gossip };
-        Self { gossip, bulk }
+        let endpoints = transport.endpoints();
+        let of = |has: bool, class| if has { transport.max_payload(class) } else { 0 };
+        let gossip = of(!endpoints.datagram.is_empty(), Class::Gossip);
+        let bulk = of(!endpoints.stream.is_empty(), Class::Bulk);
+        // Without datagrams of its own a node still tells what fits one of a member's.
+        let gossip = if gossip == 0 { DATAGRAM_BYTES.min(bulk) } else { gossip };
+        Self { gossip, bulk: bulk.max(gossip) }
     }
 }
 

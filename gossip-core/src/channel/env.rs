@@ -46,7 +46,10 @@ pub(crate) struct Env<'a> {
     /// Whether most partners' clocks disagree with ours.
     pub(crate) clock_disagrees: bool,
     pub(crate) effects: &'a mut Vec<ChannelEffect>,
+    /// The largest fact that is taken.
     pub(crate) fact_bytes: usize,
+    /// The largest fact that may be written.
+    pub(crate) writable_bytes: usize,
     pub(crate) feedback: &'a mut Feedback,
     /// Whether the table of members has room for this one, or has it already.
     pub(crate) has_room: &'a dyn Fn(&NodeId) -> bool,

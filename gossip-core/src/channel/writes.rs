@@ -179,7 +179,7 @@ impl Channel {
         };
         let (kind, topic) = (FactKind::ENTRY, TopicId(0));
         let draft = fact::Draft { context, expires_at, hlc, key, kind, topic, value };
-        let limit = env.fact_bytes;
+        let limit = env.writable_bytes;
         // Refused before it is signed, if it is hopeless; a mebibyte more is no reason to hash.
         let rough = key_bytes + value_bytes;
         let too_large = |bytes: usize| WriteError::TooLarge {

@@ -84,6 +84,8 @@ reasons! {
     NoCommonTransport, "no-common-transport", Unauthorised;
     /// A node without streams, where the cluster's largest fact fits no datagram.
     CannotCarry, "cannot-carry", Unauthorised;
+    /// The sender's cluster was founded with another largest fact.
+    OtherLimit, "other-fact-limit", Unauthorised;
     /// The sender speaks no version that we speak.
     NoCommonVersion, "no-common-version", Unauthorised;
     /// A record about a channel that this node is not in.

@@ -63,12 +63,15 @@ impl Outbox {
     pub(super) fn flush(
         &mut self,
         keys: &dyn Keys,
-        route: impl Fn(&NodeId) -> Option<Route>,
+        mut route: impl FnMut(&NodeId, bool) -> Option<Route>,
         status: &mut Status,
         mut send: impl FnMut(Transmit),
     ) {
         for (member, queue) in std::mem::take(&mut self.parcels) {
-            let Some(Route { session, gossip, bulk }) = route(&member) else { continue };
+            let worth_a_stream = !self.is_little(&queue.bulk);
+            let Some(Route { session, gossip, bulk }) = route(&member, worth_a_stream) else {
+                continue;
+            };
             let mut pack = |class, to, parcels: Vec<Labelled>| {
                 let mut packer = self.packer(to);
                 for (channel, parcel) in parcels {
@@ -76,6 +79,8 @@ impl Outbox {
                         status.unsendable_records += 1;
                     }
                 }
+                // Over a stream even gossip may be long, and transports tell long from short by class.
+                let class = if matches!(to, Address::Socket(_)) { class } else { Class::Bulk };
                 for records in packer.finish() {
                     let bytes = sealed(keys, session, records);
                     status.wire.sent_frames += 1;
@@ -83,7 +88,7 @@ impl Outbox {
                     send(Transmit { to, class, bytes });
                 }
             };
-            if gossip == bulk || self.is_little(&queue.bulk) {
+            if gossip == bulk || !worth_a_stream {
                 pack(Class::Gossip, gossip, [queue.gossip, queue.bulk].concat());
             } else {
                 pack(Class::Gossip, gossip, queue.gossip);

@@ -30,10 +30,11 @@ impl Node {
             self.relink();
         }
         self.say_feedback();
+        let now = self.now.mono;
         let Self { outbox, peering, status, outputs, keys, .. } = self;
         outbox.flush(
             &**keys,
-            |member| peering.route(member),
+            |member, bulk| peering.route_now(now, member, bulk),
             status,
             |transmit| outputs.push_back(Output::Transmit(transmit)),
         );
@@ -57,8 +58,9 @@ impl Node {
             ChannelEffect::Answer(request, answer) => self.answer(request, answer),
             ChannelEffect::Blame(member) => {
                 // Sessions are in the clear: the address may be forged, the id certainly can be.
-                if let Some(address) = self.peering.address(&member) {
-                    self.peering.blame(self.now.mono, Sender::Session(address));
+                if let Some(route) = self.peering.route(&member) {
+                    self.peering.blame(self.now.mono, Sender::Session(route.gossip));
+                    self.peering.blame(self.now.mono, Sender::Session(route.bulk));
                 }
             }
             ChannelEffect::Equal(channel, with) if channel == self.view_id => {
@@ -131,6 +133,7 @@ impl Node {
                 self.event(Event::RefusedBy { address, why });
             }
             PeeringEffect::Rejected(address, from, why) => self.reject(from, Some(address), why),
+            PeeringEffect::Silent(seed) => self.event(Event::SeedSilent(seed)),
             PeeringEffect::Resolve(name) => self.outputs.push_back(Output::Resolve(name)),
             PeeringEffect::Said(fact) => {
                 let from = fact.author();

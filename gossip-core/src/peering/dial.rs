@@ -15,6 +15,15 @@ use crate::wire::COOKIE_BYTES;
 /// How often a cookie is said again before a new one is asked for (a guess).
 const COOKIE_TRIES: u32 = 3;
 
+/// Tries of one address before the next one's turn: the first contact takes two round trips, and
+/// an answer that comes after the next address was tried is no longer waited for (guess: twice
+/// 250 ms and more).
+const TRIES_PER_WAY: u32 = 2;
+
+/// After so many unanswered tries in a row it is said once that nobody answers (guess: about ten
+/// seconds).
+const SILENT_TRIES: u32 = 7;
+
 /// How patient dialling is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DialConfig {
@@ -134,8 +143,10 @@ impl Dials {
 
     /// A try was made: the next one comes after twice the time, up to the longest.
     /// Who is `alone`, with no session at all, waits no longer than eight times the shortest time.
-    pub(super) fn tried(&mut self, now: Mono, target: &Target, alone: bool, rng: &mut Rng) {
-        let Some(dial) = self.dials.get_mut(target) else { return };
+    /// Says whether it is time to tell somebody that nobody answers there.
+    pub(super) fn tried(&mut self, now: Mono, target: &Target, alone: bool, rng: &mut Rng) -> bool {
+        let Some(dial) = self.dials.get_mut(target) else { return false };
+        let silent = dial.tries == SILENT_TRIES;
         let doubled = self.config.min.saturating_mul(1 << dial.tries.min(16));
         dial.tries = dial.tries.saturating_add(1);
         let longest = if alone { self.config.min.saturating_mul(8) } else { self.config.max };
@@ -146,6 +157,7 @@ impl Dials {
         // Idle time is not saved up beyond a tenth of a second.
         let earliest = Mono::from_nanos(now.nanos().saturating_sub(100_000_000));
         self.next = self.next.max(earliest) + interval;
+        silent
     }
 
     /// The target is reached: it is looked at again after the longest time.
@@ -176,7 +188,7 @@ impl Dials {
         rng: &mut Rng,
     ) -> Option<(SessionId, Address)> {
         let dial = self.dials.get_mut(target)?;
-        let turn = dial.tries as usize % dial.addresses.len().max(1);
+        let turn = (dial.tries / TRIES_PER_WAY) as usize % dial.addresses.len().max(1);
         let address = *dial.addresses.get(turn)?;
         if let Some((session, at)) = dial.current {
             // A Hello that may still be under way keeps its session.

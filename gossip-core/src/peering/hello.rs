@@ -4,6 +4,7 @@ use super::{
     COOKIE_LIFETIME, Introduction, Peering, PeeringEffect, PendingHello, Reach, Route, Sender,
     Target,
 };
+use crate::config::{MAX_FACT_BYTES, MIN_FACT_BYTES};
 use crate::fact::{Envelope, FactKind, Job, Verdict, Verdicts, Verified, Why};
 use crate::id::{NodeId, SessionId};
 use crate::io::{Seed, Ticket};
@@ -119,7 +120,10 @@ impl Peering {
 
     /// Whether who has these kinds of transport can carry what the cluster does, to all members.
     fn may_join(&self, hello: &Hello, theirs: Reach, us: &Introduction) -> Result<(), Why> {
-        let agreed = agreed(hello, us).ok_or(Why::OtherConstants)?;
+        let agreed = agreed(hello, us).ok_or(Why::OtherLimit)?;
+        if !(MIN_FACT_BYTES..=MAX_FACT_BYTES).contains(&(agreed as usize)) {
+            return Err(Why::OtherLimit);
+        }
         let needs_streams = agreed as usize > self.config.fits_datagram();
         if needs_streams && !(theirs.has_streams() && self.reach.has_streams()) {
             return Err(Why::CannotCarry);

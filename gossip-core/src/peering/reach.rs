@@ -22,6 +22,11 @@ impl Reach {
         self.stream
     }
 
+    /// Whether datagrams go both ways between this node and one that listens there.
+    pub(crate) const fn meets_by_datagram(self, theirs: &Endpoints) -> bool {
+        self.datagram && !theirs.datagram.is_empty()
+    }
+
     /// Whether two nodes can talk with one another at all.
     pub(crate) const fn meets(self, other: Self) -> bool {
         (self.datagram && other.datagram) || (self.stream && other.stream)
@@ -68,6 +73,11 @@ impl Links {
 
     pub(super) fn len(&self) -> usize {
         self.peers.len()
+    }
+
+    /// Whether a connection to this listener stands.
+    pub(super) fn stands(&self, at: SocketAddr) -> bool {
+        self.peers.values().any(|peer| *peer == at)
     }
 
     /// Whether an address is among these endpoints. A connection's port says nothing, so of a

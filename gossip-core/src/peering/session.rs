@@ -13,6 +13,17 @@ use crate::wire::Hello;
 /// A session older than this is made anew (house decision).
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A session that began over a stream although both sides take datagrams is made anew after this:
+/// perhaps only the first datagrams were lost (guess).
+const DETOUR: Duration = Duration::from_secs(60);
+
+/// For so long after the first frame for it a stream may take to stand (guess: a few round trips
+/// and lost packets). After that what fits goes as datagrams.
+const CONNECTING: Duration = Duration::from_secs(5);
+
+/// After so long without a stream another is tried (guess).
+const RETRY: Duration = Duration::from_secs(30);
+
 /// A partner's clock further from ours than this contradicts it (house decision: half of the
 /// skew that facts may have).
 const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2);
@@ -36,7 +47,11 @@ struct Session {
     clock_off: bool,
     /// Where its datagrams come from, if it said Hello by one.
     datagram: Option<Address>,
+    /// Whether it goes over a stream although both sides take datagrams.
+    is_detour: bool,
     ours: SessionId,
+    /// When the stream was first wanted although no connection stands.
+    missed: Option<Mono>,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
     since: Mono,
@@ -77,6 +92,36 @@ impl Sessions {
 
     pub(super) fn route(&self, node: &NodeId) -> Option<Route> {
         self.by_node.get(node).and_then(Session::route)
+    }
+
+    /// The route for frames that leave now; with `bulk` some of them are worth a stream. Where none
+    /// comes to stand, they go as datagrams, as far as they fit.
+    pub(super) fn route_now(
+        &mut self,
+        now: Mono,
+        node: &NodeId,
+        bulk: bool,
+        links: &Links,
+    ) -> Option<Route> {
+        let session = self.by_node.get_mut(node)?;
+        let route = session.route()?;
+        let stands = match route.bulk {
+            Address::Stream(at) => links.stands(at),
+            Address::Link(_) | Address::Socket(_) => true,
+        };
+        if stands {
+            session.missed = None;
+            return Some(route);
+        }
+        if !bulk {
+            return Some(route);
+        }
+        let since = now.since(*session.missed.get_or_insert(now));
+        if since > RETRY {
+            session.missed = Some(now);
+        }
+        let hopeful = !(CONNECTING..=RETRY).contains(&since);
+        Some(if hopeful { route } else { Route { bulk: route.gossip, ..route } })
     }
 
     /// Whose frames carry this id. Datagrams come from the address that said Hello. A stream is
@@ -151,7 +196,10 @@ impl Sessions {
     /// Whether there is no session with this member, or one that has become too old, or one whose
     /// Hello says that a clock is wrong: it may have been set right since.
     pub(super) fn is_stale(&self, now: Mono, node: &NodeId) -> bool {
-        let stale = |session: &Session| now.since(session.since) > LIFETIME || session.clock_off;
+        let stale = |session: &Session| {
+            let age = now.since(session.since);
+            age > LIFETIME || session.clock_off || (session.is_detour && age > DETOUR)
+        };
         self.by_node.get(node).is_none_or(stale)
     }
 
@@ -193,13 +241,29 @@ impl Sessions {
         }
         let clock_off = now.wall.distance(hello.wall) > CLOCK_BOUND;
         let takes = announced.stream.first().filter(|_| reach.has_streams());
+        // Datagrams that reached the member where it still listens go on doing so.
+        let standing = self
+            .by_node
+            .get(&node)
+            .and_then(|old| old.datagram)
+            .filter(|way| announced.datagram.iter().any(|at| Address::Socket(*at) == *way));
         let (datagram, stream) = match address {
             Address::Socket(_) => (Some(address), takes.copied().map(Address::Stream)),
-            Address::Stream(_) | Address::Link(_) => (None, Some(address)),
+            Address::Stream(_) | Address::Link(_) => (standing, Some(address)),
         };
-        let since = now.mono;
-        let session =
-            Session { announced, clock_off, datagram, ours, previous, since, stream, theirs };
+        let is_detour = datagram.is_none() && reach.meets_by_datagram(&announced);
+        let session = Session {
+            announced,
+            clock_off,
+            datagram,
+            is_detour,
+            missed: None,
+            ours,
+            previous,
+            since: now.mono,
+            stream,
+            theirs,
+        };
         if let Some(old) = self.by_node.insert(node, session) {
             self.by_ours.remove(&old.ours);
             self.clocks_off -= usize::from(old.clock_off);

@@ -32,6 +32,9 @@ pub trait Reconcile: Debug + Send {
     /// something from before its start: it may want to know how they differ.
     fn met(&mut self, _cx: &mut Cx<'_>, _member: NodeId, _returned: bool) {}
 
+    /// A fact came from a member: what it was asked for may still be on its way.
+    fn brought(&mut self, _now: Mono, _from: NodeId) {}
+
     /// The shard changed: a comparison is worthwhile again.
     fn changed(&mut self, now: Mono);
 

@@ -50,14 +50,17 @@ pub struct FactLimit {
 }
 
 impl FactLimit {
-    /// What holds between who dialled and who answers. `None`: they are of two clusters that were
-    /// founded differently. Nobody's limit changes because a stranger dials.
+    /// What holds between who dialled and who answers: the dialler takes over what is settled, and
+    /// of two that are not settled the smaller. Nobody's limit changes because a stranger dials.
+    /// `None`: they belong to clusters that were founded differently, or the answerer has to dial.
     #[must_use]
     pub const fn agree(dialler: Self, answerer: Self) -> Option<u32> {
-        if dialler.founded && dialler.bytes != answerer.bytes {
-            return None;
+        let takes_over = answerer.founded || answerer.bytes < dialler.bytes;
+        if dialler.bytes == answerer.bytes || (!dialler.founded && takes_over) {
+            Some(answerer.bytes)
+        } else {
+            None
         }
-        Some(answerer.bytes)
     }
 }
 

@@ -234,6 +234,44 @@ fn a_node_on_streams_alone_survives_the_end_of_its_connection() {
     let hidden = hidden.at(link);
     assert!(hidden.greet(&mut lone));
     assert_eq!(lone.status().queues["sessions"], 2);
+    down(&mut lone, 2);
+    assert_eq!(lone.status().queues["sessions"], 2, "it takes connections too");
+}
+
+#[test]
+fn a_stream_that_never_stands_holds_nothing_up() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    for number in 0..30 {
+        put(&mut lone, &format!("{number}"), 900).unwrap();
+    }
+    assert!(puppet.greet(&mut lone));
+    let points = points(&mut lone);
+    let ways = |lone: &mut Lone| {
+        lone.take_sent();
+        want(lone, &puppet, points.clone());
+        let sent = facts(lone);
+        assert!(!sent.is_empty());
+        sent.iter().all(|(to, ..)| *to == Address::Stream(at))
+    };
+    assert!(ways(&mut lone), "it may stand soon");
+    lone.pass(6 * SECOND);
+    assert!(!ways(&mut lone), "it did not: what fits goes as datagrams");
+    up(&mut lone, 1, at);
+    assert!(ways(&mut lone), "now it stands");
+}
+
+#[test]
+fn a_stream_hello_does_not_end_datagrams() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    let over = puppet.in_session(99).at(Address::Stream(at));
+    up(&mut lone, 1, at);
+    assert!(over.greet(&mut lone));
+    put(&mut lone, "small", 10).unwrap();
+    lone.pass(3 * SECOND);
+    assert!(facts(&mut lone).iter().all(|(to, ..)| *to == Address::Socket(at)));
 }
 
 #[test]
@@ -241,9 +279,14 @@ fn who_is_reached_by_no_datagram_is_dialled_by_stream() {
     let seed: SocketAddr = "192.0.2.1:7946".parse().unwrap();
     let spec = ConfigSpec { seeds: vec![Seed::Address(seed)], ..ConfigSpec::default() };
     let mut lone = Lone::over(both(), MemoryState::new(), spec, 1);
-    lone.pass(SECOND);
+    lone.pass(2 * SECOND);
     let to: Vec<_> = lone.take_sent().iter().map(|transmit| transmit.to).collect();
-    assert_eq!(to[..2], [Address::Socket(seed), Address::Stream(seed)]);
+    let (datagram, stream) = (Address::Socket(seed), Address::Stream(seed));
+    assert_eq!(to[..3], [datagram, datagram, stream], "a slow answer is waited for");
+    lone.pass(20 * SECOND);
+    let silent =
+        |event: &&Event| matches!(event, Event::SeedSilent(Seed::Address(at)) if *at == seed);
+    assert_eq!(lone.events.iter().filter(silent).count(), 1);
 }
 
 fn refusal(lone: &mut Lone, puppet: &Puppet) -> Option<Why> {
@@ -268,7 +311,7 @@ fn who_cannot_carry_the_largest_fact_is_refused() {
     let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk: BULK_BYTES };
     let mut other = Puppet::new(2, &spec.build(payloads).unwrap());
     other.endpoints.stream.clone_from(&other.endpoints.datagram);
-    assert_eq!(refusal(&mut lone, &other), Some(Why::OtherConstants));
+    assert_eq!(refusal(&mut lone, &other), Some(Why::OtherLimit));
 }
 
 #[test]
@@ -318,8 +361,10 @@ fn who_joins_takes_over_the_largest_fact() {
         ConfigSpec { seeds: vec![Seed::Address(founder)], ..ConfigSpec::default() },
         3,
     );
-    let _ = refusal(&mut fresh, &Puppet::new(5, &datagrams));
-    put(&mut fresh, "large", 5_000).unwrap();
+    assert_eq!(refusal(&mut fresh, &Puppet::new(5, &datagrams)), Some(Why::OtherLimit));
+    // Until its cluster is met, what fits a datagram is written.
+    put(&mut fresh, "small", 1_000).unwrap();
+    assert!(put(&mut fresh, "large", 5_000).is_err());
 }
 
 #[test]

@@ -35,6 +35,9 @@ pub struct RumorConfig {
     /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
     /// Default 4,096 (a guess).
     pub hot_facts: usize,
+    /// Most bytes of rumors told at a time; beyond it the oldest ends early as well. Default 16 MiB
+    /// (a guess: 4,096 facts of 4 KiB).
+    pub hot_bytes: usize,
     /// Most bytes told to one partner per round; a larger fact has a round of its own. Default 64 KiB (a guess: a third of the
     /// receive buffer that Linux grants without being asked).
     pub partner_bytes: usize,
@@ -51,6 +54,7 @@ impl Default for RumorConfig {
             fan_out: 3,
             period: Duration::from_secs(1),
             hot_facts: 4_096,
+            hot_bytes: 16 * 1024 * 1024,
             partner_bytes: 64 * 1024,
             rounds: 32,
         }
@@ -81,6 +85,8 @@ pub struct RumorMongering {
     /// Arrival order, oldest first: which rumor ends early when there are too many.
     order: BTreeMap<u64, [u8; 8]>,
     arrivals: u64,
+    /// What all rumors take.
+    bytes: usize,
     next_round: Option<Mono>,
     /// How often each member has pulled since our last round.
     pulls: BTreeMap<NodeId, u32>,
@@ -98,6 +104,7 @@ impl RumorMongering {
             hot: BTreeMap::new(),
             order: BTreeMap::new(),
             arrivals: 0,
+            bytes: 0,
             next_round: None,
             pulls: BTreeMap::new(),
             removal,
@@ -222,6 +229,7 @@ impl RumorMongering {
     fn end(&mut self, key: [u8; 8]) {
         if let Some(hot) = self.hot.remove(&key) {
             self.order.remove(&hot.arrival);
+            self.bytes -= hot.fact.bytes().len();
         }
     }
 }
@@ -251,12 +259,15 @@ impl Dissemination for RumorMongering {
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
         }
-        if self.hot.len() >= self.config.hot_facts
-            && let Some((_, key)) = self.order.pop_first()
-        {
-            self.hot.remove(&key);
-        }
         let key = short(fact.id());
+        self.end(key);
+        let bytes = fact.bytes().len();
+        while (self.hot.len() >= self.config.hot_facts
+            || self.bytes + bytes > self.config.hot_bytes)
+            && let Some(oldest) = self.order.first_key_value().map(|(_, key)| *key)
+        {
+            self.end(oldest);
+        }
         let hot = Hot {
             fact: fact.clone(),
             from,
@@ -267,7 +278,7 @@ impl Dissemination for RumorMongering {
             sent_to: BTreeSet::new(),
             arrival: self.arrivals,
         };
-        self.end(key);
+        self.bytes += bytes;
         self.hot.insert(key, hot);
         self.order.insert(self.arrivals, key);
         self.arrivals += 1;

@@ -397,6 +397,12 @@ impl Reconcile for RangeReconcile {
         }
     }
 
+    fn brought(&mut self, now: Mono, from: NodeId) {
+        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.with == from) {
+            exchange.wait_on(now + self.config.reply_timeout);
+        }
+    }
+
     fn changed(&mut self, now: Mono) {
         self.pause = self.config.period;
         let soon = now + self.config.period;

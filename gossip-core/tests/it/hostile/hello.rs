@@ -70,11 +70,12 @@ fn strangers_are_refused_by_name() {
     let mut lone = Lone::new(unpaced(), 1);
     let build = |spec: ConfigSpec| spec.build(1_200).unwrap();
     let cluster = build(ConfigSpec { cluster: "other".into(), ..unpaced() });
-    let constants = build(ConfigSpec { fact_bytes: Some(1_001), ..unpaced() });
+    let limit = build(ConfigSpec { fact_bytes: Some(1_001), ..unpaced() });
     let ours = lone.config().clone();
     let cases = [
         (cluster, (1, 1), Why::OtherCluster),
-        (constants, (1, 1), Why::OtherConstants),
+        (limit, (1, 1), Why::OtherLimit),
+        (ours.clone(), (1, 1), Why::OtherConstants),
         (ours, (9, 12), Why::NoCommonVersion),
     ];
     for (number, (config, versions, why)) in cases.into_iter().enumerate() {
@@ -82,7 +83,10 @@ fn strangers_are_refused_by_name() {
         let cookie = puppet.cookie(&mut lone);
         assert!(cookie.is_some(), "whoever it is, its address comes first");
         lone.take_sent();
-        let hello = Hello { versions, ..puppet.hello(lone.now.wall, cookie) };
+        let mut hello = Hello { versions, ..puppet.hello(lone.now.wall, cookie) };
+        if why == Why::OtherConstants {
+            hello.constants = [7; 16];
+        }
         lone.frame(puppet.address, encode(hello));
         let told: Vec<_> = puppet.frames(&lone).collect();
         let [Frame::Refuse { session, why: told }] = told[..] else { panic!("{told:?}") };

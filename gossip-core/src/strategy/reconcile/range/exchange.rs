@@ -237,6 +237,13 @@ impl Exchange {
         self.lost < GIVE_UP && now < self.ends
     }
 
+    /// The partner is answering, perhaps over a slow line: to ask again would make it slower.
+    pub(super) fn wait_on(&mut self, due: Mono) {
+        for question in self.unanswered.values_mut() {
+            question.due = question.due.max(due);
+        }
+    }
+
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.unanswered.values().map(|question| question.due).chain([self.ends]).min()
     }
