@@ -361,10 +361,7 @@ impl Reconcile for RangeReconcile {
                 // What is too much for now, the next round finds again.
                 facts.into_iter().for_each(|fact| cx.bulk(to, fact));
             }
-            (
-                Pending::Serve { from, step, gives, wants, done },
-                Some(StoreReply::Facts(facts)),
-            ) => {
+            (Pending::Serve { from, step, gives, wants, done }, Some(StoreReply::Facts(facts))) => {
                 let rest = serve::rest(&gives, facts.last());
                 facts.into_iter().for_each(|fact| cx.bulk(from, fact));
                 serve::conclude(cx, from, step, wants, done.then_some(rest));

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::diff::{self, Difference};
-use super::{
-    DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Step, WANT_POINTS,
-};
+use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Step, WANT_POINTS};
 use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span, Totals};
