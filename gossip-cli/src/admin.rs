@@ -10,6 +10,7 @@ mod guard;
 mod kv;
 mod port;
 mod server;
+mod snapshot;
 mod stream;
 mod token;
 mod view;
@@ -54,6 +55,7 @@ fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
         .route("/v1/kv/list", get(stream::list))
         .route("/v1/kv/watch", get(stream::watch))
         .route("/v1/kv/write", post(kv::write))
+        .route("/v1/snapshot", get(snapshot::snapshot))
         .fallback(error::no_such_route)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(from_fn_with_state(guard, guard::check))

@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Read and write the replicated state
     #[command(subcommand)]
     Kv(KvCommand),
+    /// Save a node's state to a file, look at such a file, and bring it back
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
     /// List the members that a node knows
     #[command(after_help = "Example: gossip-cli members --status 'alive|suspect'")]
     Members(MembersArgs),
@@ -235,6 +238,37 @@ pub(crate) enum KvCommand {
         /// At which epoch: `last` is the same at all nodes except in the first moments of a minute
         #[arg(long, default_value = "last", value_parser = ["last", "this"])]
         epoch: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotCommand {
+    /// Save all that a node holds as of one moment, as its authors signed it
+    #[command(after_help = "Example: gossip-cli snapshot save monday.snapshot")]
+    Save {
+        /// The file; an old one stays until the new one is complete
+        file: PathBuf,
+    },
+    /// Check every byte and signature of a snapshot, and tell what it holds; needs no node
+    #[command(after_help = "Example: gossip-cli snapshot show monday.snapshot")]
+    Show {
+        /// The file
+        file: PathBuf,
+    },
+    /// Make a snapshot the state of a node that does not run and has none
+    #[command(
+        after_help = "Example: gossip-cli snapshot restore monday.snapshot --data ./one\n    \
+        and then: gossip-cli node --data ./one"
+    )]
+    Restore {
+        /// The file
+        file: PathBuf,
+        /// The node's directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Even if the cluster may have forgotten deletions since, which then come undone
+        #[arg(long)]
+        even_old: bool,
     },
 }
 

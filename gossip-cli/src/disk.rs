@@ -22,6 +22,9 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// Where a node's directory has its state.
+    pub(crate) const FOLDER: &'static str = "store";
+
     /// The place that the settings name.
     ///
     /// # Errors
@@ -50,7 +53,15 @@ impl Place {
         if !HAS_ROCKS {
             return Err(Failure::usage(WITHOUT_ROCKS));
         }
-        Ok(Self::Rocks(data.join("store")))
+        Ok(Self::Rocks(data.join(Self::FOLDER)))
+    }
+
+    /// The same kind of place elsewhere.
+    pub(crate) fn at(self, path: PathBuf) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            Self::Rocks(_) => Self::Rocks(path),
+        }
     }
 
     /// Opens the store. Takes as long as disks take: reading back a log that was not flushed.

@@ -4,15 +4,14 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use gossip_core::fact::Envelope;
 use gossip_core::io::Export;
 use gossip_core::runtime::Exporter;
 use gossip_core::time::Wall;
 
-use crate::files;
 use crate::records::Line;
+use crate::{clock, files};
 
 /// Writes to `exported-<milliseconds since 1970>.ndjson`, one file per start of the node.
 #[derive(Debug)]
@@ -28,9 +27,8 @@ impl FileExporter {
     }
 
     fn create(&self) -> io::Result<File> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         std::fs::create_dir_all(&self.directory)?;
-        let path = self.directory.join(format!("exported-{}.ndjson", now.as_millis()));
+        let path = self.directory.join(format!("exported-{}.ndjson", clock::now().millis()));
         let file = files::create(&path)?;
         let path = path.display();
         tracing::warn!(
@@ -61,6 +59,21 @@ impl Exporter for FileExporter {
             file.set_len(length)?;
         }
         kept
+    }
+}
+
+/// For a node without a directory: says what is lost.
+#[derive(Debug)]
+pub(crate) struct NowhereToKeep;
+
+impl Exporter for NowhereToKeep {
+    fn keep(&self, export: &Export) -> io::Result<()> {
+        tracing::warn!(
+            writes = export.facts.len(),
+            "this node takes the cluster's state anew; its own writes that others lack are lost, \
+             for it has no directory to keep them in: give it --data DIR"
+        );
+        Ok(())
     }
 }
 

@@ -61,14 +61,17 @@ pub(crate) fn unwritten(path: &Path, error: &io::Error) -> anyhow::Error {
     Failure::failed(format!("cannot write {}: {error}{next}", path.display()))
 }
 
+/// Makes the names in a folder durable.
+///
+/// # Errors
+/// What the system said.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
 fn folder_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or_else(|| Path::new("."))
-}
-
-/// A new name is durable once its folder is.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

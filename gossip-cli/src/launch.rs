@@ -10,13 +10,15 @@ use gossip_core::strategy::Retain;
 
 use crate::config::Settings;
 use crate::disk::Place;
-use crate::exporter::FileExporter;
+use crate::exporter::{FileExporter, NowhereToKeep};
 use crate::failure::Failure;
 use crate::sockets;
 
 /// A running node, and what reads its store without asking it.
 #[derive(Clone, Debug)]
 pub(crate) struct Node {
+    /// The name of its cluster.
+    pub(crate) cluster: String,
     pub(crate) gossip: Gossip,
     /// The channel's rule: which of a key's facts a reader sees.
     pub(crate) retain: Arc<dyn Retain>,
@@ -33,12 +35,18 @@ pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::
     let strategies = settings.choices.strategies(keys);
     let retain = Arc::clone(&strategies.main.retain);
     let mut options = settings.runtime.clone();
-    if let Some(data) = &settings.data {
-        options.exporter = Some(Arc::new(FileExporter::new(data.clone())));
-    }
+    options.exporter = Some(match &settings.data {
+        Some(data) => Arc::new(FileExporter::new(data.clone())),
+        None => Arc::new(NowhereToKeep),
+    });
     let spec = settings.spec.clone();
     let gossip = runtime::spawn(spec, strategies, transport, Arc::clone(&store), options).await;
-    Ok(Node { gossip: gossip.map_err(refused)?, retain, store })
+    Ok(Node {
+        cluster: settings.spec.cluster.clone(),
+        gossip: gossip.map_err(refused)?,
+        retain,
+        store,
+    })
 }
 
 fn refused(error: SpawnError) -> anyhow::Error {

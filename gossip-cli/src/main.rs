@@ -6,6 +6,7 @@
 mod admin;
 mod args;
 mod binary;
+mod clock;
 mod config;
 mod disk;
 mod exporter;
@@ -48,6 +49,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Leave => verbs::leave::run(&global),
         Command::Members(arguments) => verbs::members::run(&global, &arguments),
         Command::Node(arguments) => verbs::node::run(&global, &arguments),
+        Command::Snapshot(command) => verbs::snapshot::run(&global, command),
         Command::Status => verbs::status::run(&global),
         Command::Version => verbs::version::run(&global),
         Command::Wait(arguments) => verbs::wait::run(&global, &arguments),

@@ -100,6 +100,11 @@ pub(crate) fn spinner(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
+/// How something with a known end is shown as it goes on.
+pub(crate) fn progress(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
 /// The first digits of an id: enough for people.
 pub(crate) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)

@@ -110,7 +110,7 @@ impl Client {
             match body.read_until(b'\n', &mut line) {
                 Ok(0) => None,
                 Ok(_) => Some(Ok(line)),
-                Err(error) => Some(Err(client.unanswered(ureq::Error::from(error)))),
+                Err(error) => Some(Err(client.broken_off(error))),
             }
         }))
     }
@@ -126,6 +126,11 @@ impl Client {
     ) -> anyhow::Result<impl BufRead + use<>> {
         let response = self.accept(self.ask(path, query)?)?;
         Ok(BufReader::new(response.into_body().into_reader()))
+    }
+
+    /// The failure when an answer does not come to its end.
+    pub(crate) fn broken_off(&self, error: std::io::Error) -> anyhow::Error {
+        self.unanswered(ureq::Error::from(error))
     }
 
     fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Response<Body>> {

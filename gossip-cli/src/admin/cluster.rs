@@ -1,7 +1,7 @@
 //! Members, counters, joining and leaving.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -20,6 +20,7 @@ use super::documents::{
 };
 use super::error::Refusal;
 use super::stream::lines;
+use crate::clock;
 
 /// Everybody known.
 pub(super) async fn members(
@@ -101,7 +102,7 @@ impl Watch {
 }
 
 async fn list(gossip: &Gossip) -> Result<MembersDocument, Refusal> {
-    let now = wall_now();
+    let now = clock::now();
     let members = gossip.members().await?;
     Ok(MembersDocument { members: members.iter().map(|member| one(member, now)).collect() })
 }
@@ -175,12 +176,6 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         collected: status.collected,
         unknown_records: status.unknown_records,
     }
-}
-
-/// This machine's clock.
-pub(super) fn wall_now() -> Wall {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Wall::from_millis(millis(now))
 }
 
 fn millis(time: Duration) -> u64 {

@@ -16,6 +16,7 @@ use super::Admin;
 use super::error::Refusal;
 use super::stream::lines;
 use super::view::View;
+use crate::clock;
 use crate::exporter::line;
 use crate::records::Line;
 
@@ -33,7 +34,7 @@ pub(super) async fn export(
     let node = &admin.node;
     let (channel, retain) = (admin.channel(&channel)?, Arc::clone(&node.retain));
     let view = View::take(Arc::clone(&node.store), channel, Bytes::from(prefix)).await?;
-    let walk = Walk { retain, view, wall: super::cluster::wall_now() };
+    let walk = Walk { retain, view, wall: clock::now() };
     Ok(lines(stream::unfold(walk, async |mut walk| {
         let page = walk.view.page().await.transpose()?;
         let records = page.map(|facts| walk.records(&facts));

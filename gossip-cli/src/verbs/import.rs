@@ -5,14 +5,15 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
 use crate::admin::client::{Busy, Client, TIMEOUT};
 use crate::admin::documents::{WriteBatch, WriteDocument, WriteResult, WriteResults};
 use crate::args::Global;
+use crate::clock;
 use crate::failure::{Exit, Failure};
 use crate::output::{self, count};
 use crate::records::{self, Record, Rejected};
@@ -87,7 +88,12 @@ impl Import {
         if std::io::stderr().is_terminal() {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
             self.bar.set_length(bytes.unwrap_or(0));
-            self.bar.set_style(style(bytes.is_some()));
+            self.bar.set_style(match bytes {
+                Some(_) => output::progress(
+                    "{bar:40.green} {bytes}/{total_bytes} {bytes_per_sec} {eta} left",
+                ),
+                None => output::spinner("{spinner} {bytes} {bytes_per_sec}"),
+            });
         }
         let source = Counted { bar: self.bar.clone(), source };
         let records = records::read(file, source)?;
@@ -119,7 +125,7 @@ impl Import {
             }
             bytes += record_bytes;
             match record {
-                Ok(Record { line, expires_at: Some(at), .. }) if at <= now_ms() => {
+                Ok(Record { line, expires_at: Some(at), .. }) if at <= clock::now().millis() => {
                     self.reject(&Rejected { line, reason: "has expired already".into() });
                 }
                 Ok(record) => batch.push(record),
@@ -202,13 +208,8 @@ impl Import {
 
 /// The write that makes a record so.
 fn write(Record { key, value, expires_at, .. }: &Record) -> WriteDocument {
-    let ttl_ms = expires_at.map(|at| at.saturating_sub(now_ms()));
+    let ttl_ms = expires_at.map(|at| at.saturating_sub(clock::now().millis()));
     WriteDocument { ttl_ms, ..WriteDocument::new(key, value.as_deref()) }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A source that moves a bar.
@@ -223,13 +224,4 @@ impl<R: Read> Read for Counted<R> {
         self.bar.inc(read as u64);
         Ok(read)
     }
-}
-
-fn style(bounded: bool) -> ProgressStyle {
-    let template = if bounded {
-        "{bar:40.green} {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
-    } else {
-        "{spinner} {bytes} {bytes_per_sec}"
-    };
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -148,7 +148,6 @@ async fn fatal(mut events: Events) -> &'static str {
                 "the clock differs from most partners': writes are refused until it is set"
             ),
             Event::ClockDisagrees(false) => tracing::info!("the clock agrees again"),
-            Event::Exported { facts, .. } => tracing::debug!(writes = facts.len(), "exported"),
             Event::ExportFailed { error, .. } => tracing::error!(
                 %error,
                 "this node cannot give up its state; make room in its directory"

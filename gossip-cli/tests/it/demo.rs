@@ -45,6 +45,17 @@ fn every_mode_converges() {
 }
 
 #[test]
+fn every_transport_and_store_converges() {
+    let stores: &[&str] = if cfg!(feature = "rocks") { &["memory", "rocks"] } else { &["memory"] };
+    for transport in ["udp", "tcp", "udp+tcp"] {
+        for store in stores {
+            let kinds = ["--transport", transport, "--store", store];
+            demo(&[&["--nodes", "4", "--fanout", "2", "--entries", "50"], &kinds[..]].concat());
+        }
+    }
+}
+
+#[test]
 fn survivors_converge_on_a_file() {
     let scratch = Scratch::new();
     let lines: Vec<_> = (0..300).map(|n| format!("key/{n},value {n}")).collect();

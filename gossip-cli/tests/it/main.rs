@@ -21,5 +21,7 @@ mod ledger;
 mod lifecycle;
 mod real_input;
 #[cfg(feature = "rocks")]
+mod snapshots;
+#[cfg(feature = "rocks")]
 mod soak;
 mod support;

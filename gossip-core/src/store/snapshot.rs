@@ -1,7 +1,7 @@
 //! A snapshot file: all facts of a channel as their authors made them, whatever store they lie in.
 //!
 //! ```text
-//! "gossip snapshot\n" · version · cluster (32) · channel (32)
+//! "gossip snapshot\n" · version · cluster (32) · channel (32) · taken at, ms since 1970 (u64)
 //! length (u32) · a fact's bytes                 for each fact
 //! 0 (u32) · how many facts (u64) · blake3 of everything before (32)
 //! ```
@@ -17,6 +17,7 @@ pub use self::reader::{Part, Reader, SnapshotError};
 use super::{LeaseId, Store, StoreError, StoreOp, StoreReply};
 use crate::fact::{Domain, Envelope};
 use crate::id::{ShardId, TopicId};
+use crate::time::Wall;
 
 /// The version that is written.
 pub const VERSION: u8 = 1;
@@ -24,7 +25,7 @@ pub const VERSION: u8 = 1;
 const MAGIC: &[u8; 16] = b"gossip snapshot\n";
 
 /// Bytes of everything before the first fact.
-const BEGIN_BYTES: usize = MAGIC.len() + 1 + 32 + 32;
+const BEGIN_BYTES: usize = MAGIC.len() + 1 + 32 + 32 + 8;
 
 /// Bytes of everything after the last fact.
 const END_BYTES: usize = 4 + 8 + 32;
@@ -40,12 +41,13 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a snapshot of a channel; appends its first bytes.
+    /// Begins a snapshot of a channel as of this instant; appends its first bytes.
     #[must_use]
-    pub fn begin(domain: &Domain, out: &mut Vec<u8>) -> Self {
+    pub fn begin(domain: &Domain, taken_at: Wall, out: &mut Vec<u8>) -> Self {
         let mut writer = Self { facts: 0, hasher: blake3::Hasher::new() };
         let (cluster, channel) = (domain.cluster(), domain.channel());
-        writer.append(&[MAGIC, &[VERSION], cluster.as_bytes(), channel.as_bytes()], out);
+        let taken_at = taken_at.millis().to_be_bytes();
+        writer.append(&[MAGIC, &[VERSION], cluster.as_bytes(), channel.as_bytes(), &taken_at], out);
         writer
     }
 
@@ -84,7 +86,7 @@ pub enum SaveError<E> {
     Write(#[source] E),
 }
 
-/// Saves the state of a channel as it is now, while the store goes on; tells how many facts it has.
+/// Saves the state of a channel as it is now, `taken_at` by the caller's clock, while the store goes on; tells how many facts it has.
 ///
 /// `write` takes the bytes in order; what it has taken of a snapshot that fails is of no use.
 ///
@@ -94,12 +96,13 @@ pub async fn save<E>(
     store: &dyn Store,
     domain: &Domain,
     topics: &[TopicId],
+    taken_at: Wall,
     mut write: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, SaveError<E>> {
     let StoreReply::Leased(lease) = store.run(StoreOp::Lease).await? else {
         return Err(NO_ANSWER.into());
     };
-    let saved = save_leased(store, lease, domain, topics, &mut write).await;
+    let saved = save_leased(store, lease, domain, topics, taken_at, &mut write).await;
     store.run(StoreOp::Release(lease)).await?;
     saved
 }
@@ -109,10 +112,11 @@ async fn save_leased<E>(
     lease: LeaseId,
     domain: &Domain,
     topics: &[TopicId],
+    taken_at: Wall,
     write: &mut impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<u64, SaveError<E>> {
     let mut out = Vec::new();
-    let mut writer = Writer::begin(domain, &mut out);
+    let mut writer = Writer::begin(domain, taken_at, &mut out);
     for topic in topics {
         let shard = ShardId { channel: domain.channel(), topic: *topic };
         let mut after = None;

@@ -43,7 +43,7 @@ async fn snapshot(store: &MemoryStore) -> Vec<u8> {
         file.extend_from_slice(bytes);
         Ok::<_, Infallible>(())
     };
-    let saved = save(store, &domain(), &[TopicId(0), TopicId(3)], write).await;
+    let saved = save(store, &domain(), &[TopicId(0), TopicId(3)], minute(700), write).await;
     assert!(saved.expect("it is saved") > 400);
     file
 }
@@ -55,12 +55,13 @@ fn read(file: &[u8], piece: usize) -> Result<Vec<Bytes>, SnapshotError> {
         reader.push(bytes);
         while let Some(part) = reader.next_part()? {
             match part {
-                Part::Begin(found) => {
+                Part::Begin { domain: found, taken_at } => {
                     assert_eq!(found.cluster(), domain().cluster());
                     assert_eq!(found.channel(), domain().channel());
+                    assert_eq!(taken_at, minute(700));
                 }
                 Part::Fact(bytes) => facts.push(bytes),
-                Part::End { facts: count } => assert_eq!(count, facts.len() as u64),
+                Part::End { facts: count, .. } => assert_eq!(count, facts.len() as u64),
             }
         }
     }
@@ -90,7 +91,7 @@ async fn what_is_cut_or_damaged_is_refused() {
     let store = MemoryStore::new();
     merge(&store, &facts()).await;
     let file = snapshot(&store).await;
-    for end in [0, 1, 16, 17, 81, 82, file.len() / 2, file.len() - 33, file.len() - 1] {
+    for end in [0, 1, 16, 17, 81, 89, 90, file.len() / 2, file.len() - 33, file.len() - 1] {
         assert_eq!(read(&file[..end], 999), Err(SnapshotError::Cut), "cut at {end}");
     }
     assert_eq!(read(b"a letter", 999), Err(SnapshotError::NotASnapshot));
@@ -100,7 +101,7 @@ async fn what_is_cut_or_damaged_is_refused() {
         read(&file, 999)
     };
     assert_eq!(changed(16, 2), Err(SnapshotError::NewerVersion { found: 2 }));
-    assert!(matches!(changed(81, 0xff), Err(SnapshotError::Damaged { .. })), "a fact's length");
+    assert!(matches!(changed(89, 0xff), Err(SnapshotError::Damaged { .. })), "a fact's length");
     let longer = [&file[..], b"x"].concat();
     assert!(matches!(read(&longer, 999), Err(SnapshotError::Damaged { .. })), "more at its end");
 }

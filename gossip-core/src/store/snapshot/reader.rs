@@ -6,6 +6,7 @@ use thiserror::Error;
 use super::{BEGIN_BYTES, END_BYTES, MAGIC, VERSION};
 use crate::fact::Domain;
 use crate::id::{ChannelId, ClusterId};
+use crate::time::Wall;
 
 /// The longest fact that is read: four times the most that a cluster allows. More is damage, and
 /// not worth its memory.
@@ -35,14 +36,21 @@ enum State {
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a snapshot has exactly these parts")]
 pub enum Part {
-    /// First: the channel that all facts are of.
-    Begin(Domain),
+    /// First: what it is of.
+    Begin {
+        /// The channel that all facts are of.
+        domain: Domain,
+        /// As of when, by the clock of whoever made it.
+        taken_at: Wall,
+    },
     /// The bytes of a fact, not decoded and not verified.
     Fact(Bytes),
     /// Last: everything was as it was written.
     End {
         /// How many facts there were.
         facts: u64,
+        /// The hash of everything before it: a name for this snapshot.
+        hash: [u8; 32],
     },
 }
 
@@ -125,7 +133,8 @@ impl Reader {
         begin.copy_to_slice(&mut channel);
         self.state = State::Facts;
         let (cluster, channel) = (ClusterId::from_bytes(cluster), ChannelId::from_bytes(channel));
-        Ok(Some(Part::Begin(Domain::new(cluster, channel))))
+        let (domain, taken_at) = (Domain::new(cluster, channel), begin.get_u64());
+        Ok(Some(Part::Begin { domain, taken_at: Wall::from_millis(taken_at) }))
     }
 
     fn fact_or_end(&mut self) -> Result<Option<Part>, SnapshotError> {
@@ -146,17 +155,18 @@ impl Reader {
 
     fn end(&mut self) -> Result<Option<Part>, SnapshotError> {
         let Some(mut end) = self.take(END_BYTES) else { return Ok(None) };
-        let hash = end.split_off(4 + 8);
+        let written = end.split_off(4 + 8);
         self.hasher.update(&end);
+        let hash = *self.hasher.finalize().as_bytes();
         end.advance(4);
         if end.get_u64() != self.facts {
             return Err(damaged("another number of facts than it says"));
         }
-        if hash != self.hasher.finalize().as_bytes()[..] {
+        if written != hash[..] {
             return Err(damaged("its hash is another"));
         }
         self.state = State::End;
-        Ok(Some(Part::End { facts: self.facts }))
+        Ok(Some(Part::End { facts: self.facts, hash }))
     }
 
     /// The next bytes, once so many are there.
