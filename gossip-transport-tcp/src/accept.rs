@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use gossip_core::transport::Address;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::counters::count;
@@ -49,25 +50,29 @@ fn admit(shared: &Arc<Shared>, stream: TcpStream, peer: SocketAddr) {
         let _ = stream.set_zero_linger();
         return;
     };
-    let number = shared.pool().number();
-    let greeting = greet(Arc::clone(shared), stream, peer, number);
-    // Locked meanwhile, so that it does not leave before it is known.
-    let mut pool = shared.pool();
-    let task = shared.spawn(async move {
+    let (number, must_go) = shared.pool().knock();
+    let greeting = greet(Arc::clone(shared), stream, peer, number, must_go);
+    shared.spawn(async move {
         greeting.await;
         drop(seat);
     });
-    let crowded_out = pool.knock(number, task);
-    drop(pool);
-    if let Some(oldest) = crowded_out {
-        count(&shared.counters.half_open_dropped, 1);
-        oldest.abort();
-    }
 }
 
 /// Waits for a stranger's preamble, and if it is one, runs the link.
-async fn greet(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr, number: u64) {
-    let said = timeout(shared.times.handshake, Preamble::read(&mut stream)).await;
+async fn greet(
+    shared: Arc<Shared>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    number: u64,
+    must_go: oneshot::Receiver<()>,
+) {
+    let said = tokio::select! {
+        said = timeout(shared.times.handshake, Preamble::read(&mut stream)) => said,
+        _ = must_go => {
+            let _ = stream.set_zero_linger();
+            return;
+        }
+    };
     shared.pool().entered(number);
     let preamble = match said {
         Ok(Ok(preamble)) => preamble,
@@ -96,7 +101,7 @@ async fn greet(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr, num
     if !matches!(answer, Ok(Ok(()))) {
         return;
     }
-    place.stands(peer);
+    place.stands(peer).await;
     let end = link::run(&shared, ends, Address::Link(id), &mut stream).await;
     shared.ended(id, peer, &end);
 }

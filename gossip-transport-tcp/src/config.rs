@@ -74,7 +74,7 @@ impl Default for TcpLimits {
     }
 }
 
-/// How long a transport waits.
+/// How long a transport waits. Less than a millisecond counts as one, more than a year as a year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "users build it on top of the default")]
 pub struct TcpTimes {
@@ -89,7 +89,7 @@ pub struct TcpTimes {
     pub close: Duration,
     /// How long a link that closes waits for the peer's last frames. Default 5 s (guess).
     pub drain: Duration,
-    /// How long connecting may take, and saying the preamble. Default 5 s each (guess: a lost SYN
+    /// How long connecting and both preambles may take together. Default 5 s (guess: a lost SYN
     /// comes again after 1 s and after 3 s).
     pub handshake: Duration,
     /// A link without frames for so long is closed. Default 2 min (guess). Below the time between
@@ -104,6 +104,29 @@ pub struct TcpTimes {
     /// own node takes nothing does not count.
     pub stall: Duration,
 }
+
+impl TcpTimes {
+    /// Times that neither spin nor overflow a clock.
+    pub(crate) fn clamped(self) -> Self {
+        let clamped = |time: Duration| time.clamp(SHORTEST, LONGEST);
+        let Self { back_off_max, back_off_min, close, drain, handshake, idle, silence, stall } =
+            self;
+        Self {
+            back_off_max: clamped(back_off_max),
+            back_off_min: clamped(back_off_min),
+            close: clamped(close),
+            drain: clamped(drain),
+            handshake: clamped(handshake),
+            idle: clamped(idle),
+            silence: clamped(silence),
+            stall: clamped(stall),
+        }
+    }
+}
+
+const SHORTEST: Duration = Duration::from_millis(1);
+
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Default for TcpTimes {
     fn default() -> Self {

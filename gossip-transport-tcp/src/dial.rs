@@ -20,8 +20,8 @@ use crate::shared::{Phase, Place, Shared};
 const STABLE: Duration = Duration::from_secs(10);
 
 /// Makes a connection and runs the link. If that fails, the address rests.
-pub(crate) async fn dial(shared: Arc<Shared>, Dial { address, ends, ours }: Dial) {
-    let mut place = Place::new(&shared, ends.id);
+pub(crate) async fn dial(shared: Arc<Shared>, dial: Dial, mut place: Place) {
+    let Dial { address, ends, ours } = dial;
     let connected = connect(&shared, address, ours).await;
     let failure = connected.as_ref().err().map(ToString::to_string);
     let pause = match connected {
@@ -85,7 +85,7 @@ async fn run(
     let (id, began) = (ends.id, Instant::now());
     let rooms = shared.pool().stand_dialled(id, theirs, began);
     shared.announce(rooms);
-    place.stands(address);
+    place.stands(address).await;
     let end = link::run(shared, ends, Address::Stream(address), stream).await;
     shared.ended(id, address, &end);
     if matches!(end, End::InOrder) || began.elapsed() >= STABLE {

@@ -11,8 +11,7 @@ use bytes::Bytes;
 use gossip_core::transport::{
     Address, FRAME_OVERHEAD_BYTES, LinkId, Outlet, OutletLimits, SendReport,
 };
-use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::back_off::BackOffs;
@@ -42,8 +41,9 @@ pub(crate) struct Pool {
     crowded_out: BTreeSet<Address>,
     /// Addresses that the number of links cost a frame.
     placeless: BTreeSet<Address>,
-    /// Connections that others began and that have not said their preamble, oldest first.
-    half_open: BTreeMap<u64, AbortHandle>,
+    /// Connections that others began and that have not said their preamble, oldest first. One
+    /// whose sender is dropped ends.
+    half_open: BTreeMap<u64, oneshot::Sender<()>>,
     /// How many connections each host made.
     hosts: BTreeMap<IpAddr, usize>,
     limits: TcpLimits,
@@ -245,7 +245,7 @@ impl Pool {
         self.links.keys().copied().collect::<Vec<_>>().into_iter().for_each(|id| {
             self.retire(id);
         });
-        mem::take(&mut self.half_open).into_values().for_each(|task| task.abort());
+        self.half_open.clear();
     }
 
     /// Frames came along this link.
@@ -301,11 +301,17 @@ impl Pool {
         }
     }
 
-    /// A stranger knocks: who must go for it.
-    pub(crate) fn knock(&mut self, number: u64, task: AbortHandle) -> Option<AbortHandle> {
-        self.half_open.insert(number, task);
-        let crowded = self.half_open.len() > self.limits.half_open;
-        if crowded { self.half_open.pop_first().map(|(_, task)| task) } else { None }
+    /// A stranger knocks: its number, and what ends when it must go. The oldest must, if there are
+    /// too many.
+    pub(crate) fn knock(&mut self) -> (u64, oneshot::Receiver<()>) {
+        let number = self.number();
+        let (sender, must_go) = oneshot::channel();
+        self.half_open.insert(number, sender);
+        if self.half_open.len() > self.limits.half_open {
+            self.half_open.pop_first();
+            count(&self.counters.half_open_dropped, 1);
+        }
+        (number, must_go)
     }
 
     /// The stranger said who it is, or left.
@@ -314,7 +320,7 @@ impl Pool {
     }
 
     /// A number that was not there before.
-    pub(crate) fn number(&mut self) -> u64 {
+    fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
     }

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use gossip_core::transport::{Address, Inbound, LinkId, Rooms};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Instant;
 
 use crate::bind::Bound;
@@ -21,6 +20,10 @@ use crate::preamble::{Nonce, Preamble};
 /// Most connections that are being made at a time (guess). Below, dead addresses hold up living
 /// ones; above, a start calls on all members at once. Frames to those that wait are queued.
 const DIALS: usize = 32;
+
+/// Links of which the node may not have heard yet that they stand or ended, for each that may
+/// stand: twice as many are open or closing at most. More wait before they carry frames.
+const NEWS_PER_LINK: usize = 4;
 
 /// How far the end has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +58,8 @@ pub(crate) struct Shared {
 pub(crate) struct Place {
     id: LinkId,
     shared: Arc<Shared>,
-    stands: bool,
+    /// What the news of its end needs, once it stands.
+    stands: Option<OwnedSemaphorePermit>,
 }
 
 /// One connection of a host, given back when dropped.
@@ -68,13 +72,14 @@ pub(crate) struct Seat {
 impl Shared {
     pub(crate) fn new(config: TcpConfig, bound: &Bound) -> Self {
         let TcpConfig { advertise: _, limits, listen: _, times } = config;
+        let times = times.clamped();
         let counters = Arc::new(Counters::default());
         let pool = Mutex::new(Pool::new(limits, &times, Arc::clone(&counters)));
         Self {
             counters,
             dials: Semaphore::new(DIALS),
             endpoint: bound.endpoint,
-            inbox: Inbox::new(limits.inbox_bytes),
+            inbox: Inbox::new(limits.inbox_bytes, NEWS_PER_LINK * limits.links),
             limits,
             local: bound.local,
             links: watch::Sender::new(0),
@@ -91,15 +96,16 @@ impl Shared {
     }
 
     /// Runs a task until it ends or the transport is dead.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+    ///
+    /// Not with the pool locked: a runtime that shuts down drops the task at once.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut phase = self.phase.subscribe();
-        let task = self.runtime.spawn(async move {
+        self.runtime.spawn(async move {
             tokio::select! {
                 _ = phase.wait_for(|phase| *phase == Phase::Dead) => {}
                 () = task => {}
             }
         });
-        task.abort_handle()
     }
 
     pub(crate) fn announce(&self, rooms: impl IntoIterator<Item = Address>) {
@@ -177,14 +183,13 @@ impl Shared {
 
 impl Place {
     pub(crate) fn new(shared: &Arc<Shared>, id: LinkId) -> Self {
-        Self { id, shared: Arc::clone(shared), stands: false }
+        Self { id, shared: Arc::clone(shared), stands: None }
     }
 
-    /// Says so; the end is said when this is dropped.
-    pub(crate) fn stands(&mut self, peer: SocketAddr) {
-        self.stands = true;
+    /// Says so, once the node is not behind with such news; the end is said when this is dropped.
+    pub(crate) async fn stands(&mut self, peer: SocketAddr) {
+        self.stands = self.shared.inbox.up(self.id, peer).await;
         count(&self.shared.counters.links, 1);
-        self.shared.inbox.news(Inbound::Up(self.id, peer));
         tracing::debug!(id = ?self.id, %peer, "link stands");
     }
 }
@@ -196,8 +201,8 @@ impl Drop for Place {
         let links = pool.len();
         drop(pool);
         count(&self.shared.counters.lost_frames, left.lost_frames);
-        if self.stands {
-            self.shared.inbox.news(Inbound::Down(self.id));
+        if let Some(room) = self.stands.take() {
+            self.shared.inbox.down(self.id, room);
         }
         self.shared.announce(left.rooms);
         self.shared.links.send_replace(links);

@@ -17,7 +17,7 @@ use crate::bind::{BindError, Bound};
 use crate::config::TcpConfig;
 use crate::counters::{TcpStats, count};
 use crate::dial::dial;
-use crate::shared::{Phase, Shared};
+use crate::shared::{Phase, Place, Shared};
 
 /// A TCP listener and its links as a transport. Dropping it sends what is queued, in the
 /// background.
@@ -111,7 +111,8 @@ impl Transport for TcpTransport {
         drop(pool);
         count(&self.shared.counters.queue_full, report.full.len());
         for one in dials {
-            self.shared.spawn(dial(Arc::clone(&self.shared), one));
+            let place = Place::new(&self.shared, one.ends.id);
+            self.shared.spawn(dial(Arc::clone(&self.shared), one, place));
         }
         report
     }
@@ -139,7 +140,8 @@ impl Transport for TcpTransport {
         let mut links = self.shared.links.subscribe();
         let drained = timeout(self.shared.times.close, links.wait_for(|links| *links == 0)).await;
         if drained.is_err() {
-            tracing::warn!(endpoint = %self.shared.endpoint, "closed with frames unsent");
+            let unsent = self.queued_bytes();
+            tracing::warn!(endpoint = %self.shared.endpoint, unsent, "closed before all had ended");
         }
         self.shared.phase.send_replace(Phase::Dead);
     }
