@@ -33,6 +33,9 @@ struct Size {
     puts: u64,
 }
 
+/// A row's name and what measures it.
+type Named = (&'static str, fn(Size) -> Row);
+
 /// How many tasks write at a time.
 const WRITERS: u64 = 64;
 
@@ -48,7 +51,7 @@ fn main() {
     } else {
         Size { held: ENTRIES, rounds: 1, puts: 1 }
     };
-    let all: [(&str, fn(Size) -> Row); 3] =
+    let all: [Named; 3] =
         [("store/fresh", fresh), ("store/overwrites", overwrites), ("store/durable", durable)];
     let wanted = all.iter().filter(|(name, _)| is_wanted(name));
     let rows: Vec<_> = wanted.map(|(_, row)| row(size)).collect();

@@ -83,10 +83,8 @@ fn keeps(path: &Path, db: &DB, promised: u64) -> Result<(), OpenError> {
 
 /// What RocksDB's refusal means. That a file of its own is missing it calls an IO error.
 fn refused(path: &Path, error: &rocksdb::Error) -> OpenError {
-    match error.kind() {
-        ErrorKind::IOError if !error.as_ref().contains("No such file") => {
-            failed("open the store in", path, io::Error::other(error.clone()))
-        }
-        _ => OpenError::Corrupt { path: path.into(), what: error.to_string() },
+    if error.kind() == ErrorKind::IOError && !error.as_ref().contains("No such file") {
+        return failed("open the store in", path, io::Error::other(error.clone()));
     }
+    OpenError::Corrupt { path: path.into(), what: error.to_string() }
 }

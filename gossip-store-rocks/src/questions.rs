@@ -3,9 +3,10 @@
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
 use gossip_core::state::{Item, Point};
+use gossip_core::store::catalogue::Catalogue;
 use gossip_core::store::{Describe, Sifted, StoreError, StoreOp};
 
-use crate::reader::Question;
+use crate::reader::{Question, Sifting};
 use crate::view::View;
 use crate::writer::{Writer, refuse};
 
@@ -52,7 +53,7 @@ impl<'db> Writer<'db> {
         }
         let mut listed = Vec::new();
         // Rivals stand in the facts: the reading thread fills them in.
-        let empty = gossip_core::store::catalogue::Catalogue::default();
+        let empty = Catalogue::default();
         let catalogue = self.shards.get(&shard).map_or(&empty, |shard| &shard.catalogue);
         let descriptions = catalogue.describe(set, &asks, |entry| {
             listed.push(*entry);
@@ -62,12 +63,15 @@ impl<'db> Writer<'db> {
     }
 
     /// What memory knows of a fact, or the fact to be looked up.
-    fn sift(&self, shard: ShardId, fact: Envelope, row: &mut Vec<u8>) -> Result<Sifted, Envelope> {
+    fn sift(&self, shard: ShardId, fact: Envelope, row: &mut Vec<u8>) -> Sifting {
         let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
         let found = catalogue.and_then(|catalogue| catalogue.find(Point::of(&fact)));
         if found.is_some_and(|entry| entry.id() == fact.id()) {
-            return Ok(Sifted::Known);
+            Sifting::Done(Sifted::Known)
+        } else if self.may_have(shard, fact.key(), row) {
+            Sifting::Open(fact)
+        } else {
+            Sifting::Done(Sifted::Candidate)
         }
-        if self.may_have(shard, fact.key(), row) { Err(fact) } else { Ok(Sifted::Candidate) }
     }
 }

@@ -50,13 +50,20 @@ pub(crate) enum Question {
         prefix: Bytes,
         shard: ShardId,
     },
-    /// Each fact, or what is known of it already.
     Sift {
         epoch: Epoch,
-        facts: Vec<Result<Sifted, Envelope>>,
+        facts: Vec<Sifting>,
         retain: Arc<dyn Retain>,
         shard: ShardId,
     },
+}
+
+/// A fact on its way through a sift.
+pub(crate) enum Sifting {
+    /// Memory has told.
+    Done(Sifted),
+    /// Its key is to be looked up.
+    Open(Envelope),
 }
 
 /// Reads until nobody asks any more.
@@ -88,8 +95,8 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
         }
         Question::Sift { epoch, facts, retain, shard } => {
             let sifted = facts.into_iter().map(|fact| match fact {
-                Ok(sifted) => Ok(sifted),
-                Err(fact) => sift(view, &*retain, &fact, epoch, shard),
+                Sifting::Done(sifted) => Ok(sifted),
+                Sifting::Open(fact) => sift(view, &*retain, &fact, epoch, shard),
             });
             StoreReply::Sifted(sifted.collect::<Result<_, _>>()?)
         }

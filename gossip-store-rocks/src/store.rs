@@ -91,15 +91,16 @@ impl Store for RocksStore {
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        match op {
-            // What is applied by now has had its turn, and waits for nothing but the disk.
-            StoreOp::Sync { commit } if commit <= self.progress.applied() => {
-                self.health.check()?;
-                if !self.wishes.push(vec![reply], self.progress.sequence()) {
-                    return Err(StoreError::Closed);
-                }
+        if let StoreOp::Sync { commit } = op
+            && commit <= self.progress.applied()
+        {
+            // It has had its turn, and waits for nothing but the disk.
+            self.health.check()?;
+            if !self.wishes.push(vec![reply], self.progress.sequence()) {
+                return Err(StoreError::Closed);
             }
-            op => self.send(Request::Run(op, reply))?,
+        } else {
+            self.send(Request::Run(op, reply))?;
         }
         answer.await.unwrap_or(Err(StoreError::Closed))
     }

@@ -11,11 +11,14 @@ use crate::health::Health;
 use crate::mark::Mark;
 use crate::wishes::Wishes;
 
-/// How long a sync waits for the company of the last one: those who were answered together write
-/// again together, and one sync is to take them all, not one the first and another the rest. Never
-/// longer than two syncs take, nor than this (guess: a writer that comes back at all does so within
-/// a few hundred microseconds).
+/// How long a sync waits at most for the company of the last one: those who were answered together
+/// write again together, and one sync is to take them all, not one the first and another the rest
+/// (guess: a writer that comes back at all does so within a few hundred microseconds).
 const PATIENCE: Duration = Duration::from_millis(1);
+
+/// A disk that syncs faster than this is not waited with: a crowd takes as long to come back, and
+/// so the first of it may as well go ahead (measured with 64 writers on a disk of 0.15 ms).
+const QUICK: Duration = Duration::from_micros(400);
 
 /// How far the store has come, as all its threads know it.
 #[derive(Clone, Debug)]
@@ -76,7 +79,7 @@ impl Syncer<'_> {
             if durable.as_ref().is_ok_and(|upto| waiting.sequence > *upto) {
                 let begun = Instant::now();
                 durable = self.sync();
-                patience = (2 * begun.elapsed()).min(PATIENCE);
+                patience = patience_after(begun.elapsed());
             }
             let commit = self.progress.durable();
             let answer = durable.as_ref().map(|_| StoreReply::Synced { commit });
@@ -102,4 +105,9 @@ impl Syncer<'_> {
         self.progress.0.durable.store(commit, Ordering::Release);
         Ok(sequence)
     }
+}
+
+/// Half of what a slow sync took: nobody waits much longer for company than for the disk.
+fn patience_after(sync: Duration) -> Duration {
+    if sync < QUICK { Duration::ZERO } else { (sync / 2).min(PATIENCE) }
 }

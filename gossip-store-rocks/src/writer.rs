@@ -130,8 +130,17 @@ impl<'db> Writer<'db> {
                 commit if commit <= self.progress.durable() => Ok(Answer::Applied(self.synced())),
                 _ => Ok(Answer::Durable),
             }),
-            // Everything else looks at what is written, or changes more than heads.
-            other => {
+            // These look at what is written, or change more than heads.
+            other @ (StoreOp::Describe(_)
+            | StoreOp::Fetch { .. }
+            | StoreOp::Get { .. }
+            | StoreOp::Lease
+            | StoreOp::Release(_)
+            | StoreOp::Scan { .. }
+            | StoreOp::Sift { .. }
+            | StoreOp::Sweep { .. }
+            | StoreOp::Total { .. }
+            | StoreOp::Wipe { .. }) => {
                 self.write();
                 return self.run_alone(other, reply);
             }
@@ -158,7 +167,14 @@ impl<'db> Writer<'db> {
                 Ok(StoreReply::Totals(Totals { commit, durable, ..totals }))
             }
             StoreOp::Wipe { shard } => self.wipe(shard),
-            read => match self.question(read) {
+            read @ (StoreOp::Describe(_)
+            | StoreOp::Fetch { .. }
+            | StoreOp::Get { .. }
+            | StoreOp::Merge(_)
+            | StoreOp::Remember { .. }
+            | StoreOp::Scan { .. }
+            | StoreOp::Sift { .. }
+            | StoreOp::Sync { .. }) => match self.question(read) {
                 Ok((question, view)) => {
                     // Gone only after a panic, which has ended the whole store.
                     let _ = self.reads.send(Read { question, reply, view });

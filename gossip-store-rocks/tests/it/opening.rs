@@ -214,7 +214,10 @@ async fn a_lost_or_damaged_file_is_refused() {
         ("CURRENT", (|path| fs::remove_file(path)) as fn(&Path) -> std::io::Result<()>),
         ("CURRENT", |path| fs::write(path, "MANIFEST-999999\n")),
         ("MANIFEST", |path| fs::remove_file(path)),
-        ("MANIFEST", |path| Ok(spoil(path))),
+        ("MANIFEST", |path| {
+            spoil(path);
+            Ok(())
+        }),
         (".sst", |path| fs::remove_file(path)),
         (".sst", |path| OpenOptions::new().write(true).open(path)?.set_len(100)),
     ] {

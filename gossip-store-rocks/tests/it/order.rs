@@ -58,7 +58,7 @@ async fn an_op_that_nobody_waits_for_is_run_all_the_same() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let store = open(directory.path());
     let fact = author(1).put("k", "v", at_minute(1));
-    assert!(poll!(store.run(merge_op(&[fact.clone()]))).is_pending());
+    assert!(poll!(store.run(merge_op(std::slice::from_ref(&fact)))).is_pending());
     assert_eq!(everything(&store).await, [fact.into_inner()]);
 }
 
@@ -70,7 +70,7 @@ async fn one_sync_answers_many() {
     let write = async |number: u64| {
         let fact = author(1).put(number.to_be_bytes(), "v", at_minute(number));
         for _ in 0..10 {
-            let reply = store.run(merge_op(&[fact.clone()])).await;
+            let reply = store.run(merge_op(std::slice::from_ref(&fact))).await;
             let Ok(StoreReply::Merged { commit, .. }) = reply else { panic!("{reply:?}") };
             let synced = store.run(StoreOp::Sync { commit }).await;
             assert!(matches!(synced, Ok(StoreReply::Synced { commit: upto }) if upto >= commit));
@@ -92,12 +92,12 @@ async fn closing_keeps_everything_and_ends_everything() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let store = open(directory.path());
     let fact = author(1).put("k", "v", at_minute(1));
-    let merged = store.run(merge_op(&[fact.clone()]));
+    let merged = store.run(merge_op(std::slice::from_ref(&fact)));
     let (merged, closed) = timeout(PATIENCE, async { tokio::join!(merged, store.close()) })
         .await
         .expect("both are answered");
     assert!(merged.is_ok() && closed == Ok(()), "{merged:?} {closed:?}");
-    let late = store.run(merge_op(&[fact.clone()])).await;
+    let late = store.run(merge_op(std::slice::from_ref(&fact))).await;
     assert_eq!(late.expect_err("it is closed"), StoreError::Closed);
     assert_eq!(store.close().await, Err(StoreError::Closed));
     // Its files are free while the handle is still there.
