@@ -18,7 +18,7 @@ use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBatch, WriteOptions,
 };
 use tempfile::TempDir;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// Entries of one merge.
 const ENTRIES: u64 = 1_000;
@@ -38,18 +38,23 @@ const WRITERS: u64 = 64;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
-    if filters.peek().is_some() && !filters.any(|filter| "store".contains(filter.as_str())) {
-        return;
-    }
+    let filters = arguments.iter().filter(|argument| !argument.starts_with('-'));
+    let filters: Vec<_> = filters.map(String::as_str).collect();
+    let is_wanted =
+        |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(*part));
     // Compiled as a test, it only shows that it works.
     let size = if arguments.iter().any(|argument| argument == "--bench") {
         Size { held: 100_000, rounds: 48, puts: 32 }
     } else {
         Size { held: ENTRIES, rounds: 1, puts: 1 }
     };
-    let rows = [fresh(size), overwrites(size), durable(size)];
-    report(&rows, "ratios-store.json").expect("the table's file can be written");
+    let all: [(&str, fn(Size) -> Row); 3] =
+        [("store/fresh", fresh), ("store/overwrites", overwrites), ("store/durable", durable)];
+    let wanted = all.iter().filter(|(name, _)| is_wanted(name));
+    let rows: Vec<_> = wanted.map(|(_, row)| row(size)).collect();
+    if !rows.is_empty() {
+        report(&rows, "ratios-store.json").expect("the table's file can be written");
+    }
 }
 
 /// New entries, in the order of their dates, under keys of no order.
@@ -154,7 +159,8 @@ struct Housed<T> {
 
 impl Sides {
     fn new(held: u64) -> Self {
-        let runtime = Runtime::new().expect("a runtime starts");
+        // One thread, as a node's driver is one task.
+        let runtime = Builder::new_current_thread().build().expect("a runtime starts");
         let sides = Self {
             bare: Housed::new(Bare::open),
             runtime,

@@ -1,11 +1,13 @@
 //! Bulk frames through a pair of TCP transports, against the same frames through a bare pair of
 //! sockets, in one process.
 //!
-//! Both pairs run on a thread for each end. The bare copy reads and writes through buffers, and
+//! Both pairs run as tasks on two threads. The bare copy reads and writes through buffers, and
 //! gives each frame memory of its own, as a receiver of frames must.
 
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use gossip_benches::table::{Row, Target, in_turns, per_entry, report};
@@ -65,14 +67,13 @@ fn bulk(streams: &mut Streams, frame_bytes: usize, rounds: u64) -> Row {
 
 /// Two ends of each kind, connected over loopback.
 struct Streams {
-    bare: (TcpStream, TcpStream),
-    ours: (TcpTransport, TcpTransport),
+    bare: Option<(TcpStream, TcpStream)>,
+    ours: (Arc<TcpTransport>, Arc<TcpTransport>),
     runtime: Runtime,
-    to: Address,
 }
 
 impl Streams {
-    /// Connects them, on a runtime with a thread for each end.
+    /// Connects them, on a runtime of two threads.
     fn new() -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.expect("the machine runs two threads");
@@ -83,72 +84,87 @@ impl Streams {
             let (near, far) = tokio::join!(TcpStream::connect(at), listener.accept());
             let (near, (far, _)) = (near.expect("it listens"), far.expect("it is dialled"));
             near.set_nodelay(true).expect("a socket");
-            let bind = || TcpTransport::bind(TcpConfig::new(any)).expect("a port");
+            let bind = || Arc::new(TcpTransport::bind(TcpConfig::new(any)).expect("a port"));
             ((near, far), (bind(), bind()))
         });
-        let at = ours.1.endpoints().stream.first().copied().expect("it takes streams");
-        Self { bare, ours, runtime, to: Address::Stream(at) }
+        Self { bare: Some(bare), ours, runtime }
     }
 
     /// Sends so many frames by the transports, until the last is received.
-    fn ours(&mut self, frame: &Bytes, frames: usize) {
-        let (near, far) = (&self.ours.0, &self.ours.1);
-        let to = self.to;
-        self.runtime.block_on(async {
-            let sending = async {
-                let most = BATCH_FRAMES.min(BATCH_BYTES / frame.len()).max(1);
-                let mut rest = frames;
-                while rest > 0 {
-                    let one = Transmit { to, class: Class::Bulk, bytes: frame.clone() };
-                    let report = near.send(vec![one; most.min(rest)]);
-                    rest -= report.accepted;
-                    if !report.full.is_empty() {
-                        room(near, to).await;
-                    }
-                }
-            };
-            let receiving = async {
-                let mut received = 0;
-                while received < frames {
-                    for item in far.recv().await.expect("open") {
-                        if let Inbound::Frame { bytes, .. } = item {
-                            assert_eq!(bytes.len(), frame.len());
-                            received += 1;
-                        }
-                    }
-                }
-            };
-            tokio::join!(sending, receiving);
-        });
+    fn ours(&self, frame: &Bytes, frames: usize) {
+        let (near, far) = (Arc::clone(&self.ours.0), Arc::clone(&self.ours.1));
+        let to = far.endpoints().stream.first().copied().expect("it takes streams");
+        self.both(
+            send_ours(near, Address::Stream(to), frame.clone(), frames),
+            receive_ours(far, frame.len(), frames),
+        );
     }
 
     /// The same by a loop over each socket.
     fn bare(&mut self, frame: &Bytes, frames: usize) {
-        let (near, far) = (&mut self.bare.0, &mut self.bare.1);
-        self.runtime.block_on(async {
-            let sending = async {
-                let mut writer = BufWriter::with_capacity(BUFFER_BYTES, near);
-                for _ in 0..frames {
-                    writer.write_u32(frame.len() as u32).await.expect("it stands");
-                    writer.write_all(frame).await.expect("it stands");
-                }
-                writer.flush().await.expect("it stands");
-            };
-            let receiving = async {
-                let mut reader = BufReader::with_capacity(BUFFER_BYTES, far);
-                for _ in 0..frames {
-                    let length = reader.read_u32().await.expect("it stands") as usize;
-                    let mut bytes = vec![0; length];
-                    reader.read_exact(&mut bytes).await.expect("it stands");
-                    assert_eq!(bytes.len(), frame.len());
-                    std::hint::black_box(bytes);
-                }
-            };
-            tokio::join!(sending, receiving);
-        });
+        let (near, far) = self.bare.take().expect("it comes back");
+        self.bare =
+            Some(self.both(
+                send_bare(near, frame.clone(), frames),
+                receive_bare(far, frame.len(), frames),
+            ));
+    }
+
+    /// Runs both as tasks, as nodes run.
+    fn both<A: Send + 'static, B: Send + 'static>(
+        &self,
+        sending: impl Future<Output = A> + Send + 'static,
+        receiving: impl Future<Output = B> + Send + 'static,
+    ) -> (A, B) {
+        let (sending, receiving) = (self.runtime.spawn(sending), self.runtime.spawn(receiving));
+        let (sent, received) = self.runtime.block_on(async { tokio::join!(sending, receiving) });
+        (sent.expect("sending ends"), received.expect("receiving ends"))
     }
 }
 
-async fn room(at: &TcpTransport, to: Address) {
-    while !at.recv().await.expect("open").contains(&Inbound::Room(to)) {}
+async fn send_ours(near: Arc<TcpTransport>, to: Address, frame: Bytes, frames: usize) {
+    let most = BATCH_FRAMES.min(BATCH_BYTES / frame.len()).max(1);
+    let mut rest = frames;
+    while rest > 0 {
+        let one = Transmit { to, class: Class::Bulk, bytes: frame.clone() };
+        let report = near.send(vec![one; most.min(rest)]);
+        rest -= report.accepted;
+        if !report.full.is_empty() {
+            while !near.recv().await.expect("open").contains(&Inbound::Room(to)) {}
+        }
+    }
+}
+
+async fn receive_ours(far: Arc<TcpTransport>, frame_bytes: usize, frames: usize) {
+    let mut received = 0;
+    while received < frames {
+        for item in far.recv().await.expect("open") {
+            if let Inbound::Frame { bytes, .. } = item {
+                assert_eq!(bytes.len(), frame_bytes);
+                received += 1;
+            }
+        }
+    }
+}
+
+async fn send_bare(near: TcpStream, frame: Bytes, frames: usize) -> TcpStream {
+    let mut writer = BufWriter::with_capacity(BUFFER_BYTES, near);
+    for _ in 0..frames {
+        writer.write_u32(frame.len() as u32).await.expect("it stands");
+        writer.write_all(&frame).await.expect("it stands");
+    }
+    writer.flush().await.expect("it stands");
+    writer.into_inner()
+}
+
+async fn receive_bare(far: TcpStream, frame_bytes: usize, frames: usize) -> TcpStream {
+    let mut reader = BufReader::with_capacity(BUFFER_BYTES, far);
+    for _ in 0..frames {
+        let length = reader.read_u32().await.expect("it stands") as usize;
+        let mut bytes = vec![0; length];
+        reader.read_exact(&mut bytes).await.expect("it stands");
+        assert_eq!(bytes.len(), frame_bytes);
+        black_box(bytes);
+    }
+    reader.into_inner()
 }

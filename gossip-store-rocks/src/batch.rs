@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
+use std::mem;
 
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
@@ -16,7 +17,11 @@ use crate::rows::{self, Held};
 use crate::tables::Tables;
 
 /// What is to be written in one step, and what follows for the catalogues once it is.
+///
+/// Heads are put last: once for each key, however many facts of it come, and in their order.
 pub(crate) struct Batch<'db> {
+    /// Bytes of the heads to come.
+    bytes: usize,
     changes: Vec<(ShardId, Change)>,
     /// The last of the touched keys with this hash.
     last_touched: HashMap<u64, usize, BuildHasherDefault<Identity>>,
@@ -33,6 +38,14 @@ pub(crate) enum Change {
     Remove(Record),
 }
 
+/// What follows from a batch once it is written.
+pub(crate) struct Written {
+    pub(crate) changes: Vec<(ShardId, Change)>,
+    /// Kept until nobody waits any more, for to free a thousand facts takes its time.
+    #[expect(dead_code, reason = "held, not used")]
+    touched: Vec<Touched>,
+}
+
 /// The facts of a key as they are to be.
 struct Touched {
     /// Another key with the same hash.
@@ -44,6 +57,7 @@ struct Touched {
 impl<'db> Batch<'db> {
     pub(crate) fn new(tables: Tables<'db>) -> Self {
         Self {
+            bytes: 0,
             changes: Vec::new(),
             last_touched: HashMap::default(),
             scratch: Vec::new(),
@@ -54,33 +68,41 @@ impl<'db> Batch<'db> {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.writes.is_empty()
+        self.writes.is_empty() && self.touched.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.writes.size_in_bytes()
+        self.writes.size_in_bytes() + self.bytes
     }
 
     /// The facts that this batch gives a key, if it touches it.
     pub(crate) fn head(&self, shard: ShardId, key: &[u8], hash: u64) -> Option<&[Held]> {
-        let mut at = self.last_touched.get(&hash).copied();
-        while let Some(touched) = at.and_then(|at| self.touched.get(at)) {
-            if touched.is(shard, key) {
-                return Some(&touched.facts);
-            }
-            at = touched.before;
-        }
-        None
+        Some(&self.touched.get(self.find(shard, key, hash)?)?.facts)
     }
 
-    /// Replaces the facts of a key, of which there is at least one; `row` is its place.
-    pub(crate) fn put_head(&mut self, shard: ShardId, row: &[u8], hash: u64, facts: Vec<Held>) {
-        self.scratch.clear();
-        facts.iter().for_each(|held| held.write(&mut self.scratch));
-        self.writes.put_cf(self.tables.heads, row, &self.scratch);
-        let before = self.last_touched.get(&hash).copied();
-        self.last_touched.insert(hash, self.touched.len());
+    /// Replaces the facts of a key, of which there is at least one.
+    pub(crate) fn put_head(&mut self, shard: ShardId, hash: u64, facts: Vec<Held>) {
+        self.bytes += facts.iter().map(|held| held.fact.bytes().len()).sum::<usize>();
+        let key = facts.first().map(|held| held.fact.key()).unwrap_or_default();
+        let found = self.find(shard, key, hash);
+        if let Some(touched) = found.and_then(|at| self.touched.get_mut(at)) {
+            touched.facts = facts;
+            return;
+        }
+        let before = self.last_touched.insert(hash, self.touched.len());
         self.touched.push(Touched { before, facts, shard });
+    }
+
+    /// Where a key is among the touched.
+    fn find(&self, shard: ShardId, key: &[u8], hash: u64) -> Option<usize> {
+        let mut next = self.last_touched.get(&hash).copied();
+        while let Some((at, touched)) = next.and_then(|at| Some((at, self.touched.get(at)?))) {
+            if touched.place() == (shard, key) {
+                return Some(at);
+            }
+            next = touched.before;
+        }
+        None
     }
 
     /// Adds what stands beside a new fact's head.
@@ -118,7 +140,7 @@ impl<'db> Batch<'db> {
         }
     }
 
-    /// Replaces a head that no later merge of this batch will ask for; no facts delete it.
+    /// Writes a head for which no later merge of this batch will ask; no facts delete it.
     pub(crate) fn rewrite_head(&mut self, row: &[u8], facts: &[Held]) {
         self.scratch.clear();
         facts.iter().for_each(|held| held.write(&mut self.scratch));
@@ -153,13 +175,22 @@ impl<'db> Batch<'db> {
     }
 
     /// What to write, and what follows from it.
-    pub(crate) fn into_parts(self) -> (WriteBatch, Vec<(ShardId, Change)>) {
-        (self.writes, self.changes)
+    pub(crate) fn into_parts(mut self) -> (WriteBatch, Written) {
+        let mut touched = mem::take(&mut self.touched);
+        touched.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        let mut row = Vec::new();
+        for one in &touched {
+            let (shard, key) = one.place();
+            keys::head(shard, key, &mut row);
+            self.rewrite_head(&row, &one.facts);
+        }
+        (self.writes, Written { changes: self.changes, touched })
     }
 }
 
 impl Touched {
-    fn is(&self, shard: ShardId, key: &[u8]) -> bool {
-        self.shard == shard && self.facts.first().is_some_and(|held| held.fact.key() == key)
+    /// Whose facts these are; in the order of rows.
+    fn place(&self) -> (ShardId, &[u8]) {
+        (self.shard, self.facts.first().map(|held| held.fact.key()).unwrap_or_default())
     }
 }

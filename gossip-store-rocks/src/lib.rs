@@ -80,6 +80,7 @@ mod sweep;
 mod syncer;
 mod tables;
 mod view;
+mod wishes;
 mod writer;
 
 pub use self::config::RocksConfig;

@@ -27,18 +27,18 @@ pub(crate) struct Merger<'a, 'db> {
 
 impl Merger<'_, '_> {
     /// Merges facts in order into the batch.
-    pub(crate) fn merge(mut self, merge: &Merge) -> Result<Vec<Merged>, Damage> {
+    pub(crate) fn merge(mut self, merge: Merge) -> Result<Vec<Merged>, Damage> {
         let Merge { shard, retain, facts, epoch: _, floor } = merge;
         let mut row = Vec::new();
-        let one = |fact| self.merge_one(*shard, &**retain, fact, *floor, &mut row);
-        facts.iter().map(one).collect()
+        let one = |fact| self.merge_one(shard, &*retain, fact, floor, &mut row);
+        facts.into_iter().map(one).collect()
     }
 
     fn merge_one(
         &mut self,
         shard: ShardId,
         retain: &dyn Retain,
-        fact: &Verified<Envelope>,
+        fact: Verified<Envelope>,
         floor: Epoch,
         row: &mut Vec<u8>,
     ) -> Result<Merged, Damage> {
@@ -51,7 +51,7 @@ impl Merger<'_, '_> {
         } else {
             Cow::Owned(self.view.head(row)?)
         };
-        let order = match decide(retain, fact, held.iter().map(|held| &held.fact), self.epoch) {
+        let order = match decide(retain, &fact, held.iter().map(|held| &held.fact), self.epoch) {
             Decision::Known => return Ok(Merged::Known),
             _ if fact.leaves_at() < floor => return Ok(Merged::Collected),
             Decision::Obsolete(by) => {
@@ -61,7 +61,7 @@ impl Merger<'_, '_> {
             Decision::Keep(order) => order,
             Decision::New => vec![None],
         };
-        let new = Held::new(fact.clone().into_inner());
+        let new = Held::new(fact.into_inner());
         self.batch.insert(shard, &new);
         let mut displaced = Vec::new();
         for (at, held) in held.iter().enumerate() {
@@ -70,8 +70,12 @@ impl Merger<'_, '_> {
                 self.batch.remove(shard, held);
             }
         }
-        let place = |at: Option<usize>| at.and_then(|at| held.get(at)).unwrap_or(&new).clone();
-        self.batch.put_head(shard, row, hash, order.into_iter().map(place).collect());
+        let mut new = Some(new);
+        let place = |at: Option<usize>| match at {
+            None => new.take(),
+            Some(at) => held.get(at).cloned(),
+        };
+        self.batch.put_head(shard, hash, order.into_iter().filter_map(place).collect());
         self.filter.insert(hash);
         Ok(Merged::Inserted(displaced))
     }

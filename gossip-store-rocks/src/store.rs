@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
 use async_trait::async_trait;
@@ -22,15 +22,19 @@ use crate::reader;
 use crate::request::Request;
 use crate::syncer::{Progress, Syncer};
 use crate::tables::Tables;
+use crate::wishes::Wishes;
 use crate::writer::Writer;
 
 /// A store on RocksDB. See the [crate](crate).
 pub struct RocksStore {
+    health: Health,
     options: Options,
     path: PathBuf,
+    progress: Progress,
     /// Gone when the handle is dropped.
     requests: Option<Sender<Request>>,
     restored: Restored,
+    wishes: Arc<Wishes>,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -53,10 +57,14 @@ impl RocksStore {
         let options = opened.options.clone();
         let (requests, next_request) = mpsc::channel();
         let worker = thread::Builder::new().name("store-write".to_owned());
-        let worker = worker.spawn(move || serve(opened, loaded, next_request));
+        let (health, progress) = (Health::default(), Progress::new(restored.commit));
+        let shared = Shared { health, progress, wishes: Arc::default() };
+        let Shared { health, progress, wishes } = shared.clone();
+        let worker = worker.spawn(move || serve(opened, loaded, &shared, next_request));
         let worker = worker.map_err(|source| failed("start a thread for", path, source))?;
+        let (path, requests) = (path.into(), Some(requests));
         let worker = Mutex::new(Some(worker));
-        Ok(Self { options, path: path.into(), requests: Some(requests), restored, worker })
+        Ok(Self { health, options, path, progress, requests, restored, wishes, worker })
     }
 
     /// How often RocksDB has synced its log, if [`RocksConfig::statistics`] are kept.
@@ -83,7 +91,16 @@ impl Store for RocksStore {
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Request::Run(op, reply))?;
+        match op {
+            // What is applied by now has had its turn, and waits for nothing but the disk.
+            StoreOp::Sync { commit } if commit <= self.progress.applied() => {
+                self.health.check()?;
+                if !self.wishes.push(vec![reply], self.progress.sequence()) {
+                    return Err(StoreError::Closed);
+                }
+            }
+            op => self.send(Request::Run(op, reply))?,
+        }
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -110,21 +127,28 @@ impl fmt::Debug for RocksStore {
     }
 }
 
+/// What the threads of a store and its handle know together.
+#[derive(Clone)]
+struct Shared {
+    health: Health,
+    progress: Progress,
+    wishes: Arc<Wishes>,
+}
+
 /// The life of an open store: three threads that borrow the database, until the last op.
-fn serve(opened: Opened, loaded: Loaded, requests: Receiver<Request>) {
+fn serve(opened: Opened, loaded: Loaded, shared: &Shared, requests: Receiver<Request>) {
     let Opened { db, lock, mark, options: _ } = opened;
     let Some(tables) = Tables::of(&db) else { return };
-    let health = Health::default();
-    let progress = Progress::new(loaded.restored.commit);
+    let Shared { health, progress, wishes } = shared;
     let (reads, next_read) = mpsc::channel();
-    let (syncs, next_sync) = mpsc::channel();
-    let syncer = Syncer { db: &db, health: &health, mark: &mark, progress: &progress };
+    let syncer = Syncer { db: &db, health, mark: &mark, progress };
     let closing = thread::scope(|scope| {
-        let health = &health;
+        // Also when this thread panics: the others end, and nobody waits for ever.
+        let _closed = CloseOnDrop(wishes);
         scope.spawn(move || reader::work(&next_read, health));
-        scope.spawn(move || syncer.work(&next_sync));
+        scope.spawn(move || syncer.work(wishes));
         let (health, progress) = (health.clone(), progress.clone());
-        Writer::new(tables, loaded, health, progress, reads, syncs).work(&requests)
+        Writer::new(tables, loaded, health, progress, reads, wishes).work(&requests)
     });
     let outcome = closing.as_ref().map(|_| {
         syncer.sync()?;
@@ -142,5 +166,13 @@ fn serve(opened: Opened, loaded: Loaded, requests: Receiver<Request>) {
     if let (Some(closing), Some(outcome)) = (closing, outcome) {
         // Whoever does not wait any more needs no answer.
         let _ = closing.send(outcome);
+    }
+}
+
+struct CloseOnDrop<'a>(&'a Wishes);
+
+impl Drop for CloseOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }

@@ -6,6 +6,7 @@ use rocksdb::{
 };
 
 use crate::config::RocksConfig;
+use crate::keys::SHARD_BYTES;
 
 /// An open database and its column families.
 #[derive(Clone, Copy)]
@@ -64,6 +65,16 @@ pub(crate) fn database(config: &RocksConfig) -> Options {
 pub(crate) fn families(config: &RocksConfig) -> Vec<ColumnFamilyDescriptor> {
     let cache = Cache::new_lru_cache(config.cache_bytes);
     let family = |name: &&str| {
+        let mut options = Options::default();
+        // Ids come in the order of time, nearly: the next place in a memtable is searched for from
+        // the last one of the same shard. Without the hint it is searched for from the start.
+        if *name == IDS {
+            let hint = format!("memtable_insert_with_hint_prefix_extractor=fixed:{SHARD_BYTES}");
+            match options.get_options_from_string(hint) {
+                Ok(hinted) => options = hinted,
+                Err(error) => tracing::warn!(%error, "RocksDB knows no hints for its memtables"),
+            }
+        }
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(&cache);
         // Indexes and filters count as cache too, or memory would grow with the files.
@@ -73,7 +84,6 @@ pub(crate) fn families(config: &RocksConfig) -> Vec<ColumnFamilyDescriptor> {
         if [HEADS, VALUES].contains(name) {
             blocks.set_bloom_filter(10.0, false);
         }
-        let mut options = Options::default();
         options.set_block_based_table_factory(&blocks);
         options.set_compression_type(DBCompressionType::Lz4);
         options.set_write_buffer_size(config.memtable_bytes / 2);

@@ -10,7 +10,7 @@ use gossip_core::store::{LeaseId, MAX_LEASES, Merge, Merged, StoreError, StoreOp
 use gossip_core::time::{Epoch, Wall};
 use tokio::sync::oneshot;
 
-use crate::batch::{Batch, Change};
+use crate::batch::{Batch, Change, Written};
 use crate::error::Damage;
 use crate::filter::Filter;
 use crate::health::Health;
@@ -21,9 +21,10 @@ use crate::meta;
 use crate::reader::Read;
 use crate::request::{Reply, Request};
 use crate::sweep::{Sweep, sweep};
-use crate::syncer::{Progress, Wish};
+use crate::syncer::Progress;
 use crate::tables::Tables;
 use crate::view::View;
+use crate::wishes::Wishes;
 
 /// A batch is written at the latest when it has so many bytes (guess: some ten merges of
 /// 1,000 entries; a larger one gains nothing more and makes the first of them wait).
@@ -44,10 +45,10 @@ pub(crate) struct Writer<'db> {
     progress: Progress,
     reads: Sender<Read<'db>>,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
-    syncs: Sender<Wish>,
     tables: Tables<'db>,
     /// What reads see, until the next write.
     view: Option<View<'db>>,
+    wishes: &'db Wishes,
     written: u64,
 }
 
@@ -65,7 +66,7 @@ impl<'db> Writer<'db> {
         health: Health,
         progress: Progress,
         reads: Sender<Read<'db>>,
-        syncs: Sender<Wish>,
+        wishes: &'db Wishes,
     ) -> Self {
         let Loaded { filter, restored, shards } = loaded;
         Self {
@@ -79,9 +80,9 @@ impl<'db> Writer<'db> {
             progress,
             reads,
             shards,
-            syncs,
             tables,
             view: None,
+            wishes,
             written: restored.commit,
         }
     }
@@ -182,7 +183,7 @@ impl<'db> Writer<'db> {
             filter: &mut self.filter,
             view: &View::present(self.tables),
         };
-        let outcomes = merger.merge(&merge).map_err(|damage| self.spoil(damage))?;
+        let outcomes = merger.merge(merge).map_err(|damage| self.spoil(damage))?;
         if outcomes.iter().any(|outcome| matches!(outcome, Merged::Inserted(_))) {
             self.commit += 1;
         }
@@ -280,20 +281,35 @@ impl<'db> Writer<'db> {
 
     /// Writes the batch and answers who waited for it.
     fn write(&mut self) {
-        let outcome = self.commit_batch();
-        let sequence = self.tables.db.latest_sequence_number();
+        let outcome = self.write_batch();
+        let mut replies = Vec::new();
         for (reply, answer) in mem::take(&mut self.answers) {
             match (&outcome, answer) {
                 (Err(error), _) => send(reply, Err(error.clone())),
-                (Ok(()), Answer::Applied(applied)) => send(reply, Ok(applied)),
-                // Gone only after a panic, which has ended the whole store.
-                (Ok(()), Answer::Durable) => drop(self.syncs.send(Wish { reply, sequence })),
+                (Ok(_), Answer::Applied(applied)) => send(reply, Ok(applied)),
+                (Ok(_), Answer::Durable) => replies.push(reply),
             }
+        }
+        if !replies.is_empty() {
+            // Closed only after a panic, which has ended the whole store.
+            self.wishes.push(replies, self.tables.db.latest_sequence_number());
+        }
+        // Nobody waits for this: the next op comes after it.
+        if let Ok(Some(written)) = outcome {
+            self.learn(written);
         }
     }
 
-    /// Writes the batch as one, and then the catalogues know of it.
+    /// Writes the batch when nobody waits for it yet.
     fn commit_batch(&mut self) -> Result<(), StoreError> {
+        if let Some(written) = self.write_batch()? {
+            self.learn(written);
+        }
+        Ok(())
+    }
+
+    /// Writes the batch as one, if there is anything in it.
+    fn write_batch(&mut self) -> Result<Option<Written>, StoreError> {
         let mut batch = mem::replace(&mut self.batch, Batch::new(self.tables));
         if let Err(error) = self.health.check() {
             self.commit = self.written;
@@ -303,24 +319,28 @@ impl<'db> Writer<'db> {
             batch.put_meta(meta::COMMIT, &self.commit.to_be_bytes());
         }
         if batch.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
-        let (writes, changes) = batch.into_parts();
+        let (writes, written) = batch.into_parts();
         if let Err(error) = self.tables.db.write(writes) {
             self.commit = self.written;
             return Err(self.health.poison(error));
         }
         self.view = None;
         self.written = self.commit;
-        self.progress.apply(self.commit);
-        for (shard, change) in changes {
+        self.progress.apply(self.commit, self.tables.db.latest_sequence_number());
+        Ok(Some(written))
+    }
+
+    /// Tells the catalogues what was written.
+    fn learn(&mut self, written: Written) {
+        for (shard, change) in written.changes {
             let catalogue = &mut self.shards.entry(shard).or_default().catalogue;
             match change {
                 Change::Insert(record) => catalogue.insert(&record, false),
                 Change::Remove(record) => catalogue.remove(&record),
             }
         }
-        Ok(())
     }
 
     /// Something on the disk is not as it was written: the half-made batch must not be written.

@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use crate::framing::{Broken, Control, HEAD_BYTES, Head};
 
 /// Bytes of one read at most, unless a large frame is under way.
-pub(crate) const READ_BYTES: usize = 64 << 10;
+const READ_BYTES: usize = 64 << 10;
 
 /// Frames up to here are copied out of the read buffer, which a slice would keep alive for their
 /// sake; larger ones are read into memory of their own.

@@ -21,7 +21,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, interval};
 
 use super::*;
 
@@ -117,12 +117,8 @@ impl Cluster {
 
     async fn all_know_all(&self) {
         for node in self.healthy.iter().chain(&self.others) {
-            within("all know all", async {
-                while alive(node).await < self.healthy.len() + self.others.len() {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
-                }
-            })
-            .await;
+            let all = self.healthy.len() + self.others.len();
+            eventually("all know all", async || alive(node).await == all).await;
         }
         // Everybody has heard from everybody, over links that will turn bad.
         self.spread(RUNS).await;
@@ -130,12 +126,7 @@ impl Cluster {
 
     async fn turn_bad(&self) {
         self.bad.send_replace(true);
-        within("the deaf one's queues are full", async {
-            while !self.flood_the_deaf() {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        })
-        .await;
+        eventually("the deaf one's queues are full", async || self.flood_the_deaf()).await;
     }
 
     /// Everybody has more for the deaf one than it will ever take. Whether all queues are full.
@@ -360,6 +351,7 @@ impl Relay {
 impl Slow {
     async fn pass(mut self, (mut from, mut to): (OwnedReadHalf, OwnedWriteHalf)) {
         let mut buffer = vec![0; 1 << 16];
+        let mut pace = interval(Duration::from_secs(1));
         while let Ok(read @ 1..) = from.read(&mut buffer).await {
             let mut rest = buffer.get(..read).unwrap_or_default();
             while let [first, after @ ..] = rest {
@@ -373,7 +365,7 @@ impl Slow {
                     return;
                 }
                 self.crawled.fetch_add(1, Ordering::Relaxed);
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                pace.tick().await;
                 rest = after;
             }
         }

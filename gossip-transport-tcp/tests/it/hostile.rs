@@ -3,6 +3,7 @@
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::interval;
 
 use super::stranger::{NONCE, Said, Stranger, control, frame, preamble};
 use super::*;
@@ -50,7 +51,7 @@ async fn a_thousand_garbage_connections_disturb_nobody() {
             assert_eq!(heard.frames.pop().unwrap().1, filled(number, 500));
         }
     }
-    eventually("all strangers are gone", || {
+    eventually("all strangers are gone", async || {
         let stats = a.stats();
         stats.foreign + stats.handshakes_late + stats.half_open_dropped == 1_000
     })
@@ -65,11 +66,12 @@ async fn who_says_nothing_or_too_slowly_is_dropped_in_time() {
     let silent = TcpStream::connect(endpoint(&a)).await.unwrap();
     let slow = async {
         let mut stream = TcpStream::connect(endpoint(&a)).await.unwrap();
+        let mut pace = interval(Duration::from_millis(50));
         for byte in preamble(NONCE, &[]) {
             if stream.write_all(&[byte]).await.is_err() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            pace.tick().await;
         }
         ends(stream).await;
     };
@@ -86,7 +88,7 @@ async fn half_open_connections_are_bounded_and_the_oldest_goes_first() {
     let mut strangers = Vec::new();
     for number in 1..=6 {
         strangers.push(TcpStream::connect(endpoint(&a)).await.unwrap());
-        eventually("it is accepted", || a.stats().accepted == number).await;
+        eventually("it is accepted", async || a.stats().accepted == number).await;
     }
     for oldest in strangers.drain(..2) {
         within("the oldest go", ends(oldest)).await;
@@ -112,7 +114,7 @@ async fn one_host_has_so_many_connections_and_no_more() {
     within("the fourth is refused", ends(TcpStream::connect(endpoint(&a)).await.unwrap())).await;
     assert_eq!(a.stats().refused_host, 1);
     strangers.pop();
-    eventually("a place is free", || a.links() == 2).await;
+    eventually("a place is free", async || a.links() == 2).await;
     Stranger::dial(endpoint(&a), &[]).await;
 }
 
@@ -194,7 +196,7 @@ async fn a_dialled_stranger_that_speaks_another_protocol_is_left_alone_for_a_whi
     assert_eq!(a.send(vec![transmit(to, &filled(1, 10))]), accepted(1));
     let (mut dialled, _) = within("the dial", listener.accept()).await.unwrap();
     dialled.write_all(b"SSH-2.0-OpenSSH_9.2 and so on").await.unwrap();
-    eventually("it is refused", || a.stats().dial_failures == 1).await;
+    eventually("it is refused", async || a.stats().dial_failures == 1).await;
     assert_eq!(a.send(vec![transmit(to, &filled(2, 10))]).full, [to], "not at once again");
     let mut heard = Heard::default();
     heard.until("room after the pause", &a, |heard| heard.rooms == [to]).await;

@@ -1,6 +1,7 @@
 //! Links between transports: one per pair, bounded, closed in good order, made again.
 
 use tokio::net::TcpListener;
+use tokio::time::interval;
 
 use super::stranger::{NONCE, Stranger, preamble};
 use super::*;
@@ -20,12 +21,13 @@ async fn a_hundred_simultaneous_dials_end_with_one_link_each() {
         });
         assert_eq!((sent_a, sent_b), (accepted(20), accepted(20)));
         let done = |heard: &Heard| heard.frames.len() == 20 && heard.standing().len() == 1;
+        let mut looks = interval(Duration::from_millis(1));
         within("one link is left, all frames came", async {
             while !done(&at_a) || !done(&at_b) || a.links() != 1 || b.links() != 1 {
                 tokio::select! {
                     () = at_a.more(&a) => {}
                     () = at_b.more(&b) => {}
-                    () = tokio::time::sleep(Duration::from_millis(1)) => {}
+                    _ = looks.tick() => {}
                 }
             }
         })
@@ -109,15 +111,13 @@ async fn a_peer_that_restarts_at_its_port_is_found_again() {
 
 /// The port is free once the old listener's task is gone.
 async fn bind_again(config: TcpConfig) -> TcpTransport {
-    within("the port is free", async {
-        loop {
-            match TcpTransport::bind(config.clone()) {
-                Ok(transport) => return transport,
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
+    let mut bound = None;
+    eventually("the port is free", async || {
+        bound = TcpTransport::bind(config.clone()).ok();
+        bound.is_some()
     })
-    .await
+    .await;
+    bound.expect("it was bound just now")
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_full_pool_lets_the_longest_unused_go_and_loses_nothing() {
     }
     let stats = a.stats();
     assert!(stats.evicted >= 30 && stats.lost_frames == 0, "{stats:?}");
-    eventually("goodbyes are said", || a.links() <= 4).await;
+    eventually("goodbyes are said", async || a.links() <= 4).await;
 }
 
 #[tokio::test]
@@ -177,7 +177,7 @@ async fn strangers_cannot_push_out_links_in_use() {
         let mut stranger = tokio::net::TcpStream::connect(endpoint(&a)).await.unwrap();
         let said = preamble(NONCE, &[]);
         tokio::io::AsyncWriteExt::write_all(&mut stranger, &said).await.unwrap();
-        eventually("it is refused", || a.stats().refused_pool == refused).await;
+        eventually("it is refused", async || a.stats().refused_pool == refused).await;
     }
     a.send(vec![transmit(stream(&b), &filled(2, 10))]);
     at_b.until("the link still", &b, |heard| heard.frames.len() == 2).await;
@@ -244,8 +244,10 @@ async fn nobody_is_called_by_all_at_once_after_a_failure() {
     for _ in 0..4 {
         a.send(vec![transmit(Address::Stream(gone), &filled(1, 10))]);
         let dials = a.stats().dial_failures;
-        eventually("the dial fails", || a.stats().dial_failures > dials || a.stats().dials == 0)
-            .await;
+        eventually("the dial fails", async || {
+            a.stats().dial_failures > dials || a.stats().dials == 0
+        })
+        .await;
         while a.send(vec![transmit(Address::Stream(gone), &filled(1, 10))]).full.is_empty() {
             tokio::task::yield_now().await;
         }

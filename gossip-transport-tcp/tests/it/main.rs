@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 mod acceptance;
 mod bind;
+mod faults;
 mod hostile;
 mod links;
 mod slow;
@@ -159,9 +160,9 @@ async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Waits for a condition that no event tells of.
-async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     within(what, async {
-        while !holds() {
+        while !holds().await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     })

@@ -1,6 +1,8 @@
 //! Peers that stop, or crawl: they fill their own queue and delay nobody.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::interval;
 
 use super::stranger::{Said, Stranger, frame};
 use super::*;
@@ -41,30 +43,29 @@ async fn who_stops_reading_fills_its_own_queue_and_is_ended_in_time() {
 
 #[tokio::test]
 async fn a_byte_now_and_then_is_no_progress() {
-    use tokio::io::AsyncReadExt as _;
     let a = bind(hasty());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let crawler = Address::Stream(listener.local_addr().unwrap());
     a.send(vec![transmit(crawler, &filled(1, 10))]);
     let mut peer = Stranger::accept(&listener).await;
     let large = filled(1, 64 << 10);
+    let mut pace = interval(Duration::from_millis(10));
     within("who reads a byte now and then is ended", async {
         while a.stats().ended_stalled == 0 {
             a.send(vec![transmit(crawler, &large); 16]);
             let _ = peer.stream.read_u8().await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            pace.tick().await;
         }
     })
     .await;
     let mut peer = Stranger::dial(endpoint(&a), &[]).await;
     let large = frame(&large);
     within("who sends a byte now and then is ended", async {
-        use tokio::io::AsyncWriteExt as _;
         for byte in large.chunks(1) {
             if a.stats().ended_stalled == 2 || peer.stream.write_all(byte).await.is_err() {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            pace.tick().await;
         }
     })
     .await;
@@ -77,9 +78,10 @@ async fn a_slow_line_is_no_stall() {
     let mut peer = Stranger::dial(endpoint(&a), &[]).await;
     let body = filled(3, 512 << 10);
     // 32 KiB each 150 ms: the whole takes 2.4 s, more than three times what a stall may.
+    let mut pace = interval(Duration::from_millis(150));
     for piece in frame(&body).chunks(32 << 10) {
+        pace.tick().await;
         peer.say(piece).await;
-        tokio::time::sleep(Duration::from_millis(150)).await;
     }
     let mut heard = Heard::default();
     heard.until("the frame", &a, |heard| heard.frames.len() == 1).await;
@@ -110,10 +112,11 @@ async fn our_own_pause_is_not_blamed_on_peers() {
     let mut sent = 0;
     // Our node takes nothing for longer than any patience of ours.
     let paused = tokio::time::Instant::now();
+    let mut pace = interval(Duration::from_millis(20));
     while paused.elapsed() < Duration::from_secs(2) {
         let report = b.send(vec![transmit(stream(&a), &large); 4]);
         sent += report.accepted;
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        pace.tick().await;
     }
     let mut heard = Heard::default();
     heard.until("all that was accepted", &a, |heard| heard.frames.len() == sent).await;

@@ -1,10 +1,12 @@
 //! A store that misbehaves.
 
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use gossip_core::store::{MemoryStore, Restored, Store, StoreError, StoreOp, StoreReply};
+use tokio::time::timeout;
 
 /// A memory store that does something else than it should when it is to merge.
 #[derive(Debug)]
@@ -46,13 +48,13 @@ impl Store for Stuck {
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
         if matches!(self.how, How::Hang) && self.merges() > 0 {
-            return std::future::pending().await;
+            return pending().await;
         }
         if let StoreOp::Merge(_) = op {
             self.merges.fetch_add(1, Ordering::Relaxed);
             match self.how {
                 How::Answer => {}
-                How::Hang => std::future::pending().await,
+                How::Hang => pending().await,
                 How::Panic => panic!("as the test wants"),
             }
         }
@@ -88,7 +90,7 @@ impl Store for SlowFlush {
         // The op takes its place at once.
         let reply = self.inner.run(op).await;
         if flushes {
-            tokio::time::sleep(self.takes).await;
+            let _ = timeout(self.takes, pending::<()>()).await;
         }
         reply
     }
