@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: long runs against real processes, for minutes to an hour.
+//! `cargo xtask soak`: long runs against real processes, for minutes.
 
 use anyhow::Result;
 
@@ -13,7 +13,7 @@ pub(crate) fn soak(rest: &[String]) -> Result<()> {
     prerequisites::check()?;
     println!(
         "building gossip-cli: about 10 minutes the first time, for RocksDB is built from source; \
-         then some 5 minutes for the imports, and as many seconds as --cycles times 5 for the kills"
+         then about two minutes on two cores"
     );
     Program::new(&format!("cargo test {TESTS} --")).arguments(rest).replace()
 }

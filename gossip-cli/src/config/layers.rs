@@ -201,7 +201,8 @@ mod tests {
         wrong("[rumors]\nperiod = { a = 1 }", &[], "plain value");
         wrong("[rumors\n", &[], "node.toml:1: this is not TOML");
         wrong("", &[("GOSSIP_RUMORS_FANOUT", "3")], "did you mean `GOSSIP_RUMORS_FAN_OUT`?");
-        wrong("[transport]\nkind = \"tcp\"", &[], "valid are udp");
+        wrong("[transport]\nkind = \"pigeon\"", &[], "valid are tcp, udp, udp+tcp");
+        wrong("[store]\nkind = \"rock\"", &[], "did you mean `rocks`?");
     }
 
     #[test]

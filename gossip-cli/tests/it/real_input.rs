@@ -98,7 +98,7 @@ fn five_nodes_take_a_package_database() {
         nodes[number] = start(&scratch, number, &[&seeds[0], &seeds[1]]);
         assert_eq!(nodes[number].id(), before);
     }
-    let imported: Value = import.next();
+    let imported: Value = import.last();
     assert!(import.wait().success());
     let begun = Instant::now();
     let hash = equal(&nodes.iter().collect::<Vec<_>>(), EQUAL + PATIENCE);

@@ -306,6 +306,7 @@ impl Scratch {
 }
 
 impl Drop for Scratch {
+    #[expect(clippy::print_stderr, reason = "whoever looks into a failure wants to know")]
     fn drop(&mut self) {
         if thread::panicking() {
             eprintln!("what the test left is in {}", self.0.display());

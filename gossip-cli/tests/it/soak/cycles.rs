@@ -52,8 +52,7 @@ pub(crate) fn kill_cycles(plan: Cycles, tell: impl Fn(&str)) -> Survived {
     let begun = Instant::now();
     let mut rng = Rng::from_number(plan.seed);
     let mut crew = Crew::start(NODES, DURABLE, QUICK);
-    let admins = (0..WRITERS).map(|number| crew.node(number).admin().to_owned()).collect();
-    let writers = Writers::start(admins, &mut rng);
+    let writers = Writers::start((0..WRITERS).map(|number| crew.node(number)), &mut rng);
     let mut survived = Survived { seed: plan.seed, cycles: plan.cycles, ..Survived::default() };
     for cycle in 1..=plan.cycles {
         let victims = victims(&mut rng);

@@ -10,7 +10,8 @@ pub(crate) struct Attempt {
     pub(crate) value: Option<String>,
     pub(crate) began: Instant,
     pub(crate) ended: Instant,
-    /// Its version, if the node acknowledged it; otherwise it took place or not.
+    /// Its version, and its author, who decides between equal versions; if the node acknowledged
+    /// it. Otherwise it took place or not.
     pub(crate) version: Option<String>,
 }
 

@@ -9,7 +9,7 @@ use gossip_core::rng::Rng;
 use serde_json::{Value, json};
 
 use super::ledger::{Attempt, Found, Ledger};
-use crate::support::{PATIENCE, wait_until};
+use crate::support::{Node, PATIENCE, wait_until};
 
 /// Keys of each writer's own, and as many that all of them share.
 const KEYS: usize = 150;
@@ -42,19 +42,22 @@ struct Board {
     /// Writers with a request under way.
     busy: usize,
     ended: bool,
+    /// Each writer's node.
+    ids: Vec<String>,
     ledger: Ledger,
     paused: bool,
 }
 
 impl Writers {
-    /// One writer per node, by its admin address. They write at once.
-    pub(crate) fn start(admins: Vec<String>, rng: &mut Rng) -> Self {
-        let count = admins.len();
-        let board = Board {
-            acknowledged: vec![0; count],
-            admins: admins.into_iter().map(Some).collect(),
-            ..Board::default()
-        };
+    /// One writer per node. They write at once.
+    pub(crate) fn start<'a>(nodes: impl IntoIterator<Item = &'a Node>, rng: &mut Rng) -> Self {
+        let mut board = Board::default();
+        for node in nodes {
+            board.admins.push(Some(node.admin().to_owned()));
+            board.ids.push(node.id().to_owned());
+        }
+        let count = board.ids.len();
+        board.acknowledged = vec![0; count];
         let shared = Arc::new(Shared { board: Mutex::new(board), changed: Condvar::new() });
         let writer = |number| {
             let (shared, rng) = (Arc::clone(&shared), rng.fork(&format!("writer {number}")));
@@ -133,6 +136,7 @@ impl Writer {
             self.shared.change(|board| {
                 for (at, (key, value)) in writes.into_iter().enumerate() {
                     let version = versions.get(at).cloned().flatten();
+                    let version = version.map(|version| version + &board.ids[self.number]);
                     board.acknowledged[self.number] += u64::from(version.is_some());
                     board.ledger.note(key, Attempt { value, began, ended, version });
                 }
@@ -201,7 +205,8 @@ pub(crate) fn held(admin: &str) -> BTreeMap<String, Found> {
     let entry = |line: &str| {
         let entry: Value = serde_json::from_str(line).unwrap();
         let field = |name: &str| entry[name].as_str().unwrap().to_owned();
-        (field("key"), Found { value: field("value"), version: field("version") })
+        let version = field("version") + &field("author");
+        (field("key"), Found { value: field("value"), version })
     };
     text.lines().map(entry).collect()
 }
