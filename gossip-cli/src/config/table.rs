@@ -125,6 +125,8 @@ keys! {
         exclude_sender: Flag(choices.rumors.exclusions.sender);
         /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
         hot_facts: Count(choices.rumors.hot_facts), Range::Numbers(1, 1 << 24);
+        /// Most bytes of rumors told at a time; beyond it the oldest ends early as well.
+        hot_bytes: Count(choices.rumors.hot_bytes), Range::Numbers(1_200, 1 << 34);
         /// Most bytes told to one partner per round.
         partner_bytes: Count(choices.rumors.partner_bytes), Range::Numbers(1_200, 1 << 30);
         /// Rounds after which any rumor ends.

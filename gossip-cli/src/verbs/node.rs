@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use gossip_core::fact::SigningKeys;
-use gossip_core::io::Event;
+use gossip_core::fact::{SigningKeys, Why};
+use gossip_core::io::{Event, Seed};
 use gossip_core::membership::MemberStatus;
 use gossip_core::runtime::{Events, Gossip, Happening};
+use gossip_core::transport::{Address, LinkId};
 use serde::Serialize;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -164,7 +165,19 @@ async fn fatal(mut events: Events) -> &'static str {
                 "a member's status changed"
             ),
             Event::RefusedBy { address, why } => {
-                tracing::warn!(?address, %why, "a member refuses to talk with this node");
+                let at = place(*address);
+                tracing::warn!(at, reason = %why, next = remedy(*why), "a member refuses this node");
+            }
+            Event::SeedSilent(seed) => {
+                let seed = match seed {
+                    Seed::Address(address) => address.to_string(),
+                    Seed::Name(name) => name.clone(),
+                };
+                tracing::warn!(
+                    seed,
+                    "no answer from a seed for some time: is it up, and does it listen there on a \
+                     transport that this node has (transport.kind)? It is tried for ever"
+                );
             }
             Event::StoreFailed(error) => tracing::error!(%error, "the store failed"),
             Event::Rejected { from, why, .. } => tracing::debug!(?from, %why, "rejected"),
@@ -198,4 +211,35 @@ fn log(filter: &str) -> anyhow::Result<()> {
         .with_writer(std::io::stderr);
     tracing_subscriber::registry().with(format).with(filter).init();
     Ok(())
+}
+
+/// An address as people write it.
+fn place(address: Address) -> String {
+    match address {
+        Address::Socket(at) => format!("{at} (datagrams)"),
+        Address::Stream(at) => format!("{at} (streams)"),
+        Address::Link(LinkId(number)) => format!("connection {number}"),
+    }
+}
+
+/// What a person can do about a refusal.
+const fn remedy(why: Why) -> &'static str {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are no matter of configuration")]
+    match why {
+        Why::CannotCarry => {
+            "the cluster carries facts that fit no datagram: start this node with --transport udp+tcp \
+             or tcp"
+        }
+        Why::NoCommonTransport => {
+            "some member has none of this node's transports: start it with --transport udp+tcp"
+        }
+        Why::OtherCluster => "set node.cluster to the members' cluster, or take other seeds",
+        Why::OtherConstants => "set store.retain as the members have it",
+        Why::OtherLimit => {
+            "leave node.fact_bytes unset; a node that has written in another cluster needs an empty \
+             store"
+        }
+        Why::NoCommonVersion => "use a version of this program that speaks the members' protocol",
+        _ => "see the members' logs",
+    }
 }
