@@ -12,7 +12,7 @@ const FLOOD_BYTES: usize = 64 << 20;
 
 #[tokio::test]
 async fn who_stops_reading_fills_its_own_queue_and_is_ended_in_time() {
-    let (a, b) = (bind(hasty()), bind(hasty()));
+    let (a, b) = (bind(hasty_with_the_mute()), bind(hasty()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stalled = Address::Stream(listener.local_addr().unwrap());
     let mut heard = Heard::default();
@@ -43,7 +43,7 @@ async fn who_stops_reading_fills_its_own_queue_and_is_ended_in_time() {
 
 #[tokio::test]
 async fn a_byte_now_and_then_is_no_progress() {
-    let a = bind(hasty());
+    let a = bind(hasty_with_the_mute());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let crawler = Address::Stream(listener.local_addr().unwrap());
     a.send(vec![transmit(crawler, &filled(1, 10))]);
@@ -70,6 +70,12 @@ async fn a_byte_now_and_then_is_no_progress() {
     })
     .await;
     assert_eq!(a.stats().ended_stalled, 2);
+}
+
+/// Strangers say no pings: they are to be ended for what they do not take.
+fn hasty_with_the_mute() -> TcpConfig {
+    let config = hasty();
+    TcpConfig { times: TcpTimes { silence: PATIENCE, ..config.times }, ..config }
 }
 
 #[tokio::test]
