@@ -20,7 +20,7 @@ use crate::marker::failed;
 use crate::open::{self, Opened};
 use crate::reader;
 use crate::request::Request;
-use crate::syncer::{Progress, Syncer};
+use crate::syncer::{Applied, Progress, Syncer};
 use crate::tables::Tables;
 use crate::wishes::Wishes;
 use crate::writer::Writer;
@@ -57,7 +57,9 @@ impl RocksStore {
         let options = opened.options.clone();
         let (requests, next_request) = mpsc::channel();
         let worker = thread::Builder::new().name("store-write".to_owned());
-        let (health, progress) = (Health::default(), Progress::new(restored.commit));
+        let sequence = opened.db.latest_sequence_number();
+        let progress = Progress::new(Applied { commit: restored.commit, sequence });
+        let health = Health::default();
         let shared = Shared { health, progress, wishes: Arc::default() };
         let Shared { health, progress, wishes } = shared.clone();
         let worker = worker.spawn(move || serve(opened, loaded, &shared, next_request));
@@ -91,12 +93,13 @@ impl Store for RocksStore {
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
         let (reply, answer) = oneshot::channel();
+        let applied = self.progress.applied();
         if let StoreOp::Sync { commit } = op
-            && commit <= self.progress.applied()
+            && commit <= applied.commit
         {
             // It has had its turn, and waits for nothing but the disk.
             self.health.check()?;
-            if !self.wishes.push(vec![reply], self.progress.sequence()) {
+            if !self.wishes.push(vec![reply], applied.sequence) {
                 return Err(StoreError::Closed);
             }
         } else {

@@ -1,7 +1,7 @@
 //! The syncing thread: one sync of the log answers everybody who waited when it began.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gossip_core::store::{StoreError, StoreReply};
@@ -26,22 +26,30 @@ pub(crate) struct Progress(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
-    applied: AtomicU64,
+    applied: Mutex<Applied>,
     durable: AtomicU64,
-    /// RocksDB's number of the last write; at least that of the applied commit.
-    sequence: AtomicU64,
+}
+
+/// What is in the log. Both numbers are told together: whoever waits for the write has a sync that
+/// knows of the commit.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Applied {
+    /// The last commit.
+    pub(crate) commit: u64,
+    /// RocksDB's number of the last write, which is no commit if it is something small.
+    pub(crate) sequence: u64,
 }
 
 impl Progress {
     /// A store that was just opened: what it has found is on the disk.
-    pub(crate) fn new(commit: u64) -> Self {
-        let (applied, durable) = (AtomicU64::new(commit), AtomicU64::new(commit));
-        Self(Arc::new(Counts { applied, durable, sequence: AtomicU64::new(0) }))
+    pub(crate) fn new(found: Applied) -> Self {
+        let (applied, durable) = (Mutex::new(found), AtomicU64::new(found.commit));
+        Self(Arc::new(Counts { applied, durable }))
     }
 
-    /// The last commit that is in the log.
-    pub(crate) fn applied(&self) -> u64 {
-        self.0.applied.load(Ordering::Acquire)
+    /// How far the log has come.
+    pub(crate) fn applied(&self) -> Applied {
+        *self.0.applied.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last commit that is durable.
@@ -49,15 +57,9 @@ impl Progress {
         self.0.durable.load(Ordering::Acquire)
     }
 
-    /// The last write that is in the log; asked after [`applied`](Self::applied), it covers that.
-    pub(crate) fn sequence(&self) -> u64 {
-        self.0.sequence.load(Ordering::Acquire)
-    }
-
-    /// Notes that a commit is in the log, and up to which write.
-    pub(crate) fn apply(&self, commit: u64, sequence: u64) {
-        self.0.sequence.store(sequence, Ordering::Release);
-        self.0.applied.store(commit, Ordering::Release);
+    /// Notes how far the log has come.
+    pub(crate) fn apply(&self, applied: Applied) {
+        *self.0.applied.lock().unwrap_or_else(PoisonError::into_inner) = applied;
     }
 }
 
@@ -73,7 +75,8 @@ pub(crate) struct Syncer<'a> {
 impl Syncer<'_> {
     /// Syncs whenever somebody waits, until nobody will any more.
     pub(crate) fn work(self, wishes: &Wishes) {
-        let (mut durable, mut answered, mut patience) = (Ok(0), 0, Duration::ZERO);
+        let found = self.progress.applied().sequence;
+        let (mut durable, mut answered, mut patience) = (Ok(found), 0, Duration::ZERO);
         while let Some(waiting) = wishes.take(answered, patience) {
             // The last sync may have covered it, if it was under way when they came.
             if durable.as_ref().is_ok_and(|upto| waiting.sequence > *upto) {
@@ -97,9 +100,9 @@ impl Syncer<'_> {
     /// When the store is poisoned, as it is after a sync that failed.
     pub(crate) fn sync(&self) -> Result<u64, StoreError> {
         self.health.check()?;
-        // Both are in the log before they are told here, so the sync covers them.
-        let commit = self.progress.applied();
-        let sequence = self.db.latest_sequence_number();
+        // Told here once it is in the log, so the sync covers it. A write that is in the log and was
+        // not told yet waits for the next sync, which can name its commit.
+        let Applied { commit, sequence } = self.progress.applied();
         self.db.flush_wal(true).map_err(|error| self.health.poison(error))?;
         self.mark.write(sequence);
         self.progress.0.durable.store(commit, Ordering::Release);
@@ -110,4 +113,28 @@ impl Syncer<'_> {
 /// Half of what a slow sync took: nobody waits much longer for company than for the disk.
 fn patience_after(sync: Duration) -> Duration {
     if sync < QUICK { Duration::ZERO } else { (sync / 2).min(PATIENCE) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RocksConfig;
+    use crate::open::{Opened, open};
+
+    #[test]
+    fn a_write_that_was_not_told_yet_waits_for_the_next_sync() {
+        let directory = tempfile::tempdir().unwrap();
+        let Opened { db, mark, .. } = open(directory.path(), &RocksConfig::default()).unwrap();
+        let sequence = || db.latest_sequence_number();
+        let progress = Progress::new(Applied { commit: 7, sequence: sequence() });
+        let syncer =
+            Syncer { db: &db, health: &Health::default(), mark: &mark, progress: &progress };
+        db.put(b"in the log", b"").unwrap();
+        let covered = syncer.sync().unwrap();
+        assert_eq!(progress.durable(), 7);
+        progress.apply(Applied { commit: 8, sequence: sequence() });
+        assert!(progress.applied().sequence > covered, "commit 8 is still to be synced");
+        assert_eq!(syncer.sync().unwrap(), sequence());
+        assert_eq!((progress.durable(), mark.read()), (8, sequence()));
+    }
 }

@@ -21,7 +21,7 @@ use crate::meta;
 use crate::reader::Read;
 use crate::request::{Reply, Request};
 use crate::sweep::{Sweep, sweep};
-use crate::syncer::Progress;
+use crate::syncer::{Applied, Progress};
 use crate::tables::Tables;
 use crate::view::View;
 use crate::wishes::Wishes;
@@ -308,7 +308,7 @@ impl<'db> Writer<'db> {
         }
         if !replies.is_empty() {
             // Closed only after a panic, which has ended the whole store.
-            self.wishes.push(replies, self.tables.db.latest_sequence_number());
+            self.wishes.push(replies, self.progress.applied().sequence);
         }
         // Nobody waits for this: the next op comes after it.
         if let Ok(Some(written)) = outcome {
@@ -344,7 +344,8 @@ impl<'db> Writer<'db> {
         }
         self.view = None;
         self.written = self.commit;
-        self.progress.apply(self.commit, self.tables.db.latest_sequence_number());
+        let sequence = self.tables.db.latest_sequence_number();
+        self.progress.apply(Applied { commit: self.commit, sequence });
         Ok(Some(written))
     }
 
