@@ -17,7 +17,7 @@ const KIND: &str = "gossip-store-rocks";
 /// What a directory is.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Directory {
-    /// It is empty, or a store's creation was cut short in it.
+    /// It is empty, or a store's creation was cut short in it: nothing was ever kept there.
     Empty,
     /// A store of the schema that this program writes.
     Store,
@@ -48,30 +48,57 @@ pub(crate) fn look(path: &Path) -> Result<Directory, OpenError> {
     }
 }
 
-/// A directory without the file is empty, or it is not ours.
+/// A directory without the file is empty, is to become a store, or is not ours.
 fn look_without(path: &Path) -> Result<Directory, OpenError> {
+    if path.join(NAME_UNDER_WAY).exists() {
+        return Ok(Directory::Empty);
+    }
     let entries = fs::read_dir(path).map_err(|source| failed("read", path, source))?;
     for entry in entries {
         let entry = entry.map_err(|source| failed("read", path, source))?;
-        let name = entry.file_name();
-        if name != NAME_UNDER_WAY && name != crate::lock::NAME {
+        if entry.file_name() != crate::lock::NAME {
             return Err(OpenError::NotAStore { path: path.into() });
         }
     }
     Ok(Directory::Empty)
 }
 
-/// Makes an empty directory a store: in one step, and durably.
-pub(crate) fn write(path: &Path) -> Result<(), OpenError> {
-    let under_way = path.join(NAME_UNDER_WAY);
+/// Makes a directory, durably, with all above it that are missing.
+pub(crate) fn create_directory(path: &Path) -> Result<(), OpenError> {
+    let missing: Vec<_> = path.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(path).map_err(|source| failed("create", path, source))?;
+    for made in missing {
+        // A relative path ends in nothing, which is where we are.
+        let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+        sync_directory(parent.unwrap_or(Path::new(".")))?;
+    }
+    Ok(())
+}
+
+/// Notes durably that a store is being made in an empty directory.
+pub(crate) fn begin(path: &Path) -> Result<(), OpenError> {
     let create = || -> io::Result<()> {
-        let mut file = File::create(&under_way)?;
+        let mut file = File::create(path.join(NAME_UNDER_WAY))?;
         write!(file, "{KIND}\nschema {SCHEMA}\n")?;
-        file.sync_all()?;
-        fs::rename(&under_way, path.join(NAME))?;
-        File::open(path)?.sync_all()
+        file.sync_all()
     };
-    create().map_err(|source| failed("create a store in", path, source))
+    create().map_err(|source| failed("create a store in", path, source))?;
+    sync_directory(path)
+}
+
+/// Says that everything of a new store is there, once that is durable: whatever is missing later
+/// was lost.
+pub(crate) fn complete(path: &Path) -> Result<(), OpenError> {
+    sync_directory(path)?;
+    let renamed = fs::rename(path.join(NAME_UNDER_WAY), path.join(NAME));
+    renamed.map_err(|source| failed("create a store in", path, source))?;
+    sync_directory(path)
+}
+
+/// Makes durable which files a directory has.
+fn sync_directory(path: &Path) -> Result<(), OpenError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(|source| failed("sync", path, source))
 }
 
 pub(crate) fn failed(action: &'static str, path: &Path, source: io::Error) -> OpenError {

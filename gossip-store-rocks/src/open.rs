@@ -26,18 +26,21 @@ pub(crate) struct Opened {
 
 /// Opens a store, or makes one in an empty directory.
 pub(crate) fn open(path: &Path, config: &RocksConfig) -> Result<Opened, OpenError> {
-    fs::create_dir_all(path).map_err(|source| failed("create", path, source))?;
-    let found = marker::look(path)?;
+    marker::create_directory(path)?;
+    // What is no store is not touched, not even by a lock.
+    marker::look(path)?;
     let lock = Lock::take(path)?;
-    // Between the look and the lock, another process may have made it a store.
-    if found == Directory::Empty && marker::look(path)? == Directory::Empty {
-        marker::write(path)?;
+    // Before the lock, another process may have made it a store.
+    let is_new = marker::look(path)? == Directory::Empty;
+    if is_new {
+        marker::begin(path)?;
     }
     let mark = Mark::open(path).map_err(|source| failed("open the mark in", path, source))?;
     let promised = mark.read();
     let database = path.join(DATABASE);
     let options = tables::database(config);
-    if promised > 0 && !database.join("CURRENT").exists() {
+    // Without it, RocksDB would take everything else for rubbish and begin anew.
+    if !is_new && !database.join("CURRENT").exists() {
         let what = format!("{DATABASE}/CURRENT is missing");
         return Err(OpenError::Corrupt { path: path.into(), what });
     }
@@ -50,6 +53,9 @@ pub(crate) fn open(path: &Path, config: &RocksConfig) -> Result<Opened, OpenErro
     let db = DB::open_cf_descriptors(&options, &database, tables::families(config));
     let db = db.map_err(|error| refused(path, &error))?;
     keeps(path, &db, promised)?;
+    if is_new {
+        marker::complete(path)?;
+    }
     Ok(Opened { db, lock, mark, options })
 }
 

@@ -124,9 +124,42 @@ fn a_creation_that_was_cut_short_is_taken_up() {
     fs::write(directory.path().join("FORMAT.new"), "gossip-st").expect("it can be written");
     fs::write(directory.path().join("LOCK"), "").expect("it can be written");
     drop(open(directory.path()));
-    open(directory.path());
+    // At any later moment of its creation RocksDB's files may be there, whole or not.
+    let format = ["FORMAT", "FORMAT.new"].map(|name| directory.path().join(name));
+    fs::rename(&format[0], &format[1]).expect("it can be renamed");
+    drop(open(directory.path()));
+    fs::rename(&format[0], &format[1]).expect("it can be renamed");
+    for file in files(directory.path(), "") {
+        if !file.to_string_lossy().contains("MANIFEST") {
+            fs::remove_file(file).expect("it can be removed");
+        }
+    }
+    drop(open(directory.path()));
+    assert!(format[0].exists() && !format[1].exists(), "it is a store now");
+    // A store that says nothing any more is none.
+    fs::remove_file(&format[0]).expect("it can be removed");
+    assert!(matches!(refusal(directory.path()), OpenError::NotAStore { .. }));
     let nested = directory.path().join("a/b/c");
     open(&nested);
+}
+
+#[tokio::test]
+async fn a_lost_database_is_refused_whatever_was_promised() {
+    for lost in ["CURRENT", ""] {
+        let directory = filled(true).await;
+        fs::remove_file(directory.path().join("DURABLE")).expect("it is there");
+        for file in files(directory.path(), lost) {
+            fs::remove_file(file).expect("it can be removed");
+        }
+        let left = fs::read_dir(directory.path().join("db")).expect("it is listed").count();
+        for _ in 0..2 {
+            let error = refusal(directory.path());
+            assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
+            assert_says(&error, &["CURRENT is missing", "move the directory away"]);
+        }
+        let after = fs::read_dir(directory.path().join("db")).expect("it is listed").count();
+        assert_eq!(left, after, "nothing is made in its place");
+    }
 }
 
 #[test]
