@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use gossip_core::store::StoreError;
 use thiserror::Error;
 
 /// Why a store does not open. Nothing on the disk has changed, and each says what to do next.
@@ -95,10 +94,4 @@ pub(crate) enum Damage {
     /// A row has another form than was written.
     #[error("a row of {0} cannot be read")]
     Row(&'static str),
-}
-
-impl From<Damage> for StoreError {
-    fn from(damage: Damage) -> Self {
-        Self::Poisoned { reason: damage.to_string() }
-    }
 }

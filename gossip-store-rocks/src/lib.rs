@@ -55,7 +55,8 @@
 //! | the log ends within a write | nothing: opens as of the last whole batch | |
 //! | the log is damaged before what was durable; a file is lost or damaged | [`OpenError::Corrupt`] | start empty, and take the state from partners or a snapshot |
 //! | no permission, no space, no such disk | [`OpenError::Io`] | mend that |
-//! | a write or sync fails; a row cannot be read | [`StoreError::Poisoned`](gossip_core::store::StoreError::Poisoned) | free space or replace the disk, then restart |
+//! | a row cannot be read for a question | [`StoreError::Unreadable`](gossip_core::store::StoreError::Unreadable) | look at the disk; all else goes on |
+//! | a write or sync fails; a row cannot be read within a write | [`StoreError::Poisoned`](gossip_core::store::StoreError::Poisoned) | free space or replace the disk, then restart |
 //! | it was closed | [`StoreError::Closed`](gossip_core::store::StoreError::Closed) | |
 
 mod batch;

@@ -9,12 +9,11 @@ use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
 use gossip_core::store::catalogue::Entry;
 use gossip_core::store::decision::{Decision, decide};
-use gossip_core::store::{Description, Sifted, StoreReply};
+use gossip_core::store::{Description, Sifted, StoreError, StoreReply};
 use gossip_core::strategy::Retain;
 use gossip_core::time::Epoch;
 
 use crate::error::Damage;
-use crate::health::Health;
 use crate::keys;
 use crate::request::Reply;
 use crate::view::View;
@@ -66,10 +65,13 @@ pub(crate) enum Sifting {
     Open(Envelope),
 }
 
-/// Reads until nobody asks any more.
-pub(crate) fn work(reads: &Receiver<Read<'_>>, health: &Health) {
+/// Reads until nobody asks any more. A row that cannot be read fails the one who asked for it.
+pub(crate) fn work(reads: &Receiver<Read<'_>>) {
     while let Ok(Read { question, reply, view }) = reads.recv() {
-        let answer = answer(&view, question).map_err(|damage| health.poison(damage));
+        let answer = answer(&view, question).map_err(|damage| {
+            tracing::error!(%damage, "the store cannot be read");
+            StoreError::Unreadable { reason: damage.to_string() }
+        });
         // Whoever does not wait any more needs no answer.
         let _ = reply.send(answer);
     }

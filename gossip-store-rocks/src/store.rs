@@ -149,7 +149,7 @@ fn serve(opened: Opened, loaded: Loaded, shared: &Shared, requests: Receiver<Req
     let closing = thread::scope(|scope| {
         // Also when this thread panics: the others end, and nobody waits for ever.
         let _closed = CloseOnDrop(wishes);
-        scope.spawn(move || reader::work(&next_read, health));
+        scope.spawn(move || reader::work(&next_read));
         scope.spawn(move || syncer.work(wishes));
         let (health, progress) = (health.clone(), progress.clone());
         Writer::new(tables, loaded, health, progress, reads, wishes).work(&requests)

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use gossip_core::store::{Store as _, StoreOp};
+use gossip_core::store::{Store as _, StoreError, StoreOp};
 use gossip_core::testkit::facts::at_minute;
 use gossip_store_rocks::{OpenError, RocksConfig, RocksStore};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
@@ -261,17 +261,27 @@ async fn a_lost_or_damaged_file_is_refused() {
         let error = refusal(directory.path());
         assert!(matches!(error, OpenError::Corrupt { .. }), "{end}: {error:?}");
     }
-    // What is only read later is noticed later, and poisons the store.
+}
+
+#[tokio::test]
+async fn an_unreadable_row_fails_its_readers_and_the_merges_that_need_it() {
     let directory = filled(true).await;
-    files(directory.path(), ".sst").iter().for_each(|file| spoil(file));
-    match RocksStore::open(directory.path(), RocksConfig::default()) {
-        Err(error) => assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}"),
-        Ok(store) => {
-            let scan = crate::support::scan_op();
-            let error = store.run(scan).await.expect_err("a damaged block is not read");
-            assert!(error.to_string().contains("poisoned"), "{error}");
-            let again = merge_op(&[author(1).put("k", "", at_minute(1))]);
-            assert_eq!(store.run(again).await.expect_err("it is poisoned"), error);
-        }
-    }
+    // The largest file has the heads; what opening reads stays whole.
+    let length = |path: &PathBuf| fs::metadata(path).expect("it is there").len();
+    let heads = files(directory.path(), ".sst").into_iter().max_by_key(length);
+    spoil(&heads.expect("there is a file"));
+    let store = open(directory.path());
+    let scan = crate::support::scan_op();
+    let error = store.run(scan).await.expect_err("a damaged block is not read");
+    assert!(matches!(&error, StoreError::Unreadable { .. }), "{error:?}");
+    // Whoever does not need that block goes on.
+    let fact = author(1).put("new", "", at_minute(1));
+    merge(&store, std::slice::from_ref(&fact)).await;
+    store.run(StoreOp::Sync { commit: 101 }).await.expect("it syncs");
+    let again = (0..100_u64).map(|at| author(1).put(at.to_be_bytes(), "", at_minute(200)));
+    let again = merge_op(&again.collect::<Vec<_>>());
+    let error = store.run(again).await.expect_err("what cannot be read is not overwritten");
+    assert!(matches!(&error, StoreError::Poisoned { .. }), "{error:?}");
+    let late = store.run(merge_op(&[fact])).await.expect_err("it is poisoned");
+    assert_eq!(late, error);
 }
