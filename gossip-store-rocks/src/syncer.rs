@@ -75,8 +75,7 @@ pub(crate) struct Syncer<'a> {
 impl Syncer<'_> {
     /// Syncs whenever somebody waits, until nobody will any more.
     pub(crate) fn work(self, wishes: &Wishes) {
-        let found = self.progress.applied().sequence;
-        let (mut durable, mut answered, mut patience) = (Ok(found), 0, Duration::ZERO);
+        let (mut durable, mut answered, mut patience) = (Ok(0), 0, Duration::ZERO);
         while let Some(waiting) = wishes.take(answered, patience) {
             // The last sync may have covered it, if it was under way when they came.
             if durable.as_ref().is_ok_and(|upto| waiting.sequence > *upto) {
