@@ -44,6 +44,18 @@ pub enum OpenError {
         /// What the system said.
         source: io::Error,
     },
+    /// A newer version of this program has kept something in it that this one does not know.
+    #[error(
+        "the store in {} holds {what}: a newer program has written it; run the newer program, or \
+         start with an empty directory",
+        path.display()
+    )]
+    NewerContent {
+        /// The store's directory.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
     /// A newer version of this program wrote it.
     #[error(
         "the store in {} has schema {found}, and this program knows schemas up to {known}; run \
@@ -91,6 +103,9 @@ pub(crate) enum Damage {
     /// RocksDB says so.
     #[error("{0}")]
     Rocks(#[from] rocksdb::Error),
+    /// A newer program has kept something small.
+    #[error("a small row with an unknown name, {}", .0.escape_ascii())]
+    Name(Vec<u8>),
     /// A row has another form than was written.
     #[error("a row of {0} cannot be read")]
     Row(&'static str),

@@ -50,7 +50,7 @@
 //! | what | is told by | what to do |
 //! |---|---|---|
 //! | another process has it open | [`OpenError::InUse`] | stop that one |
-//! | a newer program wrote it | [`OpenError::NewerSchema`] | run that program |
+//! | a newer program wrote it, or something small into it | [`OpenError::NewerSchema`], [`OpenError::NewerContent`] | run that program |
 //! | the directory holds other files, or another kind of store | [`OpenError::NotAStore`], [`OpenError::OtherStore`] | name another directory |
 //! | the log ends within a write | nothing: opens as of the last whole batch | |
 //! | the log is damaged before what was durable; a file is lost or damaged | [`OpenError::Corrupt`] | start empty, and take the state from partners or a snapshot |

@@ -63,7 +63,8 @@ impl Meta {
             let epoch = Epoch::from_number(u32::from_be_bytes(*epoch));
             self.times.insert(shard, (epoch, left as usize));
         } else {
-            let name = MetaName::from_bytes(name).ok_or_else(damaged)?;
+            // RocksDB vouches for the bytes, so whoever wrote them knew what they mean.
+            let name = MetaName::from_bytes(name).ok_or_else(|| Damage::Name(name.to_vec()))?;
             self.names.insert(name, Bytes::copy_from_slice(row));
         }
         Ok(())

@@ -13,7 +13,7 @@ use rocksdb::{FlushOptions, Options};
 use tokio::sync::oneshot;
 
 use crate::config::RocksConfig;
-use crate::error::OpenError;
+use crate::error::{Damage, OpenError};
 use crate::health::Health;
 use crate::load::{self, Loaded};
 use crate::marker::failed;
@@ -52,7 +52,12 @@ impl RocksStore {
         let corrupt = |what: String| OpenError::Corrupt { path: path.into(), what };
         let tables = Tables::of(&opened.db);
         let tables = tables.ok_or_else(|| corrupt("a column family is missing".to_owned()))?;
-        let loaded = load::load(&tables).map_err(|damage| corrupt(damage.to_string()))?;
+        let loaded = load::load(&tables).map_err(|damage| match &damage {
+            Damage::Name(_) => {
+                OpenError::NewerContent { path: path.into(), what: damage.to_string() }
+            }
+            Damage::Missing(_) | Damage::Rocks(_) | Damage::Row(_) => corrupt(damage.to_string()),
+        })?;
         let restored = loaded.restored.clone();
         let options = opened.options.clone();
         let (requests, next_request) = mpsc::channel();

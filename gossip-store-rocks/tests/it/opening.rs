@@ -9,6 +9,7 @@ use std::process::Command;
 use gossip_core::store::{Store as _, StoreError, StoreOp};
 use gossip_core::testkit::facts::at_minute;
 use gossip_store_rocks::{OpenError, RocksConfig, RocksStore};
+use rocksdb::{ColumnFamily, DB, Options};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use tempfile::TempDir;
 
@@ -94,6 +95,26 @@ fn a_newer_schema_is_left_alone() {
     assert_says(&error, &["schema 2", "run the newer program"]);
     fs::write(&format, "gossip-store-rocks\nschema 1\n").expect("it can be written");
     open(directory.path());
+}
+
+#[tokio::test]
+async fn a_name_that_is_not_known_is_a_newer_program_s() {
+    let directory = filled(true).await;
+    for name in [&b"Z9"[..], b"Bx", b"z"] {
+        let (options, path) = (Options::default(), directory.path().join("db"));
+        let families = DB::list_cf(&options, &path).expect("there is a database");
+        let change = |change: fn(&DB, &ColumnFamily, &[u8]) -> Result<(), rocksdb::Error>| {
+            let db = DB::open_cf(&options, &path, &families).expect("it opens");
+            change(&db, db.cf_handle("meta").expect("it is there"), name).expect("it is written");
+        };
+        change(|db, meta, name| db.put_cf(meta, name, b"new"));
+        let error = refusal(directory.path());
+        assert!(matches!(error, OpenError::NewerContent { .. }), "{error:?}");
+        let said = name.escape_ascii().to_string();
+        assert_says(&error, &["unknown name", &said, "run the newer program"]);
+        change(|db, meta, name| db.delete_cf(meta, name));
+        assert_eq!(everything(&open(directory.path())).await.len(), 100, "nothing was lost");
+    }
 }
 
 #[test]
