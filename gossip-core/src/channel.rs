@@ -31,7 +31,7 @@ use self::turns::Turns;
 use self::writes::Writes;
 use crate::config::{ChannelSlots, Limits};
 use crate::fact::{Domain, Envelope, FactKind, Verdicts, Verified, Why};
-use crate::id::{ChannelId, NodeId, ShardId, TopicId};
+use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::io::Ticket;
 use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
@@ -345,15 +345,15 @@ impl Channel {
         env: &mut Env<'_>,
         fact: &Envelope,
         from: Option<NodeId>,
-        displaced: &[Envelope],
+        displaced: &[FactId],
     ) {
         self.recent.insert(fact.id());
         self.collect.disagrees();
         env.clock.observe(fact.hlc());
         self.slots.reconcile.changed(env.now.mono);
         for old in displaced {
-            self.recent.remove(&old.id());
-            self.slots.dissemination.displaced(old.id());
+            self.recent.remove(old);
+            self.slots.dissemination.displaced(*old);
         }
         // What left the compared set long ago is no news.
         if fact.leaves_at() > Epoch::of(env.now.wall) {

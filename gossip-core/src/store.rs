@@ -32,7 +32,7 @@ use thiserror::Error;
 pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
-use crate::id::{ChannelId, NodeId, ShardId, TopicId};
+use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::state::{Item, Part, Point, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -190,8 +190,8 @@ pub enum Description {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a merge has exactly these outcomes")]
 pub enum Merged {
-    /// It is new and retained; these facts it displaced.
-    Inserted(Vec<Envelope>),
+    /// It is new and retained; the facts with these ids it displaced.
+    Inserted(Vec<FactId>),
     /// It was held already.
     Known,
     /// The retain rule prefers what is held. A dormant fact that alone displaces the new one is

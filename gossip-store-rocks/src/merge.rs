@@ -66,7 +66,7 @@ impl Merger<'_, '_> {
         let mut displaced = Vec::new();
         for (at, held) in held.iter().enumerate() {
             if !order.contains(&Some(at)) {
-                displaced.push(self.view.whole(shard, held)?);
+                displaced.push(held.fact.id());
                 self.batch.remove(shard, held);
             }
         }

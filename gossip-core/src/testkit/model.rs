@@ -189,7 +189,7 @@ impl Shard {
                         self.announced.remove(&gone.id());
                     }
                     self.keys.insert(fact.key().to_vec(), after);
-                    Merged::Inserted(displaced)
+                    Merged::Inserted(displaced.iter().map(Envelope::id).collect())
                 }
             });
         }

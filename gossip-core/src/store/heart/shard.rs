@@ -54,7 +54,8 @@ impl Shard {
                 let displaced: Vec<_> = displaced.collect();
                 head.set(&after);
                 self.insert(fact.compact().into_inner(), slot);
-                Merged::Inserted(displaced.into_iter().filter_map(|slot| self.take(slot)).collect())
+                let displaced = displaced.into_iter().filter_map(|slot| self.take(slot));
+                Merged::Inserted(displaced.map(|fact| fact.id()).collect())
             }
             Decision::New => {
                 let slot = self.facts.vacant_key() as Slot;

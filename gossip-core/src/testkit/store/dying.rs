@@ -40,7 +40,7 @@ pub(super) async fn the_long_dead_come_back_as_dormant(mut subject: Subject<impl
     subject.merge([&old]).await;
     subject.epoch = leaves(7);
     subject.floor = leaves(5);
-    let displaced = Merged::Inserted(vec![old.clone().into_inner()]);
+    let displaced = Merged::Inserted(vec![old.id()]);
     assert_eq!(subject.merge([&delete]).await, [displaced]);
     let totals = subject.total(Set::Active(leaves(7))).await;
     assert_eq!((totals.sum.count(), totals.dormant), (0, 1));
@@ -115,7 +115,7 @@ pub(super) async fn what_lives_never_leaves(mut subject: Subject<impl Store>) {
     let swept = subject.sweep(minute(1), Epoch::NEVER, Epoch::NEVER).await;
     assert_eq!((swept.left, swept.dropped), (1, 1));
     let new = author(1).put("k", "v", at_minute(2));
-    assert_eq!(subject.merge([&new]).await, [Merged::Inserted(vec![old.into_inner()])]);
+    assert_eq!(subject.merge([&new]).await, [Merged::Inserted(vec![old.id()])]);
     assert_eq!(subject.total(Set::Active(Epoch::ZERO)).await.entries, 1);
 }
 

@@ -17,7 +17,7 @@ pub(super) async fn the_highest_version_stays(mut subject: Subject<impl Store>) 
     assert_eq!(subject.merge([&old]).await, [Merged::Inserted(vec![])]);
     assert_eq!(subject.sift([&old]).await, [Sifted::Known]);
     assert_eq!(subject.merge([&old]).await, [Merged::Known]);
-    let displaced = Merged::Inserted(vec![old.clone().into_inner()]);
+    let displaced = Merged::Inserted(vec![old.id()]);
     assert_eq!(subject.merge([&new]).await, [displaced]);
     assert_eq!(subject.sift([&old]).await, [Sifted::Obsolete(None)]);
     assert_eq!(subject.merge(&[old]).await, [Merged::Obsolete(None)]);
@@ -29,7 +29,7 @@ pub(super) async fn one_batch_is_merged_in_order(mut subject: Subject<impl Store
     let outcomes = subject.merge(&facts).await;
     let expected = [
         Merged::Inserted(vec![]),
-        Merged::Inserted(facts.iter().take(1).cloned().map(Verified::into_inner).collect()),
+        Merged::Inserted(facts.iter().take(1).map(|fact| fact.id()).collect()),
         Merged::Obsolete(None),
         Merged::Known,
     ];
