@@ -178,7 +178,8 @@ impl Node {
                     let us = self.introduction();
                     self.peering.verified(self.now, ticket, verdicts, &us);
                 }
-                Some(Room::Life) | None => {}
+                Some(Room::Life) => self.members_verified(verdicts),
+                None => {}
             },
             Input::Wake => {}
         }

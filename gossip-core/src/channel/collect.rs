@@ -325,10 +325,14 @@ impl Channel {
         // What was found a moment ago was found with what may have been another start.
         self.collect.gone(&from);
         let receipt = self.collect.receipts.get(&from).copied();
+        if receipt.is_none_or(|receipt| receipt.boot != boot) {
+            // Between two starts it may have given up its state and taken an older one: it confirms
+            // anew.
+            self.collect.confirmed.remove(&from);
+        }
         let lost = |receipt: &Receipt| receipt.boot != boot && receipt.commit > commit;
         match receipt.filter(lost) {
             Some(receipt) => {
-                self.collect.confirmed.remove(&from);
                 self.collect.stale.insert(from, receipt);
             }
             None => {

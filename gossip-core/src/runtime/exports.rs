@@ -3,10 +3,15 @@
 use std::fmt::Debug;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::io::{Export, ExportError, Ticket};
+
+/// How long a stop waits for an export that is being written (guess: as for the store).
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Keeps what a node is about to forget: own writes that perhaps nobody else has.
 ///
@@ -54,6 +59,9 @@ impl Exports {
 
     /// Sees an export that runs end.
     pub(super) async fn stop(mut self) {
-        self.running.shutdown().await;
+        // A thread that hangs in a write cannot be aborted.
+        if timeout(PATIENCE, self.running.shutdown()).await.is_err() {
+            tracing::warn!("an export did not end in time");
+        }
     }
 }

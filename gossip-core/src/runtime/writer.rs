@@ -76,8 +76,12 @@ impl Writer {
         let Self { store, worker, .. } = self;
         worker.abort();
         let ended = timeout(patience, worker).await.is_ok();
-        if !ended || timeout(CLOSING, store.close()).await.is_err() {
-            tracing::warn!("the store did not end in time");
+        match timeout(CLOSING, store.close()).await {
+            Ok(Ok(())) if ended => {}
+            Ok(Ok(())) | Err(_) => tracing::warn!("the store did not end in time"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, "what was not acknowledged yet may not be on disk");
+            }
         }
     }
 }

@@ -84,6 +84,7 @@ impl Disk {
     pub(super) fn crash(&mut self) {
         self.waiting.clear();
         self.state = self.durable.clone();
+        self.state.reopen();
     }
 
     pub(super) fn restored(&self) -> Restored {
