@@ -33,8 +33,8 @@ impl FileExporter {
         let path = path.display();
         tracing::warn!(
             "this node takes the cluster's state anew; its own writes, which others may lack, are \
-             kept in {path}: look through them, and bring back what is missing with `gossip-cli kv \
-             import {path}`"
+             kept in {path}: once it has caught up (`gossip-cli wait --converged`), bring back what \
+             the cluster has nothing newer for with `gossip-cli kv import {path}`"
         );
         Ok(file)
     }
@@ -44,7 +44,7 @@ impl Exporter for FileExporter {
     fn keep(&self, export: &Export) -> io::Result<()> {
         let mut lines = Vec::new();
         for fact in &export.facts {
-            serde_json::to_writer(&mut lines, &line(fact))?;
+            serde_json::to_writer(&mut lines, &line(fact).of_version(fact.hlc()))?;
             lines.push(b'\n');
         }
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
