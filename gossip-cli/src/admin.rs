@@ -4,7 +4,7 @@ mod channel;
 pub(crate) mod client;
 mod cluster;
 pub(crate) mod documents;
-mod error;
+pub(crate) mod error;
 mod export;
 mod guard;
 mod kv;

@@ -13,7 +13,8 @@ use gossip_core::time::Wall;
 use crate::records::Line;
 use crate::{clock, files};
 
-/// Writes to `exported-<milliseconds since 1970>.ndjson`, one file per start of the node.
+/// Writes to `exported-<milliseconds since 1970>.ndjson`, one file per start of the node, and another
+/// one after a failure that nothing could be done about.
 #[derive(Debug)]
 pub(crate) struct FileExporter {
     directory: PathBuf,
@@ -33,8 +34,8 @@ impl FileExporter {
         let path = path.display();
         tracing::warn!(
             "this node takes the cluster's state anew; its own writes, which others may lack, are \
-             kept in {path}: look through them, and bring back what is missing with `gossip-cli kv \
-             import {path}`"
+             kept in {path}: once it has caught up (`gossip-cli wait --converged`), bring back what \
+             the cluster has nothing newer for with `gossip-cli kv import {path}`"
         );
         Ok(file)
     }
@@ -44,19 +45,19 @@ impl Exporter for FileExporter {
     fn keep(&self, export: &Export) -> io::Result<()> {
         let mut lines = Vec::new();
         for fact in &export.facts {
-            serde_json::to_writer(&mut lines, &line(fact))?;
+            serde_json::to_writer(&mut lines, &line(fact).of_version(fact.hlc()))?;
             lines.push(b'\n');
         }
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match &mut *file {
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match &mut *held {
             Some(file) => file,
             none => none.insert(self.create()?),
         };
         let length = file.metadata()?.len();
         let kept = file.write_all(&lines).and_then(|()| file.sync_all());
-        if kept.is_err() {
-            // The same facts come again: half a line must not stand before them.
-            file.set_len(length)?;
+        // The same facts come again: half a line must not stand before them.
+        if kept.is_err() && file.set_len(length).is_err() {
+            *held = None;
         }
         kept
     }

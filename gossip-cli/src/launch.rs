@@ -30,8 +30,22 @@ pub(crate) struct Node {
 /// # Errors
 /// What the transport, the store or the checks of the configuration refused.
 pub(crate) async fn launch(settings: &Settings, keys: Box<dyn Keys>) -> anyhow::Result<Node> {
-    let transport = sockets::bind(&settings.transport)?;
     let store = Place::of(settings)?.open().await?;
+    let launched = start(settings, keys, Arc::clone(&store)).await;
+    if launched.is_err() {
+        // Whoever learns of the failure may remove its files or open them again. It counts itself.
+        let _ = store.close().await;
+    }
+    launched
+}
+
+/// Binds only now: a store may take long to open, and peers would talk to nobody meanwhile.
+async fn start(
+    settings: &Settings,
+    keys: Box<dyn Keys>,
+    store: Arc<dyn Store>,
+) -> anyhow::Result<Node> {
+    let transport = sockets::bind(&settings.transport)?;
     let strategies = settings.choices.strategies(keys);
     let retain = Arc::clone(&strategies.main.retain);
     let mut options = settings.runtime.clone();

@@ -4,8 +4,10 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use gossip_core::time::Hlc;
 use serde::{Deserialize, Serialize};
 
+use crate::admin::documents::{parse_version, version};
 use crate::binary::{join, split};
 use crate::failure::Failure;
 
@@ -21,6 +23,8 @@ pub(crate) struct Record {
     pub(crate) value: Option<Vec<u8>>,
     /// When the value deletes itself, in milliseconds since 1970.
     pub(crate) expires_at: Option<u64>,
+    /// Its version where it comes from: something as new or newer is not to be written over.
+    pub(crate) version: Option<Hlc>,
 }
 
 /// A record that cannot be read: which line, and why.
@@ -87,6 +91,8 @@ pub(crate) struct Line {
     expires_at: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     deleted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
 }
 
 impl Line {
@@ -95,17 +101,23 @@ impl Line {
         let (key, key_base64) = split(key);
         let deleted = value.is_none();
         let (value, value_base64) = value.map_or((None, None), split);
-        Self { key, key_base64, value, value_base64, expires_at, deleted }
+        Self { key, key_base64, value, value_base64, expires_at, deleted, version: None }
+    }
+
+    /// The same, to be written again only where nothing is as new.
+    pub(crate) fn of_version(self, hlc: Hlc) -> Self {
+        Self { version: Some(version(hlc)), ..self }
     }
 
     fn into_record(self, line: u64) -> Result<Record, String> {
-        let Self { key, key_base64, value, value_base64, expires_at, deleted } = self;
+        let Self { key, key_base64, value, value_base64, expires_at, deleted, version } = self;
         let key = join("key", key, key_base64)?.ok_or("has no key")?;
         let value = join("value", value, value_base64)?;
         if value.is_some() == deleted {
             return Err("needs either a value or \"deleted\":true".into());
         }
-        Ok(Record { line, key, value, expires_at })
+        let version = version.as_deref().map(parse_version).transpose()?;
+        Ok(Record { line, key, value, expires_at, version })
     }
 }
 
@@ -162,7 +174,7 @@ fn csv(source: impl Read) -> impl Iterator<Item = Result<Record, Rejected>> {
             ["key", "value"] if at == 0 => None,
             [key, value] => {
                 let (key, value) = ((*key).into(), Some((*value).into()));
-                Some(Ok(Record { line, key, value, expires_at: None }))
+                Some(Ok(Record { line, key, value, expires_at: None, version: None }))
             }
             _ => {
                 let reason = format!("has {} fields instead of key,value", fields.len());
@@ -210,10 +222,14 @@ mod tests {
     #[test]
     fn lines_read_as_what_they_were_made_of() {
         let check = |key: &[u8], value: Option<&[u8]>, expires_at| {
-            let line = serde_json::to_string(&Line::new(key, value, expires_at)).unwrap();
-            let read = serde_json::from_str::<Line>(&line).unwrap().into_record(7).unwrap();
-            let value = value.map(<[u8]>::to_vec);
-            assert_eq!(read, Record { line: 7, key: key.to_vec(), value, expires_at }, "{line}");
+            let plain = || Line::new(key, value, expires_at);
+            let newest = Hlc::from_bits(u64::MAX);
+            for (line, version) in [(plain(), None), (plain().of_version(newest), Some(newest))] {
+                let line = serde_json::to_string(&line).unwrap();
+                let read = serde_json::from_str::<Line>(&line).unwrap().into_record(7).unwrap();
+                let (key, value) = (key.to_vec(), value.map(<[u8]>::to_vec));
+                assert_eq!(read, Record { line: 7, key, value, expires_at, version }, "{line}");
+            }
         };
         check(b"plain", Some(b"text"), None);
         check(b"plain", Some(b""), Some(1_700_000_000_000));
@@ -229,6 +245,8 @@ mod tests {
             r#"{"value":"v"}"#,
             r#"{"key":"k","value":"v","deleted":true}"#,
             r#"{"key":"k","value_base64":"?"}"#,
+            r#"{"key":"k","value":"v","version":"+123456789abcdef"}"#,
+            r#"{"key":"k","value":"v","version":"1"}"#,
         ] {
             let line = serde_json::from_str::<Line>(text).map_err(|error| error.to_string());
             assert!(line.and_then(|line| line.into_record(1)).is_err(), "{text}");

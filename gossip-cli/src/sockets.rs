@@ -1,11 +1,12 @@
 //! The sockets that a node talks over: datagrams, streams, or both on one port number.
 
 use std::fmt::Display;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use gossip_core::transport::{DATAGRAM_BYTES, Payloads, Split, Transport};
-use gossip_transport_tcp::{TcpConfig, TcpLimits, TcpTransport};
+use gossip_transport_tcp::{BindError, TcpConfig, TcpLimits, TcpTransport};
 use gossip_transport_udp::{UdpConfig, UdpTransport};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -22,7 +23,7 @@ const TRIES: usize = 32;
 pub(crate) fn bind(settings: &TransportSettings) -> anyhow::Result<Arc<dyn Transport>> {
     let listen = settings.listen;
     match settings.kind.as_str() {
-        "tcp" => Ok(Arc::new(streams(settings, listen)?)),
+        "tcp" => Ok(Arc::new(streams(settings, listen).map_err(no_streams)?)),
         "udp" => Ok(Arc::new(datagrams(settings)?)),
         "udp+tcp" => both(settings),
         other => unreachable!("`{other}` is in no list of transports"),
@@ -49,22 +50,23 @@ pub(crate) fn raise_descriptor_limit() {
 }
 
 fn both(settings: &TransportSettings) -> anyhow::Result<Arc<dyn Transport>> {
-    let tries = if settings.listen.port() == 0 { TRIES } else { 1 };
-    let mut outcome = None;
-    for _ in 0..tries {
+    let mut tries = if settings.listen.port() == 0 { TRIES } else { 1 };
+    loop {
+        tries -= 1;
         let datagrams = datagrams(settings)?;
         let mut listen = settings.listen;
         if let (0, Some(bound)) = (listen.port(), datagrams.endpoints().datagram.first()) {
             listen.set_port(bound.port());
         }
         match streams(settings, listen) {
-            Ok(streams) => {
-                return Ok(Arc::new(Split::new(Arc::new(datagrams), Arc::new(streams))));
+            Err(BindError::Socket { source, .. })
+                if source.kind() == ErrorKind::AddrInUse && tries > 0 => {}
+            outcome => {
+                let streams = Arc::new(outcome.map_err(no_streams)?);
+                return Ok(Arc::new(Split::new(Arc::new(datagrams), streams)));
             }
-            Err(error) => outcome = Some(error),
         }
     }
-    Err(outcome.unwrap_or_else(|| unreachable!("it is tried at least once")))
 }
 
 fn datagrams(settings: &TransportSettings) -> anyhow::Result<UdpTransport> {
@@ -81,18 +83,19 @@ fn datagrams(settings: &TransportSettings) -> anyhow::Result<UdpTransport> {
     })
 }
 
-fn streams(settings: &TransportSettings, listen: SocketAddr) -> anyhow::Result<TcpTransport> {
-    use gossip_transport_tcp::BindError;
+fn streams(settings: &TransportSettings, listen: SocketAddr) -> Result<TcpTransport, BindError> {
     let limits = TcpLimits {
         accepted_per_host: settings.links_per_host,
         links: settings.links,
         ..TcpLimits::default()
     };
     let config = TcpConfig { advertise: settings.advertise, limits, ..TcpConfig::new(listen) };
-    TcpTransport::bind(config).map_err(|error| {
-        let ours = matches!(error, BindError::Advertise { .. } | BindError::Unadvertised { .. });
-        unbound(error, ours)
-    })
+    TcpTransport::bind(config)
+}
+
+fn no_streams(error: BindError) -> anyhow::Error {
+    let ours = matches!(error, BindError::Advertise { .. } | BindError::Unadvertised { .. });
+    unbound(error, ours)
 }
 
 /// The failure, which is the settings' own or the system's.

@@ -16,8 +16,8 @@ pub(crate) fn netns(rest: &[String]) -> Result<()> {
     // Scenarios wait for most of their time, so that more of them than cores run side by side.
     let tests = format!("cargo test {TESTS} -- --show-output --test-threads 8");
     println!(
-        "building gossip-cli and its scenarios: about a minute the first time; then each variant \
-         of transport, store and lines takes about one"
+        "building gossip-cli and its scenarios: about 10 minutes the first time, for RocksDB is \
+         built from source; then each variant of transport, store and lines takes about one"
     );
     let program = Program::new(&tests).arguments(rest);
     program.run().with_context(|| format!("to repeat it: {program}"))

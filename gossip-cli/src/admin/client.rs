@@ -23,6 +23,8 @@ pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 pub(crate) struct Client {
     agent: Agent,
     base: String,
+    /// How long an answer may take; `None`: for ever.
+    timeout: Option<Duration>,
     token: Option<Token>,
 }
 
@@ -46,11 +48,15 @@ impl Client {
             .proxy(None)
             .max_redirects(0)
             .timeout_connect(Some(timeout.unwrap_or(TIMEOUT)))
-            .timeout_global(timeout)
             .build()
             .into();
         let token = global.admin_token_file.as_deref().map(Token::read).transpose()?;
-        Ok(Self { agent, base: format!("http://{admin}"), token })
+        Ok(Self { agent, base: format!("http://{admin}"), timeout, token })
+    }
+
+    /// The same client, which waits no longer than this for each answer.
+    pub(crate) fn within(&self, timeout: Duration) -> Self {
+        Self { timeout: Some(timeout), ..self.clone() }
     }
 
     /// Asks.
@@ -74,7 +80,8 @@ impl Client {
         path: &str,
         document: &impl Serialize,
     ) -> anyhow::Result<T> {
-        let mut request = self.agent.post(format!("{}{path}", self.base));
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let mut request = request.config().timeout_global(self.timeout).build();
         if let Some(token) = &self.token {
             request = request.header("authorization", token.header());
         }
@@ -134,8 +141,9 @@ impl Client {
     }
 
     fn ask(&self, path: &str, query: &[(&str, &str)]) -> anyhow::Result<Response<Body>> {
-        let mut request = self.agent.get(format!("{}{path}", self.base));
-        request = request.query_pairs(query.iter().copied());
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let request = request.config().timeout_global(self.timeout).build();
+        let mut request = request.query_pairs(query.iter().copied());
         if let Some(token) = &self.token {
             request = request.header("authorization", token.header());
         }

@@ -79,6 +79,9 @@ pub(crate) struct WriteDocument {
     pub(crate) value_base64: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ttl_ms: Option<u64>,
+    /// Where the node holds this version of the key or a newer one, nothing is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
 }
 
 /// One result per write, in order.
@@ -221,7 +224,7 @@ impl WriteDocument {
     pub(crate) fn new(key: &[u8], value: Option<&[u8]>) -> Self {
         let (key, key_base64) = split(key);
         let (value, value_base64) = value.map_or((None, None), split);
-        Self { key, key_base64, value, value_base64, ttl_ms: None }
+        Self { key, key_base64, value, value_base64, ttl_ms: None, version: None }
     }
 }
 
@@ -233,4 +236,15 @@ pub(crate) fn lossy(bytes: &[u8]) -> String {
 /// A version as 16 hex digits.
 pub(crate) fn version(version: Hlc) -> String {
     format!("{:016x}", version.bits())
+}
+
+/// The version that these 16 hex digits are.
+///
+/// # Errors
+/// When they are something else.
+pub(crate) fn parse_version(text: &str) -> Result<Hlc, String> {
+    let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let bits = Some(text).filter(|_| digits).map(|text| u64::from_str_radix(text, 16));
+    let bits = bits.and_then(Result::ok).ok_or("`version` is not 16 hex digits")?;
+    Ok(Hlc::from_bits(bits))
 }

@@ -12,6 +12,9 @@ use super::documents::ErrorDocument;
 /// The code that asks to try again later.
 pub(crate) const BUSY: &str = "busy";
 
+/// The code that says that the node holds something as new.
+pub(crate) const SUPERSEDED: &str = "superseded";
+
 /// A refusal.
 #[derive(Debug)]
 pub(crate) struct Refusal {
@@ -60,6 +63,12 @@ impl IntoResponse for Refusal {
 /// The stable name of a write's failure.
 pub(crate) fn write_error(error: WriteError) -> ErrorDocument {
     ErrorDocument { code: write_code(error).to_owned(), text: error.to_string() }
+}
+
+/// The refusal of a write that the node holds something as new for.
+pub(crate) fn superseded() -> ErrorDocument {
+    let text = "the node holds this version of the key, or a newer one";
+    ErrorDocument { code: SUPERSEDED.to_owned(), text: text.to_owned() }
 }
 
 /// Answers paths that lead nowhere.

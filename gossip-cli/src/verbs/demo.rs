@@ -63,15 +63,27 @@ async fn demonstrate(global: &Global, arguments: &DemoArgs) -> anyhow::Result<()
     let show = Show::new(!global.json);
     show.title(arguments)?;
     let mut cluster = show.stage("start", Cluster::start(arguments, patience)).await?;
+    let outcome = spread_one(global, arguments, &show, &mut cluster, port).await;
+    // Their stores are closed before their directories vanish, however it went.
+    cluster.stop().await;
+    outcome
+}
+
+async fn spread_one(
+    global: &Global,
+    arguments: &DemoArgs,
+    show: &Show,
+    cluster: &mut Cluster,
+    port: Option<Port>,
+) -> anyhow::Result<()> {
     show.stage("meet", cluster.meet()).await?;
-    let entries = show.stage("load", load::all(&cluster, arguments)).await?;
+    let entries = show.stage("load", load::all(cluster, arguments)).await?;
     show.stage("agree", cluster.agree()).await?;
     show.stage("settle", cluster.settle()).await?;
     if arguments.kill > 0 {
         show.stage("kill", cluster.kill(arguments.kill)).await?;
     }
-    let Spread { cost, per_round, to_all } =
-        spread::watch(&mut cluster, arguments.period, &show).await?;
+    let Spread { cost, per_round, to_all } = spread::watch(cluster, arguments.period, show).await?;
     let state_hash = cluster.agree().await?.hash;
     let report = Report {
         nodes: usize::from(arguments.nodes),
@@ -93,9 +105,8 @@ async fn demonstrate(global: &Global, arguments: &DemoArgs) -> anyhow::Result<()
         show.result(&report, cluster.alive())?;
     }
     if let Some(port) = port {
-        keep(port, &cluster).await?;
+        keep(port, cluster).await?;
     }
-    cluster.stop().await;
     Ok(())
 }
 

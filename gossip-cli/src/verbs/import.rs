@@ -11,7 +11,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use serde::Serialize;
 
 use crate::admin::client::{Busy, Client, TIMEOUT};
-use crate::admin::documents::{WriteBatch, WriteDocument, WriteResult, WriteResults};
+use crate::admin::documents::{self, WriteBatch, WriteDocument, WriteResult, WriteResults};
+use crate::admin::error::{BUSY, SUPERSEDED};
 use crate::args::Global;
 use crate::clock;
 use crate::failure::{Exit, Failure};
@@ -38,6 +39,8 @@ const TOLD: usize = 20;
 struct Imported {
     imported: u64,
     rejected: u64,
+    /// Records that carry a version, and for whose key the node holds something as new.
+    superseded: u64,
     ms: u64,
 }
 
@@ -63,11 +66,19 @@ pub(crate) fn run(global: &Global, file: &Path) -> anyhow::Result<()> {
         let (imported, rejected) = (count(tally.imported), count(tally.rejected));
         let time = output::time(Duration::from_millis(tally.ms));
         output::line(&format!("{imported} imported, {rejected} rejected in {time}"))?;
+        if tally.superseded > 0 {
+            let superseded = count(tally.superseded);
+            output::line(&format!(
+                "{superseded} left out: the node holds the same version of the key, or a newer one"
+            ))?;
+        }
     }
     outcome?;
     match tally.rejected {
         0 => Ok(()),
-        _ if tally.imported == 0 => Err(Failure::failed("every record was rejected")),
+        _ if tally.imported + tally.superseded == 0 => {
+            Err(Failure::failed("every record was rejected"))
+        }
         rejected => {
             Err(Failure::ending(Exit::Partial, format!("{rejected} records were rejected")))
         }
@@ -178,17 +189,21 @@ impl Import {
             Err(error) => return Err(error),
         };
         let mut again = Vec::new();
-        let mut imported = 0;
+        let (mut imported, mut superseded) = (0, 0);
         for (record, result) in batch.into_iter().zip(answer.results) {
             match result {
                 WriteResult::Written { .. } => imported += 1,
-                WriteResult::Error(error) if error.code == "busy" => again.push(record),
+                WriteResult::Error(error) if error.code == BUSY => again.push(record),
+                WriteResult::Error(error) if error.code == SUPERSEDED => superseded += 1,
                 WriteResult::Error(error) => {
                     self.reject(&Rejected { line: record.line, reason: error.text });
                 }
             }
         }
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner).imported += imported;
+        let mut tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.imported += imported;
+        tally.superseded += superseded;
+        drop(tally);
         Ok(again)
     }
 
@@ -207,9 +222,10 @@ impl Import {
 }
 
 /// The write that makes a record so.
-fn write(Record { key, value, expires_at, .. }: &Record) -> WriteDocument {
+fn write(Record { key, value, expires_at, version, .. }: &Record) -> WriteDocument {
     let ttl_ms = expires_at.map(|at| at.saturating_sub(clock::now().millis()));
-    WriteDocument { ttl_ms, ..WriteDocument::new(key, value.as_deref()) }
+    let version = version.map(documents::version);
+    WriteDocument { ttl_ms, version, ..WriteDocument::new(key, value.as_deref()) }
 }
 
 /// A source that moves a bar.

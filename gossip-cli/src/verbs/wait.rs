@@ -17,6 +17,10 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Time between two looks: short beside any period of gossip, long beside a look.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// What the last look may take at least, so that it still tells what is missing (a guess: a hundred
+/// times what a node takes).
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
 /// Time between two comparisons with everybody: what was merged meanwhile makes the last one void.
 const COMPARE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,13 +39,15 @@ pub(crate) fn run(global: &Global, arguments: &WaitArgs) -> anyhow::Result<()> {
     let patience = global.timeout.unwrap_or(TIMEOUT);
     let client = Client::with_timeout(global, Some(patience))?;
     let mut next_compare = begun;
+    // No answer may take longer than what is left of the whole.
+    let client = || client.within(patience.saturating_sub(begun.elapsed()).max(LAST_LOOK));
     loop {
         if arguments.members.is_none() && Instant::now() >= next_compare {
             // Without being asked, repair looks at one partner every few seconds.
-            client.post::<()>("/v1/compare", &())?;
+            client().post::<()>("/v1/compare", &())?;
             next_compare = Instant::now() + COMPARE_PAUSE;
         }
-        let status: StatusDocument = client.get("/v1/status", &[])?;
+        let status: StatusDocument = client().get("/v1/status", &[])?;
         let missing = missing(arguments, &status);
         let elapsed = begun.elapsed();
         let Some(missing) = missing else {

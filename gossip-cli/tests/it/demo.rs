@@ -1,8 +1,10 @@
 //! The demo: small ones here, in every mode.
 
+use std::fs;
+
 use serde_json::Value;
 
-use crate::support::{Scratch, run};
+use crate::support::{Scratch, finish, program, run};
 
 #[track_caller]
 fn demo(arguments: &[&str]) -> Value {
@@ -65,6 +67,21 @@ fn survivors_converge_on_a_file() {
     let infected = report["per_round"].as_array().unwrap().last().unwrap()["infected"].clone();
     assert_eq!(infected, 5, "{report}");
     run(&["demo", "--nodes", "3", "--kill", "2"]).code(2);
+}
+
+#[test]
+fn a_demo_that_fails_says_why_and_leaves_nothing() {
+    let scratch = Scratch::new();
+    let failed = |arguments: &[&str], part: &str| {
+        let mut demo = program(&[&["demo", "--nodes", "4"], arguments].concat());
+        demo.env("TMPDIR", scratch.path(""));
+        let outcome = finish(demo, b"").code(1);
+        let said: Vec<_> = outcome.stderr.lines().collect();
+        assert!(matches!(said[..], [one] if one.contains(part)), "{outcome:?}");
+        assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 0);
+    };
+    failed(&["--timeout", "1ms"], "not all nodes met");
+    failed(&["--import", "/no/such/file"], "cannot read");
 }
 
 #[test]

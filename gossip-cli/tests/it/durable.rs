@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::soak::{Crew, Cycles, DURABLE, kill_cycles, two_imports};
-use crate::support::{Node, PATIENCE, QUICK, Running, Scratch, node, wait_until};
+use crate::support::{Node, PATIENCE, QUICK, Running, Scratch, equal, node, run, wait_until};
 
 fn start(data: &str, more: &[&str]) -> Node {
     Node::start(&[&["--store", "rocks", "--data", data], more].concat())
@@ -92,9 +92,17 @@ fn who_left_for_good_finds_its_writes_in_a_file() {
     gone.run(&["kv", "put", "own", "1"]).code(0);
     gone.run(&["kv", "put", "other", "2"]).code(0);
     gone.run(&["kv", "del", "other"]).code(0);
-    first.sees("own", "1");
+    gone.run(&["kv", "put", "shared", "old"]).code(0);
+    gone.run(&["kv", "put", "deleted", "old"]).code(0);
+    gone.run(&["kv", "put", "dead", "once"]).code(0);
+    gone.run(&["kv", "del", "dead"]).code(0);
+    equal(&[&first, &gone], PATIENCE);
     gone.run(&["leave"]).code(0);
     assert!(gone.process.wait().success());
+    // While it is away others write newer values, delete, and make deleted keys again.
+    first.run(&["kv", "put", "shared", "new"]).code(0);
+    first.run(&["kv", "del", "deleted"]).code(0);
+    first.run(&["kv", "put", "dead", "alive"]).code(0);
     let returned = back();
     let exported = wait_until("the export", || {
         let mut files = fs::read_dir(&data).unwrap().map(|file| file.unwrap().path());
@@ -106,10 +114,30 @@ fn who_left_for_good_finds_its_writes_in_a_file() {
     });
     assert!(said.contains(exported.to_str().unwrap()), "{said}");
     let text = fs::read_to_string(&exported).unwrap();
-    assert!(text.contains("{\"key\":\"own\",\"value\":\"1\"}\n"), "{text}");
-    assert!(text.contains("{\"key\":\"other\",\"deleted\":true}\n"), "{text}");
-    let imported = returned.run(&["kv", "import", exported.to_str().unwrap()]).code(0).json();
-    assert_eq!(imported["imported"], 2);
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let line = |key: &str| lines.iter().find(|line| line["key"] == key).unwrap();
+    assert_eq!(line("own")["value"], "1");
+    assert_eq!(line("other")["deleted"], true);
+    let got = first.run(&["kv", "get", "own"]).code(0).json();
+    assert_eq!(line("own")["version"], got["version"], "the version that others hold too");
+
+    returned.run(&["wait", "--members", "2", "--timeout", "30s"]).code(0);
+    returned.run(&["wait", "--converged", "--timeout", "30s"]).code(0);
+    // What nobody holds is written again, and nothing else.
+    let lost = "{\"key\":\"lost\",\"value\":\"3\",\"version\":\"0000000000000001\"}\n";
+    let file = scratch.file("exported.ndjson", &format!("{text}{lost}"));
+    let imported = returned.run(&["kv", "import", &file]).code(0).json();
+    let counts = ["imported", "superseded", "rejected"].map(|part| imported[part].as_u64());
+    assert_eq!(counts, [Some(1), Some(5), Some(0)], "{imported}\n{text}");
+    for node in [&first, &returned] {
+        for (key, value) in [("own", "1"), ("shared", "new"), ("dead", "alive"), ("lost", "3")] {
+            node.sees(key, value);
+        }
+        node.run(&["kv", "get", "deleted"]).code(1);
+        node.run(&["kv", "get", "other"]).code(1);
+    }
+    let said = run(&["--admin", returned.admin(), "kv", "import", &file]).code(0).stdout;
+    assert!(said.contains("0 imported") && said.contains("6 left out"), "{said}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! How nodes begin and end, and which exit codes tell of it.
 
+use std::io::{Read as _, Write as _};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::{Node, PATIENCE, Running, Scratch, cluster, equal, program, run, wait_until};
@@ -101,6 +103,27 @@ fn a_port_that_accepts_and_says_nothing_times_out() {
     let begun = Instant::now();
     run(&["--admin", &address, "--timeout", "300ms", "status"]).code(5);
     assert!(begun.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn waiting_takes_no_longer_than_it_may_in_all() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let late = Duration::from_secs(3);
+    // Its first answer takes most of the time, and its second one for ever.
+    let answer = thread::spawn(move || {
+        let (mut first, _) = listener.accept().unwrap();
+        let mut request = [0; 4_096];
+        assert!(first.read(&mut request).unwrap() > 0);
+        thread::sleep(late);
+        first.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnull").unwrap();
+        (first, listener)
+    });
+    let begun = Instant::now();
+    run(&["--admin", &address, "wait", "--converged", "--timeout", "4s"]).code(5);
+    let taken = begun.elapsed();
+    assert!((4..6).contains(&taken.as_secs()), "{taken:?}");
+    drop(answer.join().unwrap());
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) struct Cluster {
     pub(super) nodes: Vec<Named>,
     pub(super) rng: Rng,
     /// Holds the nodes' own ones, and goes with the cluster.
-    _directory: TempDir,
+    directory: TempDir,
     patience: Duration,
 }
 
@@ -70,16 +70,25 @@ impl Cluster {
         getrandom::fill(&mut seed).context("the system gave no randomness")?;
         let directory = tempfile::Builder::new().prefix("gossip-demo-").tempdir();
         let directory = directory.context("cannot make a temporary directory")?;
-        let mut nodes: Vec<Named> = Vec::new();
+        let (nodes, rng) = (Vec::new(), Rng::from_seed(seed));
+        let mut cluster = Self { nodes, rng, directory, patience };
         for number in 1..=arguments.nodes {
-            let first = nodes.first().and_then(|first| address(&first.node.gossip));
-            let name = format!("node-{number}");
-            let mut settings = settings(arguments, name.clone(), first)?;
-            settings.data = Some(directory.path().join(&name));
-            let node = launch(&settings, Box::new(identity::fresh()?)).await?;
-            nodes.push(Named { name, node });
+            if let Err(error) = cluster.add(arguments, number).await {
+                cluster.stop().await;
+                return Err(error);
+            }
         }
-        Ok(Self { nodes, rng: Rng::from_seed(seed), _directory: directory, patience })
+        Ok(cluster)
+    }
+
+    async fn add(&mut self, arguments: &DemoArgs, number: u16) -> anyhow::Result<()> {
+        let first = self.nodes.first().and_then(|first| address(&first.node.gossip));
+        let name = format!("node-{number}");
+        let mut settings = settings(arguments, name.clone(), first)?;
+        settings.data = Some(self.directory.path().join(&name));
+        let node = launch(&settings, Box::new(identity::fresh()?)).await?;
+        self.nodes.push(Named { name, node });
+        Ok(())
     }
 
     /// Waits until every node knows every other one alive.
