@@ -550,6 +550,7 @@ fn spec(choice: u8) -> ConfigSpec {
     spec.view_repair.direction = spec.view_rumors.direction;
     spec.view_repair.fingerprint_first = choice & 4 == 0;
     if choice & 8 != 0 {
+        spec.fact_bytes = Some(1_100);
         spec.limits = Limits {
             peer_bytes: 4 * 1_200,
             channel_bytes: 8 * 1_200,
