@@ -31,6 +31,13 @@ pub(crate) struct Variant {
     pub(crate) transport: &'static str,
 }
 
+impl Variant {
+    /// Whether nodes can carry what fits no datagram.
+    pub(crate) fn has_streams(&self) -> bool {
+        self.transport.contains("tcp")
+    }
+}
+
 /// Where a node listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
@@ -66,9 +73,7 @@ impl Cluster {
         hosts: Host,
         listen: Listen,
     ) -> Self {
-        let network = Network::start(seed.wrapping_add(shift()), hosts, variant.lines);
-        let nodes = BTreeMap::new();
-        let mut cluster = Self { nodes, network, scratch: Scratch::new(), variant };
+        let mut cluster = Self::without_nodes(variant, seed, hosts);
         for host in cluster.network.hosts() {
             cluster.start_node(host, listen);
         }
@@ -77,15 +82,27 @@ impl Cluster {
         cluster
     }
 
+    /// Hosts whose nodes are started later.
+    pub(crate) fn without_nodes(variant: Variant, seed: u64, hosts: Host) -> Self {
+        let network = Network::start(seed.wrapping_add(shift()), hosts, variant.lines);
+        Self { nodes: BTreeMap::new(), network, scratch: Scratch::new(), variant }
+    }
+
     /// Starts the node of a host, with the identity and data that it had there before. Hosts 1 and
     /// 2 are the seeds of all.
     #[track_caller]
     pub(crate) fn start_node(&mut self, host: Host, listen: Listen) {
+        self.start_node_on(host, listen, self.variant.transport);
+    }
+
+    /// The same, on a transport of its own.
+    #[track_caller]
+    pub(crate) fn start_node_on(&mut self, host: Host, listen: Listen, transport: &str) {
         let own = format!("{}:{PORT}", self.network.address(host));
         let identity = self.scratch.path(&format!("identity{host}"));
         let mut command = program(&["node", "--name", &format!("n{host}"), "--admin", ADMIN]);
         command.args(["--identity", &identity]);
-        command.args(["--transport", self.variant.transport, "--store", self.variant.store]);
+        command.args(["--transport", transport, "--store", self.variant.store]);
         if self.variant.store != "memory" {
             command.args(["--data", &self.scratch.path(&format!("data{host}"))]);
         }
@@ -125,8 +142,19 @@ impl Cluster {
     /// Writes so many entries at a host.
     #[track_caller]
     pub(crate) fn import(&self, host: Host, prefix: &str, count: usize) {
-        let line = |n: usize| format!("{{\"key\":\"{prefix}/{n}\",\"value\":\"{host}\"}}\n");
-        let lines: String = (0..count).map(line).collect();
+        self.import_values(host, prefix, (0..count).map(|_| host.to_string()));
+    }
+
+    /// Writes an entry at a host for each of these values.
+    #[track_caller]
+    pub(crate) fn import_values(
+        &self,
+        host: Host,
+        prefix: &str,
+        values: impl Iterator<Item = String>,
+    ) {
+        let line = |(n, value)| format!("{{\"key\":\"{prefix}/{n}\",\"value\":\"{value}\"}}\n");
+        let lines: String = values.enumerate().map(line).collect();
         let file = self.scratch.file(&format!("import{host}.ndjson"), &lines);
         self.run(host, &["kv", "import", &file]).code(0);
     }

@@ -16,6 +16,7 @@ mod cluster;
 mod cuts;
 mod lines;
 mod links;
+mod mixed;
 mod moves;
 mod network;
 mod relay;
@@ -25,7 +26,10 @@ mod support;
 
 /// Runs every scenario in each variant: transport, store and lines.
 macro_rules! matrix {
-    ($($name:ident: $transport:literal on $store:literal over $lines:ident;)*) => {$(
+    ($(
+        $name:ident: $transport:literal on $store:literal over $lines:ident
+        $(, also $place:ident::$more:ident)*;
+    )*) => {$(
         mod $name {
             use crate::cluster::Variant;
             use crate::lines::Quality;
@@ -71,6 +75,11 @@ macro_rules! matrix {
             fn a_roaming_host_is_heard_again() {
                 crate::moves::a_roaming_host_is_heard_again(VARIANT);
             }
+
+            $(#[test]
+            fn $more() {
+                crate::$place::$more(VARIANT);
+            })*
         }
     )*};
 }
@@ -81,6 +90,6 @@ matrix! {
     udp_memory_bad: "udp" on "memory" over BAD;
     tcp_rocks: "tcp" on "rocks" over LOCAL;
     tcp_rocks_bad: "tcp" on "rocks" over BAD;
-    both_rocks: "udp+tcp" on "rocks" over LOCAL;
-    both_rocks_bad: "udp+tcp" on "rocks" over BAD;
+    both_rocks: "udp+tcp" on "rocks" over LOCAL, also mixed::a_host_on_streams_alone_joins;
+    both_rocks_bad: "udp+tcp" on "rocks" over BAD, also mixed::a_host_on_streams_alone_joins;
 }
