@@ -47,6 +47,11 @@ impl BackOffs {
         pause
     }
 
+    /// Whether the last dial failed, however long ago.
+    pub(crate) fn has_failed(&self, address: SocketAddr) -> bool {
+        self.entries.contains_key(&address)
+    }
+
     /// Whether the address is not to be dialled yet. If so, room is owed to who asks.
     pub(crate) fn refuses(&mut self, address: SocketAddr, now: Instant) -> bool {
         let Some(entry) = self.entries.get_mut(&address).filter(|entry| now < entry.until) else {

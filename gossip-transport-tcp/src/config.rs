@@ -52,8 +52,10 @@ pub struct TcpLimits {
     /// 4 MiB (guess: four of the largest frames, 4 ms at the measured 1 GB/s). Once full, links
     /// wait in turn and TCP slows their senders.
     pub inbox_bytes: usize,
-    /// Most links that stand or are being made. Default 512: half of the 1,024 descriptors that a
-    /// process usually may have. Beyond it, the one unused for longest is closed.
+    /// Most links that stand. Default 512: half of the 1,024 descriptors that a process usually may
+    /// have; with those that are being made (at most a quarter of it) or say goodbye there are at
+    /// most twice as many. Beyond it, the one unused for longest is closed, once another has
+    /// connected.
     pub links: usize,
     /// The bounds of the send queues: for one link, of all links, and of how many addresses is
     /// remembered that they are told of room, or not to be dialled yet. Default 4 MiB (guess:

@@ -48,14 +48,14 @@
 //! | links | 512 (half the usual descriptors) | the one unused for longest says goodbye |
 //! | links of one host that others made | 128 (guess) | refused |
 //! | half-open connections | 64 (guess), 5 s | the oldest goes |
-//! | dials at a time | 32 (guess) | the next waits, its frames too |
+//! | dials at a time | 64 of addresses that never failed, 64 of others (guess) | frames are dropped and told |
 //! | a failed address rests | 250 ms to 30 s, less up to half (guess) | frames are dropped and told, `Room` after it |
 //! | nothing was heard for | 30 s (guess) | the link ends: the peer is gone or stopped |
 //! | 64 KiB, or the rest of a turn, take | 30 s each way (guess) | the link ends: the peer is stuck |
 //! | no frame for | 2 min (guess) | goodbye |
 //! | the last frames after a goodbye | 5 s (guess) | the link ends |
 //!
-//! All are fields of [`TcpLimits`] and [`TcpTimes`], the dials at a time apart. A peer that stops
+//! All are fields of [`TcpLimits`] and [`TcpTimes`]; the dials are an eighth of the links. A peer that stops
 //! reading fills its own queue and nobody else's; one that sends a byte a second holds one link and
 //! one unfinished frame. [`TcpStats`] counts each end by its reason.
 

@@ -21,8 +21,14 @@ use crate::framing::Control;
 use crate::preamble::Nonce;
 
 /// How long a link must be unused before somebody who connects may push it out (guess: ten times
-/// the round of a node). A dial of our own may push out any.
+/// the round of a node). A dial of our own may push out any, once it has connected.
 const EVICTABLE_AFTER: Duration = Duration::from_secs(10);
+
+/// Of the links that may stand, one in so many may be dialled meanwhile: as many to addresses that
+/// never failed, and as many to those whose last dial failed (guess: 64 each). So the dead hold up
+/// each other, and none that lives. Below, a start takes many round trips; above, dead addresses
+/// hold descriptors.
+const LINKS_PER_DIAL: usize = 8;
 
 /// Controls that may wait for a link's writer. One more is not sent: two connections to one peer
 /// then stay, which harms nobody.
@@ -39,7 +45,7 @@ pub(crate) struct Pool {
     counters: Arc<Counters>,
     /// Addresses that the bound of all queues cost a frame.
     crowded_out: BTreeSet<Address>,
-    /// Addresses that the number of links cost a frame.
+    /// Addresses that the number of links cost a frame, as too many were being dialled.
     placeless: BTreeSet<Address>,
     /// Connections that others began and that have not said their preamble, oldest first. One
     /// whose sender is dropped ends.
@@ -75,9 +81,18 @@ struct Link {
     ours: Nonce,
     outlet: Arc<Outlet>,
     queued: usize,
+    /// Where we dialled: the last dial of this address failed.
+    retry: bool,
     /// `None` until the peer said its preamble.
     theirs: Option<Nonce>,
     used: Instant,
+}
+
+impl Link {
+    /// Both sides said their preambles, and no goodbye.
+    fn stands(&self) -> bool {
+        self.open && self.theirs.is_some()
+    }
 }
 
 /// What a link's task needs of the pool.
@@ -94,6 +109,8 @@ pub(crate) struct Dial {
     pub(crate) address: SocketAddr,
     pub(crate) ends: Ends,
     pub(crate) ours: Nonce,
+    /// The address failed when it was dialled last.
+    pub(crate) retry: bool,
 }
 
 /// What a link left behind.
@@ -169,8 +186,8 @@ impl Pool {
         dial
     }
 
-    /// A dialled connection stands: its peer said this. Who has room again, as there is a link
-    /// now that may make place.
+    /// A dialled connection stands: its peer said this. Only now it may push out another. Who has
+    /// room again, as there is a dial less.
     pub(crate) fn stand_dialled(
         &mut self,
         id: LinkId,
@@ -181,6 +198,11 @@ impl Pool {
         link.theirs = Some(theirs);
         link.used = now;
         let Some(address) = link.dialled else { return BTreeSet::new() };
+        if link.open && self.standing() > self.limits.links {
+            self.evict(|other, link| {
+                (other != id && link.stands()).then_some((link.queued > 0, link.used))
+            });
+        }
         let rivals = self.links.iter().filter(|(_, link)| link.announced.contains(&address));
         for accepted in rivals.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.tell_twin(id, accepted);
@@ -196,7 +218,7 @@ impl Pool {
         announced: Vec<SocketAddr>,
         now: Instant,
     ) -> Option<Ends> {
-        if self.closed || !self.make_place(now, EVICTABLE_AFTER) {
+        if self.closed || !self.has_place(now) {
             return None;
         }
         let rivals: Vec<_> =
@@ -339,36 +361,53 @@ impl Pool {
             Route::None
         } else if self.back_offs.refuses(address, now) {
             Route::Full
-        } else if self.make_place(now, Duration::ZERO) {
+        } else if let Some(retry) = self.may_dial(address) {
             let ours = nonce();
             let (link, ends) = self.link(ours, now);
-            self.links.insert(ends.id, Link { dialled: Some(address), ..link });
+            self.links.insert(ends.id, Link { dialled: Some(address), retry, ..link });
             self.routes.insert(address, ends.id);
-            Route::Dial(Dial { address, ends, ours })
+            Route::Dial(Dial { address, ends, ours, retry })
         } else {
             remember(&mut self.placeless, to, self.limits.outlet.peers);
             Route::Full
         }
     }
 
-    /// Whether there is place for one more link, after one that was not used for so long was
-    /// retired: the one unused for longest, and one with frames only for a dial of our own, if
-    /// there is no other.
-    fn make_place(&mut self, now: Instant, unused: Duration) -> bool {
-        if self.links.values().filter(|link| link.open).count() < self.limits.links {
-            return true;
-        }
-        // Those that say goodbye are bounded too.
-        if self.links.len() >= 2 * self.limits.links {
+    /// If this address may be dialled now: whether it failed before.
+    fn may_dial(&self, address: SocketAddr) -> Option<bool> {
+        let retry = self.back_offs.has_failed(address);
+        let alike = |link: &&Link| link.theirs.is_none() && link.retry == retry;
+        let most = (self.limits.links / LINKS_PER_DIAL).max(1);
+        let free = !self.is_crowded() && self.links.values().filter(alike).count() < most;
+        free.then_some(retry)
+    }
+
+    /// Whether there is place for a link that somebody else made: at worst that of one that has no
+    /// frames and was not used for long.
+    fn has_place(&mut self, now: Instant) -> bool {
+        if self.is_crowded() {
             return false;
         }
-        let may_go = |link: &Link| {
-            let idles = unused.is_zero() || link.queued == 0;
-            link.open && link.theirs.is_some() && idles && now >= link.used + unused
-        };
-        let candidates = self.links.iter().filter(|(_, link)| may_go(link));
-        let goes = candidates.min_by_key(|(_, link)| (link.queued > 0, link.used));
-        let evicted = goes.map(|(id, _)| *id).is_some_and(|id| self.retire(id));
+        self.standing() < self.limits.links
+            || self.evict(|_, link| {
+                let idles = link.queued == 0 && now >= link.used + EVICTABLE_AFTER;
+                (link.stands() && idles).then_some(link.used)
+            })
+    }
+
+    /// Those that are dialled or say goodbye are bounded too.
+    fn is_crowded(&self) -> bool {
+        self.links.len() >= 2 * self.limits.links
+    }
+
+    fn standing(&self) -> usize {
+        self.links.values().filter(|link| link.stands()).count()
+    }
+
+    /// Retires the link of the least rank, among those that have one.
+    fn evict<R: Ord>(&mut self, rank: impl Fn(LinkId, &Link) -> Option<R>) -> bool {
+        let ranked = self.links.iter().filter_map(|(id, link)| Some((rank(*id, link)?, *id)));
+        let evicted = ranked.min().is_some_and(|(_, id)| self.retire(id));
         count(&self.counters.evicted, usize::from(evicted));
         evicted
     }
@@ -388,6 +427,7 @@ impl Pool {
             ours,
             outlet,
             queued: 0,
+            retry: false,
             theirs: None,
             used: now,
         };

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use gossip_core::transport::{Address, Inbound, LinkId, Rooms};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::Instant;
 
 use crate::bind::Bound;
@@ -16,10 +16,6 @@ use crate::inbox::Inbox;
 use crate::link::End;
 use crate::pool::Pool;
 use crate::preamble::{Nonce, Preamble};
-
-/// Most connections that are being made at a time (guess). Below, dead addresses hold up living
-/// ones; above, a start calls on all members at once. Frames to those that wait are queued.
-const DIALS: usize = 32;
 
 /// Links of which the node may not have heard yet that they stand or ended, for each that may
 /// stand: twice as many are open or closing at most. More wait before they carry frames.
@@ -38,7 +34,6 @@ pub(crate) enum Phase {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
-    pub(crate) dials: Semaphore,
     pub(crate) endpoint: SocketAddr,
     pub(crate) inbox: Inbox,
     pub(crate) limits: TcpLimits,
@@ -77,7 +72,6 @@ impl Shared {
         let pool = Mutex::new(Pool::new(limits, &times, Arc::clone(&counters)));
         Self {
             counters,
-            dials: Semaphore::new(DIALS),
             endpoint: bound.endpoint,
             inbox: Inbox::new(limits.inbox_bytes, NEWS_PER_LINK * limits.links),
             limits,

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 mod acceptance;
 mod bind;
+mod dials;
 mod faults;
 mod hostile;
 mod links;
