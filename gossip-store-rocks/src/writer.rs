@@ -244,21 +244,23 @@ impl<'db> Writer<'db> {
         shard.time = time;
         shard.catalogue.take_left();
         due.iter().for_each(|(at, entry)| shard.catalogue.announce(*at, entry));
-        let next = shard.catalogue.next_expiry();
+        let next = shard.catalogue.next_sweep(wall, floor);
         Ok(StoreReply::Swept { expired, next, left, dropped })
     }
 
     fn wipe(&mut self, shard_id: ShardId) -> Result<StoreReply, StoreError> {
         self.health.check()?;
-        let view = View::present(self.tables);
-        let facts = view.scan(shard_id, &[], None, usize::MAX);
-        let facts = facts.map_err(|damage| self.health.poison(damage))?;
-        facts.iter().for_each(|fact| self.batch.announce(shard_id, fact));
+        // The catalogue knows everything that is held: nothing is read.
+        let shard = self.shards.entry(shard_id).or_default();
+        for (at, entry) in shard.catalogue.due(Wall::from_millis(u64::MAX)) {
+            self.batch.announce(shard_id, at, &entry);
+        }
+        let ids = shard.catalogue.entries().map(|entry| entry.id()).collect();
         self.batch.wipe(shard_id);
         self.batch.delete_meta(&meta::time_name(shard_id));
         self.commit_batch()?;
         self.shards.remove(&shard_id);
-        Ok(StoreReply::Facts(facts))
+        Ok(StoreReply::Wiped(ids))
     }
 
     fn lease(&mut self) -> StoreReply {

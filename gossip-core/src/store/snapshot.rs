@@ -30,8 +30,11 @@ const BEGIN_BYTES: usize = MAGIC.len() + 1 + 32 + 32 + 8;
 /// Bytes of everything after the last fact.
 const END_BYTES: usize = 4 + 8 + 32;
 
-/// Facts that one scan asks for (guess: at 64 KiB each, a reply stays under 16 MiB).
-const SCAN_FACTS: usize = 256;
+/// Bytes that one scan asks for (guess: large enough for a disk, and nothing to a small machine).
+const SCAN_BYTES: usize = 1 << 20;
+
+/// Facts that one scan asks for (guess: small ones fill a fraction of the bytes).
+const SCAN_FACTS: usize = 1_024;
 
 /// Makes the bytes of a snapshot.
 #[derive(Debug)]
@@ -121,8 +124,8 @@ async fn save_leased<E>(
         let shard = ShardId { channel: domain.channel(), topic: *topic };
         let mut after = None;
         loop {
-            let (prefix, limit, lease) = (Bytes::new(), SCAN_FACTS, Some(lease));
-            let scan = StoreOp::Scan { shard, prefix, after, limit, lease };
+            let (prefix, limit, bytes) = (Bytes::new(), SCAN_FACTS, SCAN_BYTES);
+            let scan = StoreOp::Scan { shard, prefix, after, limit, bytes, lease: Some(lease) };
             let StoreReply::Facts(facts) = store.run(scan).await? else {
                 return Err(NO_ANSWER.into());
             };
