@@ -154,7 +154,14 @@ impl<'db> Writer<'db> {
     /// Runs an op when no batch is under way.
     fn run_alone(&mut self, op: StoreOp, reply: Reply) {
         let answer = match op {
-            StoreOp::Lease => Ok(self.lease()),
+            StoreOp::Lease => {
+                let lease = self.lease();
+                // Whoever does not wait any more could never release it.
+                if reply.send(Ok(StoreReply::Leased(lease))).is_err() {
+                    self.leases.remove(&lease);
+                }
+                return;
+            }
             StoreOp::Release(lease) => {
                 self.leases.remove(&lease);
                 Ok(self.synced())
@@ -263,7 +270,7 @@ impl<'db> Writer<'db> {
         Ok(StoreReply::Wiped(ids))
     }
 
-    fn lease(&mut self) -> StoreReply {
+    fn lease(&mut self) -> LeaseId {
         let lease = LeaseId::from_number(self.leased);
         self.leased += 1;
         let view = self.fixed_view();
@@ -271,7 +278,7 @@ impl<'db> Writer<'db> {
         if self.leases.len() > MAX_LEASES {
             self.leases.pop_first();
         }
-        StoreReply::Leased(lease)
+        lease
     }
 
     /// What is written by now.
