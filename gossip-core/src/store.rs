@@ -19,6 +19,7 @@ pub mod catalogue;
 pub mod decision;
 mod heart;
 mod memory;
+pub mod room;
 pub mod snapshot;
 
 use std::collections::BTreeMap;
@@ -86,6 +87,8 @@ pub enum StoreOp {
         /// Keys are taken until the next one would exceed so many facts. A key is never split: the
         /// first one is taken even if it alone exceeds them, unless this is 0.
         limit: usize,
+        /// Or until the next one would exceed so many bytes; the first one is taken however large.
+        bytes: usize,
         /// As of when: `None` is now. A lease that has ended is refused; begin the scan again.
         lease: Option<LeaseId>,
     },
@@ -107,7 +110,8 @@ pub enum StoreOp {
         wall: Wall,
         /// What leaves the compared set of this epoch becomes dormant.
         epoch: Epoch,
-        /// Dormant facts that left before this epoch are dropped.
+        /// Dormant facts that left before this epoch are dropped: what left first goes first, in
+        /// time order, and at most [`DROP_LIMIT`] at a time.
         floor: Epoch,
     },
     /// Answered by [`StoreReply::Synced`] once everything up to this commit is durable.
@@ -123,7 +127,7 @@ pub enum StoreOp {
         set: Set,
     },
     /// Forget everything of a shard: what a newcomer does before it takes the state. Answered by
-    /// [`StoreReply::Facts`] with what was held.
+    /// [`StoreReply::Wiped`] with what was held.
     Wipe {
         /// The shard.
         shard: ShardId,
@@ -235,9 +239,11 @@ pub enum StoreReply {
     Sifted(Vec<Sifted>),
     /// Time has passed.
     Swept {
-        /// What expired since the last sweep; at most [`SWEEP_LIMIT`], the rest comes next time.
+        /// What expired since the last sweep; at most [`SWEEP_LIMIT`] facts and, but for the first,
+        /// [`SWEEP_BYTES`]. The rest comes next time.
         expired: Vec<Envelope>,
-        /// When the next fact expires, if any does; in the past if there is more to announce.
+        /// When to sweep again: when the next fact expires, if any does; at once, at or before the
+        /// asked instant, if there is more to announce or to drop.
         next: Option<Wall>,
         /// How many held facts became dormant since the last sweep, by merges or this sweep.
         left: usize,
@@ -251,9 +257,19 @@ pub enum StoreReply {
     },
     /// The shard's totals.
     Totals(Totals),
+    /// The ids of what was held, in any order.
+    Wiped(Vec<FactId>),
 }
 
-/// Most expired facts that one sweep announces (guess: one reply stays under a mebibyte).
+/// Most dormant facts that one sweep drops (guess: some tens of milliseconds from a disk, so that
+/// what comes behind it hardly waits). A node sweeps again after 100 ms while more are left.
+pub const DROP_LIMIT: usize = 4_096;
+
+/// Most bytes of expired facts that one sweep announces, but for the first, which may be longer
+/// (guess: a few such answers at a time are nothing to a small machine).
+pub const SWEEP_BYTES: usize = 1 << 20;
+
+/// Most expired facts that one sweep announces (guess: they become as many events at once).
 pub const SWEEP_LIMIT: usize = 1_024;
 
 /// Most leases that a store grants at a time (guess: exports are rare, and each holds on to what

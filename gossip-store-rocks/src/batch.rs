@@ -4,9 +4,8 @@ use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::mem;
 
-use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
-use gossip_core::store::catalogue::Record;
+use gossip_core::store::catalogue::{Entry, Record};
 use gossip_core::time::Wall;
 use rocksdb::WriteBatch;
 
@@ -125,17 +124,18 @@ impl<'db> Batch<'db> {
     pub(crate) fn remove(&mut self, shard: ShardId, held: &Held) {
         let Held { fact, apart } = held;
         self.writes.delete_cf(self.tables.ids, keys::id(shard, fact.hlc(), fact.id()));
-        self.announce(shard, fact);
+        let record = Record::of(fact, 0);
+        self.announce(shard, record.expires_at(), record.entry());
         if *apart {
             self.writes.delete_cf(self.tables.values, keys::value(shard, fact.id()));
         }
-        self.changes.push((shard, Change::Remove(Record::of(fact, 0))));
+        self.changes.push((shard, Change::Remove(record)));
     }
 
-    /// Takes away the row that waits for a fact's expiry, if it has one.
-    pub(crate) fn announce(&mut self, shard: ShardId, fact: &Envelope) {
-        if fact.expires_at() != Wall::ZERO {
-            let row = keys::expiry(fact.expires_at(), shard, fact.hlc(), fact.id());
+    /// Takes away the row that waits for a fact to expire at this instant, if it ever does.
+    pub(crate) fn announce(&mut self, shard: ShardId, at: Wall, entry: &Entry) {
+        if at != Wall::ZERO {
+            let row = keys::expiry(at, shard, entry.hlc(), entry.id());
             self.writes.delete_cf(self.tables.expiry, row);
         }
     }

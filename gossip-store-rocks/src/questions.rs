@@ -22,8 +22,8 @@ impl<'db> Writer<'db> {
                 Question::Fetch { bytes, entries, shard }
             }
             StoreOp::Get { shard, key } => Question::Get { key, shard },
-            StoreOp::Scan { shard, prefix, after, limit, lease } => {
-                let question = Question::Scan { after, limit, prefix, shard };
+            StoreOp::Scan { shard, prefix, after, limit, bytes, lease } => {
+                let question = Question::Scan { after, bytes, limit, prefix, shard };
                 let view = lease.map(|lease| self.leased(lease)).transpose()?;
                 return Ok((question, view.unwrap_or_else(|| self.fixed_view())));
             }

@@ -9,6 +9,7 @@ use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
 use gossip_core::store::catalogue::Entry;
 use gossip_core::store::decision::{Decision, decide};
+use gossip_core::store::room::Room;
 use gossip_core::store::{Description, Sifted, StoreError, StoreReply};
 use gossip_core::strategy::Retain;
 use gossip_core::time::Epoch;
@@ -45,6 +46,7 @@ pub(crate) enum Question {
     },
     Scan {
         after: Option<Bytes>,
+        bytes: usize,
         limit: usize,
         prefix: Bytes,
         shard: ShardId,
@@ -92,8 +94,8 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             let facts = held.iter().map(|held| view.whole(shard, held));
             StoreReply::Facts(facts.collect::<Result<_, _>>()?)
         }
-        Question::Scan { after, limit, prefix, shard } => {
-            StoreReply::Facts(view.scan(shard, &prefix, after.as_deref(), limit)?)
+        Question::Scan { after, bytes, limit, prefix, shard } => {
+            StoreReply::Facts(view.scan(shard, &prefix, after.as_deref(), limit, bytes)?)
         }
         Question::Sift { epoch, facts, retain, shard } => {
             let sifted = facts.into_iter().map(|fact| match fact {
@@ -109,14 +111,13 @@ fn fetch(
     view: &View<'_>,
     shard: ShardId,
     entries: &[Entry],
-    most_bytes: usize,
+    bytes: usize,
 ) -> Result<Vec<Envelope>, Damage> {
     let mut facts = Vec::new();
-    let mut bytes = 0;
+    let mut room = Room::new(usize::MAX, bytes);
     for entry in entries {
         let fact = view.whole(shard, &view.find(shard, entry)?)?;
-        bytes += fact.bytes().len();
-        if !facts.is_empty() && bytes > most_bytes {
+        if !room.take(1, fact.bytes().len()) {
             break;
         }
         facts.push(fact);

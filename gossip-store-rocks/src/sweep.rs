@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use gossip_core::fact::Envelope;
 use gossip_core::id::{FactId, ShardId};
-use gossip_core::store::SWEEP_LIMIT;
 use gossip_core::store::catalogue::{Catalogue, Entry};
+use gossip_core::store::room::Room;
+use gossip_core::store::{DROP_LIMIT, SWEEP_BYTES, SWEEP_LIMIT};
 use gossip_core::time::{Epoch, Wall};
 
 use crate::batch::Batch;
@@ -30,17 +31,21 @@ pub(crate) fn sweep(
     wall: Wall,
     floor: Epoch,
 ) -> Result<Sweep, Damage> {
-    let due: Vec<_> = catalogue.due(wall).take(SWEEP_LIMIT).collect();
-    let mut expired = Vec::with_capacity(due.len());
-    for (_, entry) in &due {
-        let fact = view.whole(shard, &view.find(shard, entry)?)?;
-        batch.announce(shard, &fact);
+    let (mut due, mut expired) = (Vec::new(), Vec::new());
+    let mut room = Room::new(SWEEP_LIMIT, SWEEP_BYTES);
+    for (at, entry) in catalogue.due(wall) {
+        let fact = view.whole(shard, &view.find(shard, &entry)?)?;
+        if !room.take(1, fact.bytes().len()) {
+            break;
+        }
+        batch.announce(shard, at, &entry);
+        due.push((at, entry));
         expired.push(fact);
     }
     // By key, for siblings may be dropped together.
     let mut dropped = BTreeMap::<Vec<u8>, Vec<FactId>>::new();
     let mut count = 0;
-    for entry in catalogue.before(floor) {
+    for entry in catalogue.before(floor).take(DROP_LIMIT) {
         let mut row = Vec::new();
         keys::head(shard, &view.key(shard, entry)?, &mut row);
         dropped.entry(row).or_default().push(entry.id());

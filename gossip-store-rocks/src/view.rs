@@ -6,6 +6,7 @@ use bytes::Bytes;
 use gossip_core::fact::Envelope;
 use gossip_core::id::{FactId, ShardId};
 use gossip_core::store::catalogue::Entry;
+use gossip_core::store::room::Room;
 use rocksdb::{ColumnFamily, DBPinnableSlice, Direction, IteratorMode, ReadOptions, Snapshot};
 
 use crate::error::Damage;
@@ -62,13 +63,14 @@ impl<'db> View<'db> {
         find_in(self.head(&row)?, entry.id())
     }
 
-    /// The facts of whole keys, in order, until the next one would exceed the limit.
+    /// The facts of whole keys, in order, until the next one would exceed a limit.
     pub(crate) fn scan(
         &self,
         shard: ShardId,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
+        bytes: usize,
     ) -> Result<Vec<Envelope>, Damage> {
         let (mut first, mut from) = (Vec::new(), Vec::new());
         keys::head(shard, prefix, &mut first);
@@ -91,15 +93,17 @@ impl<'db> View<'db> {
             None => self.tables.db.iterator_cf_opt(heads, options, mode),
         };
         let mut facts = Vec::new();
+        let mut room = Room::new(limit, bytes);
         for row in rows {
             let (_, row) = row?;
             let held = rows::read_head(&row)?;
-            if limit == 0 || (!facts.is_empty() && facts.len() + held.len() > limit) {
+            let whole = held.iter().map(|held| self.whole(shard, held));
+            let whole: Vec<_> = whole.collect::<Result<_, _>>()?;
+            let bytes = whole.iter().map(|fact| fact.bytes().len()).sum();
+            if limit == 0 || !room.take(whole.len(), bytes) {
                 break;
             }
-            for held in held {
-                facts.push(self.whole(shard, &held)?);
-            }
+            facts.extend(whole);
         }
         Ok(facts)
     }

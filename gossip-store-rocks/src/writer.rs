@@ -154,7 +154,14 @@ impl<'db> Writer<'db> {
     /// Runs an op when no batch is under way.
     fn run_alone(&mut self, op: StoreOp, reply: Reply) {
         let answer = match op {
-            StoreOp::Lease => Ok(self.lease()),
+            StoreOp::Lease => {
+                let lease = self.lease();
+                // Whoever does not wait any more could never release it.
+                if reply.send(Ok(StoreReply::Leased(lease))).is_err() {
+                    self.leases.remove(&lease);
+                }
+                return;
+            }
             StoreOp::Release(lease) => {
                 self.leases.remove(&lease);
                 Ok(self.synced())
@@ -244,24 +251,26 @@ impl<'db> Writer<'db> {
         shard.time = time;
         shard.catalogue.take_left();
         due.iter().for_each(|(at, entry)| shard.catalogue.announce(*at, entry));
-        let next = shard.catalogue.next_expiry();
+        let next = shard.catalogue.next_sweep(wall, floor);
         Ok(StoreReply::Swept { expired, next, left, dropped })
     }
 
     fn wipe(&mut self, shard_id: ShardId) -> Result<StoreReply, StoreError> {
         self.health.check()?;
-        let view = View::present(self.tables);
-        let facts = view.scan(shard_id, &[], None, usize::MAX);
-        let facts = facts.map_err(|damage| self.health.poison(damage))?;
-        facts.iter().for_each(|fact| self.batch.announce(shard_id, fact));
+        // The catalogue knows everything that is held: nothing is read.
+        let shard = self.shards.entry(shard_id).or_default();
+        for (at, entry) in shard.catalogue.due(Wall::from_millis(u64::MAX)) {
+            self.batch.announce(shard_id, at, &entry);
+        }
+        let ids = shard.catalogue.entries().map(|entry| entry.id()).collect();
         self.batch.wipe(shard_id);
         self.batch.delete_meta(&meta::time_name(shard_id));
         self.commit_batch()?;
         self.shards.remove(&shard_id);
-        Ok(StoreReply::Facts(facts))
+        Ok(StoreReply::Wiped(ids))
     }
 
-    fn lease(&mut self) -> StoreReply {
+    fn lease(&mut self) -> LeaseId {
         let lease = LeaseId::from_number(self.leased);
         self.leased += 1;
         let view = self.fixed_view();
@@ -269,7 +278,7 @@ impl<'db> Writer<'db> {
         if self.leases.len() > MAX_LEASES {
             self.leases.pop_first();
         }
-        StoreReply::Leased(lease)
+        lease
     }
 
     /// What is written by now.

@@ -16,8 +16,9 @@ use super::Admin;
 use super::documents::{ChangeDocument, Changed, EntryDocument, lossy, version};
 use super::error::Refusal;
 
-/// Entries read from the store at a time: what a page costs, and what a slow reader holds.
-const PAGE: usize = 500;
+/// Entries read from the store at a time: what a page costs, and what a slow reader holds. At the
+/// largest entries 64 MiB.
+const PAGE: usize = 64;
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ListQuery {

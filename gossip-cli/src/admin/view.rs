@@ -8,8 +8,11 @@ use gossip_core::id::{ChannelId, ShardId, TopicId};
 use gossip_core::store::{LeaseId, Store, StoreError, StoreOp, StoreReply};
 use tokio::runtime::Handle;
 
-/// Facts read at a time: what a page costs, and what a slow reader holds. At the largest facts 64 MiB.
-const PAGE: usize = 64;
+/// Facts read at a time: what a page costs, and what a slow reader holds.
+const PAGE: usize = 1_024;
+
+/// Bytes of them, unless one key alone has more.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// A lease on the store, and how far it has been read.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl View {
             prefix: self.prefix.clone(),
             after: self.after.clone(),
             limit: PAGE,
+            bytes: PAGE_BYTES,
             lease: Some(self.lease),
         };
         let StoreReply::Facts(facts) = self.store.run(op).await? else { unreachable!("{ANSWERS}") };

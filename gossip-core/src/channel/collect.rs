@@ -99,7 +99,8 @@ impl Collect {
                 | StoreReply::Facts(_)
                 | StoreReply::Leased(_)
                 | StoreReply::Sifted(_)
-                | StoreReply::Swept { .. },
+                | StoreReply::Swept { .. }
+                | StoreReply::Wiped(_),
             )
             | None => return,
         };

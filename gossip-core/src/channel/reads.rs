@@ -13,6 +13,10 @@ use crate::time::Epoch;
 /// Most facts that one question to the store returns while a scan collects live ones.
 const SCAN_BATCH: usize = 1_024;
 
+/// Most bytes of them, unless the first key alone has more (guess: what a scan skips over, such as
+/// deletions, costs no more memory than this).
+const SCAN_BYTES: usize = 1 << 20;
+
 /// A question on its way.
 #[derive(Debug)]
 pub(super) enum Read {
@@ -81,7 +85,8 @@ impl Channel {
     fn scan_on(&mut self, env: &mut Env<'_>, scan: Scan, after: Option<Bytes>) {
         let prefix = scan.prefix.clone();
         let limit = scan.limit.saturating_sub(scan.found.len()).clamp(1, SCAN_BATCH);
-        let op = StoreOp::Scan { shard: self.shard, prefix, after, limit, lease: None };
+        let (shard, bytes) = (self.shard, SCAN_BYTES);
+        let op = StoreOp::Scan { shard, prefix, after, limit, bytes, lease: None };
         self.ask(env, Pending::Read(Read::Scan(scan)), op);
     }
 

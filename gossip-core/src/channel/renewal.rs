@@ -22,8 +22,12 @@ use crate::io::{Event, Export, ExportError, Ticket};
 use crate::store::{MetaName, StoreOp, StoreReply};
 use crate::time::Mono;
 
-/// Most facts read at a time, and so most in one [`Export`] (a guess: below a mebibyte on UDP).
+/// Most facts read at a time, and so most in one [`Export`] (a guess).
 const PAGE: usize = 256;
+
+/// Most bytes of them, unless the first key alone has more (a guess: an [`Export`] stays below a
+/// mebibyte).
+const PAGE_BYTES: usize = 512 << 10;
 
 /// How long after a failure the same is tried again (a guess: somebody must make room).
 const RETRY: Duration = Duration::from_secs(5);
@@ -117,11 +121,9 @@ impl Channel {
 
     /// Everything is forgotten here. Once that is durable, so is that there is nothing to forget.
     pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
-        let Some(StoreReply::Facts(held)) = reply else { return self.retry(env, None) };
+        let Some(StoreReply::Wiped(held)) = reply else { return self.retry(env, None) };
         self.recent.clear();
-        for fact in &held {
-            self.slots.dissemination.displaced(fact.id());
-        }
+        held.into_iter().for_each(|id| self.slots.dissemination.displaced(id));
         let op = StoreOp::Remember { name: MetaName::Left, value: None };
         self.ask(env, Pending::Renewed, op);
     }
@@ -138,8 +140,14 @@ impl Channel {
     }
 
     fn read_own(&mut self, env: &mut Env<'_>, after: Option<Bytes>) {
-        let (shard, prefix) = (self.shard, Bytes::new());
-        let op = StoreOp::Scan { shard, prefix, after: after.clone(), limit: PAGE, lease: None };
+        let op = StoreOp::Scan {
+            shard: self.shard,
+            prefix: Bytes::new(),
+            after: after.clone(),
+            limit: PAGE,
+            bytes: PAGE_BYTES,
+            lease: None,
+        };
         self.ask(env, Pending::Own { after }, op);
     }
 

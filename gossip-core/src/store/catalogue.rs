@@ -148,10 +148,18 @@ impl Catalogue {
         }
     }
 
-    /// When the next fact expires that was not announced.
+    /// When to sweep again after a sweep of this instant and floor: when the next fact expires that
+    /// was not announced, and at once if anything is left to drop.
     #[must_use]
-    pub fn next_expiry(&self) -> Option<Wall> {
-        self.waiting.first().map(|(at, _)| *at)
+    pub fn next_sweep(&self, wall: Wall, floor: Epoch) -> Option<Wall> {
+        let drop = self.before(floor).next().map(|_| wall);
+        self.waiting.first().map(|(at, _)| *at).into_iter().chain(drop).min()
+    }
+
+    /// All facts, in no order that means anything.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let groups = std::iter::once(&self.active).chain(self.dormant.values());
+        groups.flat_map(|group| group.index.entries(&Span::ALL))
     }
 
     /// Whether a fact expires and was not announced.
@@ -160,7 +168,8 @@ impl Catalogue {
         self.waiting.contains(&(record.expires_at, record.entry))
     }
 
-    /// The dormant facts that left before this epoch.
+    /// The dormant facts that left before this epoch: those that left first come first, in time
+    /// order.
     pub fn before(&self, floor: Epoch) -> impl Iterator<Item = &Entry> {
         let groups = self.dormant.range(..floor).map(|(_, group)| group);
         groups.flat_map(|group| group.index.entries(&Span::ALL))

@@ -62,7 +62,7 @@ impl MemoryState {
                 };
                 StoreReply::Synced { commit: self.commit }
             }
-            StoreOp::Scan { shard, prefix, after, limit, lease } => {
+            StoreOp::Scan { shard, prefix, after, limit, bytes, lease } => {
                 let shards = match lease {
                     None => &self.shards,
                     Some(lease) => match self.leases.get(&lease) {
@@ -70,7 +70,7 @@ impl MemoryState {
                         Some(shards) => shards,
                     },
                 };
-                let scan = |shard: &Shard| shard.scan(&prefix, after.as_ref(), limit);
+                let scan = |shard: &Shard| shard.scan(&prefix, after.as_ref(), limit, bytes);
                 StoreReply::Facts(shards.get(&shard).map(scan).unwrap_or_default())
             }
             StoreOp::Sift { shard, retain, facts } => {
@@ -91,7 +91,7 @@ impl MemoryState {
             }
             StoreOp::Wipe { shard } => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
-                StoreReply::Facts(held.into_facts())
+                StoreReply::Wiped(held.ids())
             }
         })
     }

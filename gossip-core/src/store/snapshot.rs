@@ -10,6 +10,8 @@
 
 mod reader;
 
+use std::task::{Context, Waker};
+
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -30,8 +32,11 @@ const BEGIN_BYTES: usize = MAGIC.len() + 1 + 32 + 32 + 8;
 /// Bytes of everything after the last fact.
 const END_BYTES: usize = 4 + 8 + 32;
 
-/// Facts that one scan asks for (guess: at 64 KiB each, a reply stays under 16 MiB).
-const SCAN_FACTS: usize = 256;
+/// Bytes that one scan asks for (guess: large enough for a disk, and nothing to a small machine).
+const SCAN_BYTES: usize = 1 << 20;
+
+/// Facts that one scan asks for (guess: small ones fill a fraction of the bytes).
+const SCAN_FACTS: usize = 1_024;
 
 /// Makes the bytes of a snapshot.
 #[derive(Debug)]
@@ -88,7 +93,8 @@ pub enum SaveError<E> {
 
 /// Saves the state of a channel as it is now, `taken_at` by the caller's clock, while the store goes on; tells how many facts it has.
 ///
-/// `write` takes the bytes in order; what it has taken of a snapshot that fails is of no use.
+/// `write` takes the bytes in order; what it has taken of a snapshot that fails is of no use. A save
+/// that fails, or is dropped before its end, holds on to nothing.
 ///
 /// # Errors
 /// See [`SaveError`].
@@ -102,9 +108,22 @@ pub async fn save<E>(
     let StoreReply::Leased(lease) = store.run(StoreOp::Lease).await? else {
         return Err(NO_ANSWER.into());
     };
-    let saved = save_leased(store, lease, domain, topics, taken_at, &mut write).await;
-    store.run(StoreOp::Release(lease)).await?;
-    saved
+    let _released = ReleaseOnDrop { lease, store };
+    save_leased(store, lease, domain, topics, taken_at, &mut write).await
+}
+
+/// Ends a lease, also when whoever saves has failed or does not wait any more.
+struct ReleaseOnDrop<'a> {
+    lease: LeaseId,
+    store: &'a dyn Store,
+}
+
+impl Drop for ReleaseOnDrop<'_> {
+    fn drop(&mut self) {
+        let mut release = self.store.run(StoreOp::Release(self.lease));
+        // Polled once, it has its place among the ops; nobody needs its answer.
+        let _ = release.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    }
 }
 
 async fn save_leased<E>(
@@ -121,8 +140,8 @@ async fn save_leased<E>(
         let shard = ShardId { channel: domain.channel(), topic: *topic };
         let mut after = None;
         loop {
-            let (prefix, limit, lease) = (Bytes::new(), SCAN_FACTS, Some(lease));
-            let scan = StoreOp::Scan { shard, prefix, after, limit, lease };
+            let (prefix, limit, bytes) = (Bytes::new(), SCAN_FACTS, SCAN_BYTES);
+            let scan = StoreOp::Scan { shard, prefix, after, limit, bytes, lease: Some(lease) };
             let StoreReply::Facts(facts) = store.run(scan).await? else {
                 return Err(NO_ANSWER.into());
             };

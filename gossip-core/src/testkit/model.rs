@@ -8,8 +8,8 @@ use crate::fact::Envelope;
 use crate::id::{FactId, ShardId};
 use crate::state::{Item, Part, Point, Set, Span, Sum, Totals};
 use crate::store::{
-    Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, SWEEP_LIMIT, Sifted,
-    StoreOp, StoreReply,
+    DROP_LIMIT, Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, SWEEP_BYTES,
+    SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -77,9 +77,12 @@ impl Model {
                 };
                 assert!(given <= commit, "{asked}");
             }
-            (StoreOp::Scan { shard, prefix, after, limit, lease }, StoreReply::Facts(given)) => {
+            (
+                StoreOp::Scan { shard, prefix, after, limit, bytes, lease },
+                StoreReply::Facts(given),
+            ) => {
                 let shards = self.as_of(lease).unwrap_or_else(|| panic!("{asked}: it has ended"));
-                let scan = |shard: &Shard| shard.scan(&prefix, after.as_deref(), limit);
+                let scan = |shard: &Shard| shard.scan(&prefix, after.as_deref(), limit, bytes);
                 assert_eq!(given, shards.get(&shard).map(scan).unwrap_or_default(), "{asked}");
             }
             (StoreOp::Sift { shard, retain, facts }, StoreReply::Sifted(given)) => {
@@ -97,9 +100,12 @@ impl Model {
                 assert_eq!(given, expected, "{asked}");
                 assert!(given.durable <= commit, "{asked}");
             }
-            (StoreOp::Wipe { shard }, StoreReply::Facts(given)) => {
+            (StoreOp::Wipe { shard }, StoreReply::Wiped(mut given)) => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
-                assert_eq!(sorted(given), sorted(held.facts().cloned().collect()), "{asked}");
+                let mut held: Vec<_> = held.facts().map(Envelope::id).collect();
+                held.sort_unstable();
+                given.sort_unstable();
+                assert_eq!(given, held, "{asked}");
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }
@@ -220,8 +226,13 @@ impl Shard {
         let StoreReply::Swept { expired, next, left, dropped } = reply else {
             panic!("a sweep was answered by {reply:?}")
         };
-        let due = self.waiting().filter(|fact| fact.expires_at() <= wall).count();
-        assert_eq!(expired.len(), due.min(SWEEP_LIMIT), "all that is due is announced");
+        let due = || self.waiting().filter(|fact| fact.expires_at() <= wall);
+        let bytes: usize = expired.iter().map(|fact| fact.bytes().len()).sum();
+        assert!(bytes <= SWEEP_BYTES || expired.len() == 1, "{bytes} bytes are announced");
+        if due().all(|fact| bytes + fact.bytes().len() <= SWEEP_BYTES) {
+            assert_eq!(expired.len(), due().count().min(SWEEP_LIMIT), "what fits is announced");
+        }
+        assert!(!expired.is_empty() || due().next().is_none(), "one always fits");
         for fact in expired {
             assert!(self.waiting().any(|held| *held == fact), "{fact:?} is announced once");
             assert!(fact.expires_at() <= wall, "{fact:?} is announced in time");
@@ -229,16 +240,20 @@ impl Shard {
         }
         self.raise(epoch);
         assert_eq!(left, std::mem::take(&mut self.left), "facts that became dormant");
-        let before = self.facts().count();
-        let stays = |fact: &Envelope| fact.leaves_at() > self.epoch || fact.leaves_at() >= floor;
+        let goes = |fact: &&Envelope| fact.leaves_at() <= self.epoch && fact.leaves_at() < floor;
+        let mut gone: Vec<_> = self.facts().filter(goes).collect();
+        gone.sort_unstable_by_key(|fact| (fact.leaves_at(), Point::of(fact)));
+        let more = gone.len() > DROP_LIMIT;
+        let gone: BTreeSet<_> = gone.into_iter().take(DROP_LIMIT).map(Envelope::id).collect();
         for facts in self.keys.values_mut() {
-            facts.retain(stays);
+            facts.retain(|fact| !gone.contains(&fact.id()));
         }
         self.keys.retain(|_, facts| !facts.is_empty());
         let held: BTreeSet<_> = self.facts().map(Envelope::id).collect();
         self.announced.retain(|id| held.contains(id));
-        assert_eq!(dropped, before - held.len(), "facts that were dropped");
-        assert_eq!(next, self.waiting().map(Envelope::expires_at).min(), "the next to expire");
+        assert_eq!(dropped, gone.len(), "facts that were dropped");
+        let expiry = self.waiting().map(Envelope::expires_at).min();
+        assert_eq!(next, expiry.into_iter().chain(more.then_some(wall)).min(), "the next sweep");
     }
 
     /// What is yet to be announced as expired.
@@ -288,13 +303,22 @@ impl Shard {
         facts
     }
 
-    fn scan(&self, prefix: &[u8], after: Option<&[u8]>, limit: usize) -> Vec<Envelope> {
+    fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        limit: usize,
+        most_bytes: usize,
+    ) -> Vec<Envelope> {
         let mut page = Vec::new();
+        let mut bytes = 0;
         for (key, facts) in &self.keys {
             if !key.starts_with(prefix) || after.is_some_and(|after| &**key <= after) {
                 continue;
             }
-            if limit == 0 || (!page.is_empty() && page.len() + facts.len() > limit) {
+            bytes += facts.iter().map(|fact| fact.bytes().len()).sum::<usize>();
+            let exceeds = page.len() + facts.len() > limit || bytes > most_bytes;
+            if limit == 0 || (!page.is_empty() && exceeds) {
                 break;
             }
             page.extend(facts.iter().cloned());
@@ -355,9 +379,4 @@ fn sum_of(facts: &[&Envelope]) -> Sum {
     let mut sum = Sum::default();
     facts.iter().for_each(|fact| sum.add(&fact.id()));
     sum
-}
-
-fn sorted(mut facts: Vec<Envelope>) -> Vec<Envelope> {
-    facts.sort_unstable_by_key(|fact| (fact.key().to_vec(), fact.id()));
-    facts
 }

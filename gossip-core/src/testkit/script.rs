@@ -164,7 +164,8 @@ fn scan(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let after = (rng.below(2) == 0).then(|| key(rng));
     let prefix = Bytes::from_static(prefix.unwrap_or_default());
     let lease = any_lease(rng, model).filter(|_| rng.below(2) == 0);
-    StoreOp::Scan { shard, prefix, after, limit: rng.below(8) as usize, lease }
+    let (limit, bytes) = (rng.below(8) as usize, rng.below(4_000) as usize);
+    StoreOp::Scan { shard, prefix, after, limit, bytes, lease }
 }
 
 /// A lease that has not ended.

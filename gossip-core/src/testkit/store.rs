@@ -32,6 +32,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
 
     keeping::an_empty_store_is_empty(last_write().await).await;
     keeping::pages_hold_whole_keys(siblings().await).await;
+    keeping::pages_stay_within_their_bytes(siblings().await).await;
     keeping::wiping_forgets_one_shard(last_write().await).await;
     keeping::what_breaks_the_contract_is_refused(last_write().await).await;
     keeping::commits_count_merges(last_write().await).await;
@@ -52,6 +53,8 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     dying::a_dormant_sibling_names_itself_only_to_its_own(siblings().await).await;
     dying::expiry_is_announced_once(last_write().await).await;
     dying::many_expire_in_turns(last_write().await).await;
+    dying::large_ones_expire_in_turns(last_write().await).await;
+    dying::many_are_dropped_in_turns(last_write().await).await;
     dying::what_lives_never_leaves(last_write().await).await;
     dying::sets_of_other_epochs_are_known(last_write().await).await;
 

@@ -1,13 +1,15 @@
 //! Snapshot files: made from a store that goes on, read in pieces, and refused when damaged.
 
 use std::convert::Infallible;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
+use std::task::{Context, Waker};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use gossip_core::fact::{Envelope, Verified};
 use gossip_core::id::TopicId;
-use gossip_core::store::snapshot::{Part, Reader, SnapshotError, save};
-use gossip_core::store::{MemoryStore, Merge, Store, StoreOp};
+use gossip_core::store::snapshot::{Part, Reader, SaveError, SnapshotError, save};
+use gossip_core::store::{MemoryStore, Merge, Restored, Store, StoreError, StoreOp, StoreReply};
 use gossip_core::strategy::retain::KeepSiblings;
 use gossip_core::testkit::facts::{Author, at_minute, domain, minute};
 use gossip_core::time::Epoch;
@@ -101,9 +103,60 @@ async fn what_is_cut_or_damaged_is_refused() {
         read(&file, 999)
     };
     assert_eq!(changed(16, 2), Err(SnapshotError::NewerVersion { found: 2 }));
+    assert!(matches!(changed(16, 0), Err(SnapshotError::Damaged { .. })), "no version");
     assert!(matches!(changed(89, 0xff), Err(SnapshotError::Damaged { .. })), "a fact's length");
     let longer = [&file[..], b"x"].concat();
     assert!(matches!(read(&longer, 999), Err(SnapshotError::Damaged { .. })), "more at its end");
+}
+
+/// A store that answers no scan, and fails whoever releases a lease.
+#[derive(Debug, Default)]
+struct Stuck {
+    released: Mutex<usize>,
+    scans: bool,
+    store: MemoryStore,
+}
+
+#[async_trait]
+impl Store for Stuck {
+    fn kind(&self) -> &'static str {
+        "stuck"
+    }
+
+    async fn load(&self) -> Result<Restored, StoreError> {
+        self.store.load().await
+    }
+
+    async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        match op {
+            StoreOp::Release(_) => {
+                *self.released.lock().expect("no test panics with it") += 1;
+                Err(StoreError::Closed)
+            }
+            StoreOp::Scan { .. } if !self.scans => std::future::pending().await,
+            other => self.store.run(other).await,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_save_that_fails_or_is_dropped_releases_its_lease() {
+    let topics = [TopicId(0)];
+    let store = Stuck { scans: true, ..Stuck::default() };
+    merge(&store.store, &facts()).await;
+    let full = |_: &[u8]| Err("no space");
+    let error = save(&store, &domain(), &topics, minute(700), full).await;
+    assert!(matches!(error, Err(SaveError::Write("no space"))), "{error:?}");
+    assert_eq!(*store.released.lock().expect("nobody panics"), 1);
+    let stuck = Stuck::default();
+    let write = |_: &[u8]| Ok::<_, Infallible>(());
+    let domain = domain();
+    let mut saving = Box::pin(save(&stuck, &domain, &topics, minute(700), write));
+    let polled = saving.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "{polled:?}");
+    assert_eq!(*stuck.released.lock().expect("nobody panics"), 0);
+    drop(saving);
+    assert_eq!(*stuck.released.lock().expect("nobody panics"), 1);
 }
 
 /// Whole, made once.

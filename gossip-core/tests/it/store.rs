@@ -118,7 +118,9 @@ enum Promise {
     MetaIsKept,
     OrderOfItems,
     PagesHoldWholeKeys,
+    PagesStaySmall,
     PartsAreSummedUp,
+    SweepsComeAgain,
     SweepsDrop,
     TotalsCount,
     WipeTellsWhatWasHeld,
@@ -140,13 +142,13 @@ impl Store for Broken {
 
     async fn run(&self, mut op: StoreOp) -> Result<StoreReply, StoreError> {
         match (self.promise, &mut op) {
+            (Promise::PagesStaySmall, StoreOp::Scan { bytes, .. }) => *bytes = usize::MAX,
             (Promise::LeasesStay, StoreOp::Scan { lease, .. }) => *lease = None,
             (Promise::LeasesEnd, StoreOp::Release(lease)) => *lease = LeaseId::from_number(99),
             _ => {}
         }
         let is_scan = matches!(op, StoreOp::Scan { limit: 1.., .. });
         let is_fetch = matches!(op, StoreOp::Fetch { .. });
-        let is_wipe = matches!(op, StoreOp::Wipe { .. });
         let mut reply = self.store.run(op).await?;
         match (self.promise, &mut reply) {
             (Promise::DormantNamesItself, StoreReply::Merged { outcomes, .. }) => {
@@ -182,9 +184,14 @@ impl Store for Broken {
                     }
                 });
             }
+            (Promise::SweepsComeAgain, StoreReply::Swept { next, expired, .. })
+                if expired.is_empty() =>
+            {
+                *next = None;
+            }
             (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
             (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
-            (Promise::WipeTellsWhatWasHeld, StoreReply::Facts(facts)) if is_wipe => facts.clear(),
+            (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped(ids)) => ids.clear(),
             _ => {}
         }
         Ok(reply)
@@ -202,7 +209,9 @@ async fn broken_promises_are_found() {
         Promise::MetaIsKept,
         Promise::OrderOfItems,
         Promise::PagesHoldWholeKeys,
+        Promise::PagesStaySmall,
         Promise::PartsAreSummedUp,
+        Promise::SweepsComeAgain,
         Promise::SweepsDrop,
         Promise::TotalsCount,
         Promise::WipeTellsWhatWasHeld,

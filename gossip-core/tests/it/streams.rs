@@ -81,8 +81,8 @@ fn points(lone: &mut Lone) -> Vec<Point> {
     use gossip_core::id::{ShardId, TopicId};
     use gossip_core::store::{StoreOp, StoreReply};
     let shard = ShardId { channel: lone.main(), topic: TopicId(0) };
-    let (prefix, limit) = (Bytes::new(), usize::MAX);
-    let op = StoreOp::Scan { shard, prefix, after: None, limit, lease: None };
+    let (prefix, limit, bytes) = (Bytes::new(), usize::MAX, usize::MAX);
+    let op = StoreOp::Scan { shard, prefix, after: None, limit, bytes, lease: None };
     match lone.store.apply(op) {
         Ok(StoreReply::Facts(facts)) => facts.iter().map(Point::of).collect(),
         other => panic!("{other:?}"),

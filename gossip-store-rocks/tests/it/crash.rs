@@ -243,10 +243,10 @@ impl Content {
 }
 
 fn questions(shard: ShardId) -> Vec<StoreOp> {
-    let (prefix, limit) = (Bytes::new(), usize::MAX);
+    let (prefix, limit, bytes) = (Bytes::new(), usize::MAX, usize::MAX);
     let dormant = Set::Dormant { from: Epoch::ZERO, upto: Epoch::NEVER };
     vec![
-        StoreOp::Scan { shard, prefix, after: None, limit, lease: None },
+        StoreOp::Scan { shard, prefix, after: None, limit, bytes, lease: None },
         StoreOp::Total { shard, set: Set::Active(Epoch::ZERO) },
         StoreOp::Total { shard, set: Set::Active(Epoch::from_number(1_450)) },
         StoreOp::Total { shard, set: dormant },

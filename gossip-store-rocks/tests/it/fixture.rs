@@ -102,8 +102,8 @@ async fn compare(store: &RocksStore, mut model: Model) {
     let domain = domain();
     for topic in [0, 7] {
         let shard = ShardId { channel: domain.channel(), topic: TopicId(topic) };
-        let (prefix, limit) = (Bytes::new(), usize::MAX);
-        let scan = StoreOp::Scan { shard, prefix, after: None, limit, lease: None };
+        let (prefix, limit, bytes) = (Bytes::new(), usize::MAX, usize::MAX);
+        let scan = StoreOp::Scan { shard, prefix, after: None, limit, bytes, lease: None };
         let reply = store.run(scan.clone()).await.expect("it scans");
         let StoreReply::Facts(facts) = &reply else { panic!("{reply:?}") };
         for fact in facts {

@@ -38,8 +38,8 @@ pub(crate) async fn merge(store: &RocksStore, facts: &[Verified<Envelope>]) -> V
 }
 
 pub(crate) fn scan_op() -> StoreOp {
-    let (shard, prefix, limit) = (author(0).shard(), Bytes::new(), usize::MAX);
-    StoreOp::Scan { shard, prefix, after: None, limit, lease: None }
+    let (shard, prefix, limit, bytes) = (author(0).shard(), Bytes::new(), usize::MAX, usize::MAX);
+    StoreOp::Scan { shard, prefix, after: None, limit, bytes, lease: None }
 }
 
 /// All facts of the authors' shard.

@@ -8,10 +8,14 @@ use slab::Slab;
 
 use self::heads::Heads;
 use crate::fact::{Envelope, Verified};
+use crate::id::FactId;
 use crate::state::{Item, Point, Set, Totals};
 use crate::store::catalogue::{Catalogue, Entry, Record, Slot};
 use crate::store::decision::{Decision, decide};
-use crate::store::{Describe, Description, Merge, Merged, SWEEP_LIMIT, Sifted, StoreReply};
+use crate::store::room::Room;
+use crate::store::{
+    DROP_LIMIT, Describe, Description, Merge, Merged, SWEEP_BYTES, SWEEP_LIMIT, Sifted, StoreReply,
+};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
 
@@ -84,14 +88,18 @@ impl Shard {
 
     /// Lets time pass.
     pub(super) fn sweep(&mut self, wall: Wall, epoch: Epoch, floor: Epoch) -> StoreReply {
-        let due: Vec<_> = self.catalogue.due(wall).take(SWEEP_LIMIT).collect();
-        due.iter().for_each(|(at, entry)| self.catalogue.announce(*at, entry));
-        let expired = due.iter().filter_map(|(_, entry)| self.get(entry.slot())).cloned().collect();
+        let fact = |(at, entry): (Wall, Entry)| Some((at, entry, self.get(entry.slot())?.clone()));
+        let mut room = Room::new(SWEEP_LIMIT, SWEEP_BYTES);
+        let fits = |(_, _, fact): &(Wall, Entry, Envelope)| room.take(1, fact.bytes().len());
+        let due: Vec<_> = self.catalogue.due(wall).filter_map(fact).take_while(fits).collect();
+        due.iter().for_each(|(at, entry, _)| self.catalogue.announce(*at, entry));
+        let expired = due.into_iter().map(|(_, _, fact)| fact).collect();
         self.catalogue.raise(epoch);
         let left = self.catalogue.take_left();
-        let dropped: Vec<_> = self.catalogue.before(floor).map(Entry::slot).collect();
+        let dropped = self.catalogue.before(floor).take(DROP_LIMIT);
+        let dropped: Vec<_> = dropped.map(Entry::slot).collect();
         dropped.iter().for_each(|slot| self.discard(*slot));
-        let next = self.catalogue.next_expiry();
+        let next = self.catalogue.next_sweep(wall, floor);
         StoreReply::Swept { expired, next, left, dropped: dropped.len() }
     }
 
@@ -110,15 +118,9 @@ impl Shard {
     /// The facts at those points that are held, as far as so many bytes reach.
     pub(super) fn fetch(&self, points: &[Point], bytes: usize) -> Vec<Envelope> {
         let fact = |point: &Point| self.get(self.catalogue.find(*point)?.slot()).cloned();
-        let mut left = bytes;
-        let fits = |(number, fact): &(usize, Envelope)| {
-            let length = fact.bytes().len();
-            let fits = *number == 0 || length <= left;
-            left = left.saturating_sub(length);
-            fits
-        };
-        let facts = points.iter().filter_map(fact).enumerate().take_while(fits);
-        facts.map(|(_, fact)| fact).collect()
+        let mut room = Room::new(usize::MAX, bytes);
+        let fits = |fact: &Envelope| room.take(1, fact.bytes().len());
+        points.iter().filter_map(fact).take_while(fits).collect()
     }
 
     /// The facts of a key in the order of the retain rule.
@@ -126,21 +128,27 @@ impl Shard {
         siblings(self.heads.slots(key, &self.facts), &self.facts).cloned().collect()
     }
 
-    /// Whole keys until the next one would exceed the limit, but at least one key.
-    pub(super) fn scan(&self, prefix: &[u8], after: Option<&Bytes>, limit: usize) -> Vec<Envelope> {
-        let mut facts = Vec::new();
-        for (_, slots) in self.heads.scan(prefix, after.map(|key| &**key), &self.facts) {
-            if limit == 0 || (!facts.is_empty() && facts.len() + slots.len() > limit) {
-                break;
-            }
-            facts.extend(siblings(slots, &self.facts).cloned());
-        }
-        facts
+    /// Whole keys until the next one would exceed a limit, but at least one key.
+    pub(super) fn scan(
+        &self,
+        prefix: &[u8],
+        after: Option<&Bytes>,
+        limit: usize,
+        bytes: usize,
+    ) -> Vec<Envelope> {
+        let mut room = Room::new(limit, bytes);
+        let fits = |slots: &&[Slot]| {
+            let bytes = siblings(slots, &self.facts).map(|fact| fact.bytes().len()).sum();
+            limit > 0 && room.take(slots.len(), bytes)
+        };
+        let keys = self.heads.scan(prefix, after.map(|key| &**key), &self.facts);
+        let keys = keys.map(|(_, slots)| slots).take_while(fits);
+        keys.flat_map(|slots| siblings(slots, &self.facts)).cloned().collect()
     }
 
-    /// Everything, in key order.
-    pub(super) fn into_facts(self) -> Vec<Envelope> {
-        self.scan(&[], None, usize::MAX)
+    /// The ids of everything.
+    pub(super) fn ids(&self) -> Vec<FactId> {
+        self.catalogue.entries().map(Entry::id).collect()
     }
 
     /// How many facts are held.

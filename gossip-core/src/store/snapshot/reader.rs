@@ -122,8 +122,10 @@ impl Reader {
         if self.rest.get(..known) != MAGIC.get(..known) {
             return Err(SnapshotError::NotASnapshot);
         }
-        if let Some(found) = self.rest.get(MAGIC.len()).filter(|found| **found != VERSION) {
-            return Err(SnapshotError::NewerVersion { found: *found });
+        match self.rest.get(MAGIC.len()).copied() {
+            Some(0) => return Err(damaged("a version that never was")),
+            Some(found) if found > VERSION => return Err(SnapshotError::NewerVersion { found }),
+            Some(_) | None => {}
         }
         let Some(mut begin) = self.take(BEGIN_BYTES) else { return Ok(None) };
         self.hasher.update(&begin);

@@ -3,7 +3,7 @@
 use super::subject::{Subject, author};
 use crate::fact::{HORIZON, Verified};
 use crate::state::Set;
-use crate::store::{Merged, SWEEP_LIMIT, Sifted, Store};
+use crate::store::{DROP_LIMIT, Merged, SWEEP_BYTES, SWEEP_LIMIT, Sifted, Store};
 use crate::testkit::facts::{at_minute, minute};
 use crate::time::{Epoch, Wall};
 
@@ -107,6 +107,30 @@ pub(super) async fn many_expire_in_turns(mut subject: Subject<impl Store>) {
     let mut facts: Vec<_> = facts.into_iter().map(Verified::into_inner).collect();
     facts.sort_by_key(|fact| fact.shared_key());
     assert!(announced == facts, "each is announced once");
+}
+
+pub(super) async fn large_ones_expire_in_turns(mut subject: Subject<impl Store>) {
+    // Three fit into one answer, and the last of all is longer than any.
+    let length = |number: u8| if number == 9 { 2 * SWEEP_BYTES } else { SWEEP_BYTES / 4 };
+    let fact = |number| {
+        let expires_at = minute(u64::from(number) + 1);
+        author(1).expiring([number], vec![7; length(number)], at_minute(1), expires_at)
+    };
+    subject.merge(&(0..10).map(fact).collect::<Vec<_>>()).await;
+    for expected in [3, 3, 3, 1, 0] {
+        let swept = subject.sweep(minute(20), Epoch::from_number(6), Epoch::ZERO).await;
+        assert_eq!(swept.expired.len(), expected);
+    }
+}
+
+pub(super) async fn many_are_dropped_in_turns(mut subject: Subject<impl Store>) {
+    let count = DROP_LIMIT + 10;
+    let delete = |number: usize| author(1).delete(number.to_le_bytes(), at_minute(1));
+    subject.merge(&(0..count).map(delete).collect::<Vec<_>>()).await;
+    for (dropped, more) in [(DROP_LIMIT, true), (10, false), (0, false)] {
+        let swept = subject.sweep(minute(2), leaves(3), leaves(3)).await;
+        assert_eq!((swept.dropped, swept.next.is_some()), (dropped, more));
+    }
 }
 
 pub(super) async fn what_lives_never_leaves(mut subject: Subject<impl Store>) {

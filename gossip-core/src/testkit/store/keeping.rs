@@ -55,20 +55,47 @@ pub(super) async fn pages_hold_whole_keys(mut subject: Subject<impl Store>) {
     assert!(subject.scan("", None, 0).await.is_empty());
 }
 
+pub(super) async fn pages_stay_within_their_bytes(mut subject: Subject<impl Store>) {
+    // Values beside their heads and within them; one key alone is longer than any page.
+    let lengths = [10, 3_000, 900, 40_000, 2_000, 2_000, 10];
+    let facts = lengths.iter().enumerate().map(|(number, length)| {
+        author(number as u64).put(format!("{}", number / 2), vec![7; *length], at_minute(1))
+    });
+    subject.merge(&facts.collect::<Vec<_>>()).await;
+    for bytes in [0, 1, 4_000, 10_000, 60_000] {
+        let (mut found, mut after) = (0, None);
+        loop {
+            let page = subject.scan_within("", after, usize::MAX, bytes).await;
+            let Some(last) = page.last().map(Envelope::shared_key) else { break };
+            let length: usize = page.iter().map(|fact| fact.bytes().len()).sum();
+            let one_key = page.iter().all(|fact| fact.shared_key() == last);
+            assert!(length <= bytes || one_key, "a page of {length} bytes within {bytes}");
+            found += page.len();
+            after = Some(last);
+        }
+        assert_eq!(found, lengths.len(), "pages of {bytes} bytes hold everything once");
+    }
+}
+
 pub(super) async fn wiping_forgets_one_shard(mut subject: Subject<impl Store>) {
     let (here, there) = (author(1), author(1).in_topic(TopicId(7)));
-    subject.merge(&[here.put("a", "", at_minute(1)), here.delete("b", at_minute(2))]).await;
+    let expires = here.expiring("b", "", at_minute(2), minute(3));
+    subject.merge(&[here.put("a", [7; 3_000], at_minute(1)), expires.clone()]).await;
     subject.shard = there.shard();
     subject.merge(&[there.put("a", "", at_minute(3))]).await;
     subject.run(StoreOp::Remember { name: MetaName::Incarnation, value: Some("7".into()) }).await;
     subject.shard = here.shard();
     let reply = subject.run(StoreOp::Wipe { shard: here.shard() }).await;
-    assert!(matches!(reply, StoreReply::Facts(facts) if facts.len() == 2));
+    assert!(matches!(reply, StoreReply::Wiped(ids) if ids.len() == 2));
     assert!(subject.scan("", None, 10).await.is_empty());
     assert_eq!(subject.total(Set::Active(Epoch::ZERO)).await.sum, Totals::default().sum);
-    // What was wiped may come again.
-    subject.merge(&[here.put("a", "", at_minute(1))]).await;
+    // What was wiped may come again, and expires again.
+    let swept = subject.sweep(minute(5), Epoch::ZERO, Epoch::ZERO).await;
+    assert!(swept.expired.is_empty() && swept.next.is_none(), "{swept:?}");
+    subject.merge(&[here.put("a", "", at_minute(1)), expires]).await;
     assert_eq!(subject.get("a").await.len(), 1);
+    let swept = subject.sweep(minute(5), Epoch::ZERO, Epoch::ZERO).await;
+    assert_eq!(swept.expired.len(), 1);
     subject.shard = there.shard();
     assert_eq!(subject.get("a").await.len(), 1);
 }

@@ -152,8 +152,18 @@ impl<S: Store> Subject<S> {
         after: Option<Bytes>,
         limit: usize,
     ) -> Vec<Envelope> {
-        let prefix = Bytes::from_static(prefix.as_bytes());
-        self.facts(StoreOp::Scan { shard: self.shard, prefix, after, limit, lease: None }).await
+        self.scan_within(prefix, after, limit, usize::MAX).await
+    }
+
+    pub(super) async fn scan_within(
+        &mut self,
+        prefix: &'static str,
+        after: Option<Bytes>,
+        limit: usize,
+        bytes: usize,
+    ) -> Vec<Envelope> {
+        let (shard, prefix) = (self.shard, Bytes::from_static(prefix.as_bytes()));
+        self.facts(StoreOp::Scan { shard, prefix, after, limit, bytes, lease: None }).await
     }
 
     /// Everything of the shard as a lease shows it.
@@ -162,8 +172,8 @@ impl<S: Store> Subject<S> {
     }
 
     pub(super) fn leased_op(&self, lease: LeaseId) -> StoreOp {
-        let (prefix, limit, lease) = (Bytes::new(), usize::MAX, Some(lease));
-        StoreOp::Scan { shard: self.shard, prefix, after: None, limit, lease }
+        let (prefix, limit, bytes, lease) = (Bytes::new(), usize::MAX, usize::MAX, Some(lease));
+        StoreOp::Scan { shard: self.shard, prefix, after: None, limit, bytes, lease }
     }
 
     pub(super) async fn lease(&mut self) -> LeaseId {
