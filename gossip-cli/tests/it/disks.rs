@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::mpsc::{TryRecvError, channel};
 use std::thread;
@@ -9,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support::{Node, PATIENCE, Running, Scratch, equal, finish, program, run, wait_until};
+use crate::support::{
+    Node, PATIENCE, Running, Scratch, equal, finish, node, program, run, wait_until,
+};
 
 /// A file system in memory, gone with its handle.
 #[derive(Debug)]
@@ -115,6 +118,30 @@ fn a_full_disk_makes_a_node_read_only_until_space_returns() {
     assert_eq!(again.run(&["kv", "get", "before"]).code(0).json()["value"], "1");
     again.run(&["kv", "put", "own", "3"]).code(0);
     first.sees("own", "3");
+}
+
+#[test]
+fn a_forbidden_directory_says_what_to_do() {
+    let scratch = Scratch::new();
+    let data = scratch.path("data");
+    let mut first = Node::start(&["--store", "rocks", "--data", &data]);
+    first.process.signal("-TERM");
+    assert!(first.process.wait().success());
+    let store = format!("{data}/store");
+    let allow = |mode| fs::set_permissions(&store, fs::Permissions::from_mode(mode)).unwrap();
+    allow(0);
+    // Root may read everything, unless it gives that up.
+    let node = node(&["--store", "rocks", "--data", &data]);
+    let mut forbidden = Command::new("setpriv");
+    forbidden.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+    forbidden.arg(node.get_program()).args(node.get_args());
+    let mut process = Running::start(forbidden);
+    assert_eq!(process.wait().code(), Some(1));
+    let said: Vec<_> = process.complaints.iter().collect();
+    let tells = |line: &String| line.contains("denied") && line.contains("belongs to the user");
+    assert!(said.iter().any(tells), "{said:?}");
+    allow(0o700);
+    Node::start(&["--store", "rocks", "--data", &data]);
 }
 
 #[test]

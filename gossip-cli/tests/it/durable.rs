@@ -181,6 +181,13 @@ fn what_cannot_be_opened_says_what_to_do() {
     refused(&["--store", "rocks"], 2, "--data");
     let data = scratch.path("data");
     stop(start(&data, &[]));
+    let format = file_in(Path::new(&data), "FORMAT");
+    let ours = fs::read_to_string(&format).unwrap();
+    fs::write(&format, "gossip-store-rocks\nschema 999\n").unwrap();
+    refused(&["--store", "rocks", "--data", &data], 1, "schema 999");
+    refused(&["--store", "rocks", "--data", &data], 1, "run the newer program");
+    fs::write(&format, ours).unwrap();
+    stop(start(&data, &[]));
     let manifest = file_in(Path::new(&data), "MANIFEST");
     fs::write(manifest, "nonsense").unwrap();
     refused(&["--store", "rocks", "--data", &data], 1, "move the directory away");
