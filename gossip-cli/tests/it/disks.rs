@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::{
-    Node, PATIENCE, Running, Scratch, equal, finish, node, program, run, wait_until,
+    Node, PATIENCE, Running, Scratch, equal, finish, node, program, run, through, wait_until,
 };
 
 /// A file system in memory, gone with its handle.
@@ -131,13 +131,13 @@ fn a_forbidden_directory_says_what_to_do() {
     let allow = |mode| fs::set_permissions(&store, fs::Permissions::from_mode(mode)).unwrap();
     allow(0);
     // Root may read everything, unless it gives that up.
-    let node = node(&["--store", "rocks", "--data", &data]);
     let mut forbidden = Command::new("setpriv");
     forbidden.args(["--bounding-set", "-dac_override,-dac_read_search"]);
-    forbidden.arg(node.get_program()).args(node.get_args());
-    let mut process = Running::start(forbidden);
-    assert_eq!(process.wait().code(), Some(1));
+    let node = node(&["--store", "rocks", "--data", &data]);
+    let mut process = Running::start(through(forbidden, &node));
+    let code = process.wait().code();
     let said: Vec<_> = process.complaints.iter().collect();
+    assert_eq!(code, Some(1), "{said:?}");
     let tells = |line: &String| line.contains("denied") && line.contains("belongs to the user");
     assert!(said.iter().any(tells), "{said:?}");
     allow(0o700);
