@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::support::{
-    Node, PATIENCE, Running, Scratch, equal, finish, node, program, run, through, wait_until,
+    Node, PATIENCE, Running, Scratch, equal, finish, node, program, run, wait_until,
 };
 
 /// A file system in memory, gone with its handle.
@@ -134,7 +134,11 @@ fn a_forbidden_directory_says_what_to_do() {
     let mut forbidden = Command::new("setpriv");
     forbidden.args(["--bounding-set", "-dac_override,-dac_read_search"]);
     let node = node(&["--store", "rocks", "--data", &data]);
-    let mut process = Running::start(through(forbidden, &node));
+    forbidden.arg(node.get_program()).args(node.get_args());
+    node.get_envs().for_each(|(unset, _)| {
+        forbidden.env_remove(unset);
+    });
+    let mut process = Running::start(forbidden);
     let code = process.wait().code();
     let said: Vec<_> = process.complaints.iter().collect();
     assert_eq!(code, Some(1), "{said:?}");

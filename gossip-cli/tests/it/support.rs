@@ -47,18 +47,6 @@ pub(crate) fn node(arguments: &[&str]) -> Command {
     command
 }
 
-/// A command, run by another one that takes it as its last arguments.
-pub(crate) fn through(mut outer: Command, inner: &Command) -> Command {
-    outer.arg(inner.get_program()).args(inner.get_args());
-    for (name, value) in inner.get_envs() {
-        match value {
-            Some(value) => outer.env(name, value),
-            None => outer.env_remove(name),
-        };
-    }
-    outer
-}
-
 /// What a command left.
 #[derive(Debug)]
 pub(crate) struct Outcome {

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::lines::{Host, Lines, Quality};
 use crate::relay::Relay;
-use crate::support::through;
 
 /// What a path of Ethernet carries.
 const MTU: &str = "1500";
@@ -84,7 +83,14 @@ impl Network {
     pub(crate) fn inside(&self, host: Host, command: &Command) -> Command {
         let mut inside = Command::new("ip");
         inside.args(["netns", "exec", &self.namespace(host)]);
-        through(inside, command)
+        inside.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => inside.env(name, value),
+                None => inside.env_remove(name),
+            };
+        }
+        inside
     }
 
     fn namespace(&self, host: Host) -> String {
