@@ -131,13 +131,17 @@ fn a_forbidden_directory_says_what_to_do() {
     let allow = |mode| fs::set_permissions(&store, fs::Permissions::from_mode(mode)).unwrap();
     allow(0);
     // Root may read everything, unless it gives that up.
-    let node = node(&["--store", "rocks", "--data", &data]);
     let mut forbidden = Command::new("setpriv");
     forbidden.args(["--bounding-set", "-dac_override,-dac_read_search"]);
+    let node = node(&["--store", "rocks", "--data", &data]);
     forbidden.arg(node.get_program()).args(node.get_args());
+    node.get_envs().for_each(|(unset, _)| {
+        forbidden.env_remove(unset);
+    });
     let mut process = Running::start(forbidden);
-    assert_eq!(process.wait().code(), Some(1));
+    let code = process.wait().code();
     let said: Vec<_> = process.complaints.iter().collect();
+    assert_eq!(code, Some(1), "{said:?}");
     let tells = |line: &String| line.contains("denied") && line.contains("belongs to the user");
     assert!(said.iter().any(tells), "{said:?}");
     allow(0o700);
