@@ -201,6 +201,18 @@ pub enum WriteError {
         /// How long the value may be with this key.
         value_limit: usize,
     },
+    /// The fact fits no datagram, and the node has not met its cluster yet: it does not know whether
+    /// that carries it. Nothing was written: write again later.
+    #[error(
+        "a fact of {bytes} bytes, and this node has not met its cluster yet; until it has, it writes \
+         facts of up to {limit} bytes: write again later"
+    )]
+    Unsettled {
+        /// The fact's bytes.
+        bytes: usize,
+        /// What any cluster carries.
+        limit: usize,
+    },
     /// This node's clock disagrees with most partners. Nothing was written: set the clock.
     #[error(
         "this node's clock differs from most of its partners' by more than {limit_ms} ms; \

@@ -292,7 +292,9 @@ impl Peering {
         let alone = self.sessions.nodes().next().is_none();
         while let Some(target) = self.dials.take_due(now.mono) {
             let member = self.dials.member(&target);
-            let reached = member.is_some_and(|member| !self.sessions.is_stale(now.mono, &member));
+            // Who does not know yet what its cluster carries asks, also who was dialled itself.
+            let reached = us.fact_limit.founded
+                && member.is_some_and(|member| !self.sessions.is_stale(now.mono, &member));
             if reached {
                 self.dials.rest(now.mono, &target, &mut self.rng);
                 continue;

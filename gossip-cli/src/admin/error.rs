@@ -78,7 +78,7 @@ pub(super) async fn no_such_route() -> Refusal {
 
 const fn write_code(error: WriteError) -> &'static str {
     match error {
-        WriteError::Busy { .. } => BUSY,
+        WriteError::Busy { .. } | WriteError::Unsettled { .. } => BUSY,
         WriteError::ClockDisagrees { .. } => "clock-disagrees",
         WriteError::KeyTooLong { .. } => "key-too-long",
         WriteError::Left => "left",

@@ -182,10 +182,12 @@ impl Channel {
         let limit = env.writable_bytes;
         // Refused before it is signed, if it is hopeless; a mebibyte more is no reason to hash.
         let rough = key_bytes + value_bytes;
-        let too_large = |bytes: usize| WriteError::TooLarge {
-            bytes,
-            limit,
-            value_limit: limit.saturating_sub(bytes.saturating_sub(value_bytes)),
+        let too_large = |bytes: usize| {
+            if limit < env.fact_bytes && bytes <= env.fact_bytes {
+                return WriteError::Unsettled { bytes, limit };
+            }
+            let value_limit = limit.saturating_sub(bytes.saturating_sub(value_bytes));
+            WriteError::TooLarge { bytes, limit, value_limit }
         };
         if rough > limit {
             return Err(too_large(rough + Envelope::OVERHEAD + HEADER_BYTES));

@@ -364,7 +364,15 @@ fn who_joins_takes_over_the_largest_fact() {
     assert_eq!(refusal(&mut fresh, &Puppet::new(5, &datagrams)), Some(Why::OtherLimit));
     // Until its cluster is met, what fits a datagram is written.
     put(&mut fresh, "small", 1_000).unwrap();
-    assert!(put(&mut fresh, "large", 5_000).is_err());
+    assert!(matches!(put(&mut fresh, "large", 5_000), Err(WriteError::Unsettled { .. })));
+    assert!(matches!(put(&mut fresh, "huge", 2 << 20), Err(WriteError::TooLarge { .. })));
+    // It dials also who has dialled it, until somebody has told it.
+    let (seeded, at) = versatile(6, &fresh);
+    assert!(seeded.greet(&mut fresh));
+    fresh.take_sent();
+    fresh.pass(5 * SECOND);
+    let hello = |frame: &Frame| matches!(frame, Frame::Hello(hello) if hello.answers.is_none());
+    assert!(seeded.frames(&fresh).any(|frame| hello(&frame)), "{at}");
 }
 
 #[test]

@@ -84,7 +84,7 @@ async fn attempt(gossip: &Gossip, batch: Vec<Write>) -> anyhow::Result<Vec<Write
     for (write, result) in batch.into_iter().zip(results) {
         match result {
             Ok(_) => {}
-            Err(WriteError::Busy { .. }) => again.push(write),
+            Err(WriteError::Busy { .. } | WriteError::Unsettled { .. }) => again.push(write),
             Err(error) => {
                 let key = String::from_utf8_lossy(&write.key);
                 return Err(Failure::failed(format!("cannot write `{key}`: {error}")));
