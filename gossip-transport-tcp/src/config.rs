@@ -31,7 +31,7 @@ impl TcpConfig {
 
 /// How much a transport holds.
 ///
-/// Memory is bounded by `outlet.total_bytes` for what leaves, `inbox_bytes` and one turn for what
+/// Memory is bounded by `outlet.total_bytes` and one frame per link for what leaves, `inbox_bytes` and one turn for what
 /// came, and for each link its unfinished frame (at most `frame_bytes`, and never more than twice
 /// what has arrived) and a read buffer of 64 KiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,9 @@ pub struct TcpLimits {
     pub links: usize,
     /// The bounds of the send queues: for one link, of all links, and of how many addresses is
     /// remembered that they are told of room, or not to be dialled yet. Default 4 MiB (guess:
-    /// four of the largest frames), 64 MiB, 4,096.
+    /// four of the largest frames), 64 MiB, 4,096. As all fills up, a link's
+    /// bound shrinks in proportion to what is left, so that those that take nothing never starve
+    /// others; one frame it always has room for.
     pub outlet: OutletLimits,
 }
 

@@ -37,13 +37,19 @@
 //! No frame is lost: both connections are drained. Frames over the one may overtake those over the
 //! other while it ends.
 //!
+//! # Order
+//!
+//! Frames of one class come in the order in which they went along one link, by whatever name. Those
+//! of gossip go before those of bulk: talk waits for the one frame of bulk that is under way, and for
+//! what the kernel took already.
+//!
 //! # Limits
 //!
 //! | What | Default | Beyond it |
 //! |---|---|---|
 //! | a frame | 1 MiB + 16 KiB (house decision) | not sent: `oversize`; announced by a peer: the link ends |
 //! | queued for one link | 4 MiB (guess) | dropped, told, `Room` once half empty |
-//! | queued in all | 64 MiB (guess) | the same |
+//! | queued in all | 64 MiB (guess), and one frame per link; a link's bound shrinks with what is left | the same |
 //! | received and not taken | 4 MiB (guess) | links wait in turn, TCP slows their senders |
 //! | links | 512 (half the usual descriptors) | the one unused for longest says goodbye |
 //! | links of one host that others made | 128 (guess) | refused |
@@ -75,6 +81,7 @@ mod outgoing;
 mod pace;
 mod pool;
 mod preamble;
+mod queue;
 mod shared;
 mod transport;
 

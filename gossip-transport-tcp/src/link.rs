@@ -3,11 +3,13 @@
 use std::io;
 use std::pin::pin;
 
+use bytes::Bytes;
 use gossip_core::transport::{Address, FRAME_OVERHEAD_BYTES, Inbound, LinkId};
 use thiserror::Error;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::Notify;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -16,7 +18,7 @@ use crate::framing::{Broken, Control};
 use crate::intake::{Heard, Intake};
 use crate::outgoing::Outgoing;
 use crate::pace::Pace;
-use crate::pool::Ends;
+use crate::pool::{Ends, Turn};
 use crate::shared::Shared;
 
 /// Reads or writes in a row after which other tasks come first: some 512 KiB, a quarter of a
@@ -140,11 +142,10 @@ async fn write(shared: &Shared, mut ends: Ends, writer: &mut WriteHalf<'_>) -> R
         tokio::select! {
             biased;
             Some(control) = ends.controls.recv() => outgoing.control(control),
-            parcel = ends.outlet.next() => match parcel {
-                Some(parcel) => {
-                    shared.announce(parcel.rooms);
-                    frames = parcel.frames.len();
-                    for frame in parcel.frames {
+            next = next_turn(shared, ends.id, &ends.wake) => match next {
+                Some(next) => {
+                    frames = next.len();
+                    for frame in next {
                         bytes += frame.len();
                         outgoing.frame(frame);
                     }
@@ -179,6 +180,18 @@ async fn write(shared: &Shared, mut ends: Ends, writer: &mut WriteHalf<'_>) -> R
         if turn.is_multiple_of(TURNS) {
             yield_now().await;
         }
+    }
+}
+
+/// Waits for frames; `None` once none will come. Cancel-safe.
+async fn next_turn(shared: &Shared, id: LinkId, wake: &Notify) -> Option<Vec<Bytes>> {
+    loop {
+        match shared.pool().turn(id) {
+            Turn::Frames(frames) => return Some(frames),
+            Turn::Last => return None,
+            Turn::Wait => {}
+        }
+        wake.notified().await;
     }
 }
 

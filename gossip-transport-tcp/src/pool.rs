@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_core::transport::{
-    Address, FRAME_OVERHEAD_BYTES, LinkId, Outlet, OutletLimits, SendReport,
-};
-use tokio::sync::{mpsc, oneshot};
+use gossip_core::transport::{Address, LinkId, OutletLimits, SendReport, Transmit};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::back_off::BackOffs;
@@ -19,6 +16,7 @@ use crate::config::{TcpLimits, TcpTimes};
 use crate::counters::{Counters, count};
 use crate::framing::Control;
 use crate::preamble::Nonce;
+use crate::queue::Queue;
 
 /// How long a link must be unused before somebody who connects may push it out (guess: ten times
 /// the round of a node). A dial of our own may push out any, once it has connected.
@@ -34,17 +32,14 @@ const LINKS_PER_DIAL: usize = 8;
 /// then stay, which harms nobody.
 const CONTROLS: usize = 8;
 
-/// Addresses by which one link is sent to: its own, the peer's, and others that the peer proved.
-const NAMES: usize = 8;
-
 /// The links, their queues' ends, and who must wait.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) back_offs: BackOffs,
     closed: bool,
     counters: Arc<Counters>,
-    /// Addresses that the bound of all queues cost a frame.
-    crowded_out: BTreeSet<Address>,
+    /// Links that dropped a frame since there was room last.
+    crowded_out: BTreeSet<LinkId>,
     /// Addresses that the number of links cost a frame, as too many were being dialled.
     placeless: BTreeSet<Address>,
     /// Connections that others began and that have not said their preamble, oldest first. One
@@ -74,18 +69,17 @@ struct Link {
     announced: Vec<SocketAddr>,
     controls: mpsc::Sender<Control>,
     dialled: Option<SocketAddr>,
-    /// The frames behind `queued`.
-    frames: usize,
     /// Takes frames.
     open: bool,
     ours: Nonce,
-    outlet: Arc<Outlet>,
-    queued: usize,
+    queue: Queue,
     /// Where we dialled: the last dial of this address failed.
     retry: bool,
     /// `None` until the peer said its preamble.
     theirs: Option<Nonce>,
     used: Instant,
+    /// Wakes the writer: frames wait, or none will come.
+    wake: Arc<Notify>,
 }
 
 impl Link {
@@ -100,7 +94,17 @@ impl Link {
 pub(crate) struct Ends {
     pub(crate) controls: mpsc::Receiver<Control>,
     pub(crate) id: LinkId,
-    pub(crate) outlet: Arc<Outlet>,
+    /// Says that [`Pool::turn`] has something new.
+    pub(crate) wake: Arc<Notify>,
+}
+
+/// What a link's writer does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Frames(Vec<Bytes>),
+    /// None will come.
+    Last,
+    Wait,
 }
 
 /// A connection that is to be made.
@@ -151,11 +155,11 @@ impl Pool {
     /// Queues one frame, or notes in the report why not. The dial that it takes, if one.
     pub(crate) fn push(
         &mut self,
-        to: Address,
-        bytes: Bytes,
+        frame: Transmit,
         now: Instant,
         report: &mut SendReport,
     ) -> Option<Dial> {
+        let Transmit { to, class, bytes } = frame;
         let (id, dial) = match self.route(to, now) {
             Route::Link(id) => (id, None),
             Route::Dial(dial) => (dial.ends.id, Some(dial)),
@@ -168,22 +172,37 @@ impl Pool {
                 return None;
             }
         };
-        let cost = bytes.len() + FRAME_OVERHEAD_BYTES;
-        let fits = self.queued == 0 || self.queued + cost <= self.limits.outlet.total_bytes;
+        let room = self.room();
         let link = self.links.get_mut(&id).expect("routes lead to links");
-        if !fits {
-            remember(&mut self.crowded_out, to, self.limits.outlet.peers);
-            report.full.push(to);
-        } else if link.outlet.push([(to, bytes)]).queued == 0 {
-            report.full.push(to);
-        } else {
-            link.frames += 1;
-            link.queued += cost;
+        if let Some(cost) = link.queue.push(to, class, bytes, room) {
             link.used = now;
+            link.wake.notify_one();
             self.queued += cost;
             report.accepted += 1;
+        } else {
+            self.crowded_out.insert(id);
+            report.full.push(to);
         }
         dial
+    }
+
+    /// What may be queued for one link: of what is left of all, the share that one link may have of
+    /// all. So many that take nothing leave room for one that does.
+    fn room(&self) -> usize {
+        let OutletLimits { peer_bytes, total_bytes, .. } = self.limits.outlet;
+        let left = total_bytes.saturating_sub(self.queued);
+        let room = peer_bytes as u128 * left as u128 / total_bytes.max(1) as u128;
+        usize::try_from(room).unwrap_or(usize::MAX).min(peer_bytes)
+    }
+
+    /// What the writer of a link does next.
+    pub(crate) fn turn(&mut self, id: LinkId) -> Turn {
+        let Some(link) = self.links.get_mut(&id) else { return Turn::Last };
+        match link.queue.turn() {
+            frames if !frames.is_empty() => Turn::Frames(frames),
+            _ if link.open => Turn::Wait,
+            _ => Turn::Last,
+        }
     }
 
     /// A dialled connection stands: its peer said this. Only now it may push out another. Who has
@@ -200,7 +219,7 @@ impl Pool {
         let Some(address) = link.dialled else { return BTreeSet::new() };
         if link.open && self.standing() > self.limits.links {
             self.evict(|other, link| {
-                (other != id && link.stands()).then_some((link.queued > 0, link.used))
+                (other != id && link.stands()).then_some((link.queue.cost() > 0, link.used))
             });
         }
         let rivals = self.links.iter().filter(|(_, link)| link.announced.contains(&address));
@@ -250,14 +269,14 @@ impl Pool {
     /// The link takes no more frames, sends what it has, and says goodbye. Whether it was open.
     pub(crate) fn retire(&mut self, id: LinkId) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
-        link.outlet.close();
+        link.wake.notify_one();
         self.routes.retain(|_, to| *to != id);
         mem::take(&mut link.open)
     }
 
     /// Retires the link if it was not used for so long.
     pub(crate) fn retire_idle(&mut self, id: LinkId, now: Instant, idle: Duration) -> bool {
-        let idles = |link: &Link| link.queued == 0 && now >= link.used + idle;
+        let idles = |link: &Link| link.queue.cost() == 0 && now >= link.used + idle;
         self.links.get(&id).is_some_and(idles) && self.retire(id)
     }
 
@@ -280,8 +299,7 @@ impl Pool {
     /// The kernel took frames of this link. Who has room again.
     pub(crate) fn written(&mut self, id: LinkId, frames: usize, cost: usize) -> Vec<Address> {
         if let Some(link) = self.links.get_mut(&id) {
-            link.frames -= frames;
-            link.queued -= cost;
+            link.queue.written(frames, cost);
             self.queued -= cost;
         }
         self.rooms()
@@ -291,18 +309,16 @@ impl Pool {
     pub(crate) fn remove(&mut self, id: LinkId, now: Instant) -> Left {
         self.retire(id);
         let Some(link) = self.links.remove(&id) else { return Left::default() };
-        self.queued -= link.queued;
+        let lost_frames = link.queue.frames();
+        self.queued -= link.queue.cost();
         let mut rooms = self.rooms();
         rooms.extend(mem::take(&mut self.placeless));
-        let mut context = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Some(parcel)) = link.outlet.poll_next(&mut context) {
-            rooms.extend(parcel.rooms);
-        }
+        rooms.extend(link.queue.into_dropped());
         rooms.retain(|room| match room {
             Address::Link(id) => self.links.contains_key(id),
             Address::Socket(to) | Address::Stream(to) => !self.back_offs.refuses(*to, now),
         });
-        Left { lost_frames: link.frames, rooms }
+        Left { lost_frames, rooms }
     }
 
     /// Whether this host may have one more connection; [`Self::leave_host`] gives it back.
@@ -390,7 +406,7 @@ impl Pool {
         }
         self.standing() < self.limits.links
             || self.evict(|_, link| {
-                let idles = link.queued == 0 && now >= link.used + EVICTABLE_AFTER;
+                let idles = link.queue.cost() == 0 && now >= link.used + EVICTABLE_AFTER;
                 (link.stands() && idles).then_some(link.used)
             })
     }
@@ -414,22 +430,19 @@ impl Pool {
 
     fn link(&mut self, ours: Nonce, now: Instant) -> (Link, Ends) {
         let (sender, controls) = mpsc::channel(CONTROLS);
-        let total_bytes = self.limits.outlet.peer_bytes;
-        let limits = OutletLimits { peer_bytes: total_bytes, peers: NAMES, total_bytes };
-        let outlet = Arc::new(Outlet::new(limits));
-        let ends = Ends { controls, id: LinkId(self.number()), outlet: Arc::clone(&outlet) };
+        let wake = Arc::new(Notify::new());
+        let ends = Ends { controls, id: LinkId(self.number()), wake: Arc::clone(&wake) };
         let link = Link {
             announced: Vec::new(),
             controls: sender,
             dialled: None,
-            frames: 0,
             open: true,
             ours,
-            outlet,
-            queued: 0,
+            queue: Queue::default(),
             retry: false,
             theirs: None,
             used: now,
+            wake,
         };
         (link, ends)
     }
@@ -456,12 +469,18 @@ impl Pool {
         }
     }
 
-    /// Who was crowded out, once all is half empty.
+    /// Who had a drop, once its link could take as much again as is queued there.
     fn rooms(&mut self) -> Vec<Address> {
-        if self.crowded_out.is_empty() || self.queued > self.limits.outlet.total_bytes / 2 {
-            return Vec::new();
-        }
-        mem::take(&mut self.crowded_out).into_iter().collect()
+        let room = self.room();
+        let mut rooms = Vec::new();
+        self.crowded_out.retain(|id| {
+            let Some(link) = self.links.get_mut(id) else { return false };
+            let free = link.queue.rooms(room);
+            let waits = free.is_empty();
+            rooms.extend(free);
+            waits
+        });
+        rooms
     }
 }
 

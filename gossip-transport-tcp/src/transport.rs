@@ -56,7 +56,7 @@ impl TcpTransport {
     }
 
     /// Bytes that were accepted and that no kernel took yet, every frame with its overhead. At most
-    /// `outlet.total_bytes`.
+    /// `outlet.total_bytes`, and one frame per link.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.shared.pool().queued_bytes()
@@ -99,11 +99,11 @@ impl Transport for TcpTransport {
         let mut dials = Vec::new();
         let now = Instant::now();
         let mut pool = self.shared.pool();
-        for Transmit { to, class: _, bytes } in batch {
-            if bytes.len() > self.shared.limits.frame_bytes {
+        for frame in batch {
+            if frame.bytes.len() > self.shared.limits.frame_bytes {
                 report.oversize += 1;
-            } else if self.shared.serves(to) {
-                dials.extend(pool.push(to, bytes, now, &mut report));
+            } else if self.shared.serves(frame.to) {
+                dials.extend(pool.push(frame, now, &mut report));
             } else {
                 report.unroutable += 1;
             }

@@ -7,7 +7,8 @@ use super::*;
 /// Eight links, so one dial at a time of an address that never failed, and one of others.
 fn few_links() -> TcpConfig {
     let config = hasty();
-    TcpConfig { limits: TcpLimits { links: 8, ..config.limits }, ..config }
+    let times = TcpTimes { silence: PATIENCE, ..config.times };
+    TcpConfig { limits: TcpLimits { links: 8, ..config.limits }, times, ..config }
 }
 
 /// Takes connections and never says a word.
@@ -23,7 +24,7 @@ async fn the_dead_push_out_no_link_and_hold_up_nobody_for_long() {
     let mut heard = Heard::default();
     let mut living = Vec::new();
     for number in 0..8 {
-        let (peer, mut at_peer) = (bind(hasty()), Heard::default());
+        let (peer, mut at_peer) = (bind(loopback()), Heard::default());
         assert_eq!(a.send(vec![transmit(stream(&peer), &filled(number, 100))]), accepted(1));
         at_peer.until("a link", &peer, |heard| heard.frames.len() == 1).await;
         heard.until("it stands here too", &a, |heard| heard.up.len() == number + 1).await;
@@ -53,7 +54,7 @@ async fn the_dead_push_out_no_link_and_hold_up_nobody_for_long() {
         at_peer.until("another frame", peer, |heard| heard.frames.len() == 2).await;
     }
     // A newcomer gets its turn while the dead are called all the time.
-    let newcomer = bind(hasty());
+    let newcomer = bind(loopback());
     let mut at_newcomer = Heard::default();
     within("the newcomer's frame", async {
         while at_newcomer.frames.is_empty() {
@@ -79,7 +80,7 @@ async fn those_that_failed_do_not_hold_up_those_that_did_not() {
     })
     .await;
     // Half a second is left of that dial; a newcomer waits for none of it.
-    let newcomer = bind(hasty());
+    let newcomer = bind(loopback());
     assert_eq!(a.send(vec![transmit(stream(&newcomer), &filled(2, 10))]), accepted(1));
     let mut heard = Heard::default();
     heard.until("its frame", &newcomer, |heard| heard.frames.len() == 1).await;

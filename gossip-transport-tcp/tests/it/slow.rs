@@ -42,6 +42,30 @@ async fn who_stops_reading_fills_its_own_queue_and_is_ended_in_time() {
 }
 
 #[tokio::test]
+async fn many_that_stop_reading_leave_room_for_one_that_reads() {
+    let (a, b) = (bind(loopback()), bind(loopback()));
+    let large = filled(1, 60_000);
+    let mut listeners = Vec::new();
+    // Nobody answers there, so all of it waits.
+    for _ in 0..24 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stopped = Address::Stream(listener.local_addr().unwrap());
+        let report = a.send(vec![transmit(stopped, &large); 80]);
+        assert!(report.accepted > 0);
+        listeners.push(listener);
+    }
+    let bounds = TcpLimits::default().outlet;
+    assert!(24 * bounds.peer_bytes > bounds.total_bytes, "they want more than all");
+    let mut heard = Heard::default();
+    for round in 0..50 {
+        assert_eq!(a.send(vec![transmit(stream(&b), &large); 3]), accepted(3), "round {round}");
+        heard.until("its frames", &b, |heard| heard.frames.len() == 3).await;
+        heard.frames.clear();
+    }
+    assert!(a.queued_bytes() <= bounds.total_bytes);
+}
+
+#[tokio::test]
 async fn a_byte_now_and_then_is_no_progress() {
     let a = bind(hasty_with_the_mute());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
