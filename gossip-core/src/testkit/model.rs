@@ -52,12 +52,7 @@ impl Model {
                 assert_eq!(given, facts.unwrap_or_default(), "{asked}");
             }
             (StoreOp::Lease, StoreReply::Leased(given)) => {
-                let begun = self.leases.insert(given, Some(self.shards.clone()));
-                assert!(begun.is_none(), "{asked}: {given:?} is granted twice");
-                let ended = self.leases().rev().nth(MAX_LEASES);
-                if let Some(oldest) = ended {
-                    self.leases.insert(oldest, None);
-                }
+                assert!(self.lease(given), "{asked}: {given:?} is granted twice");
             }
             (StoreOp::Merge(merge), StoreReply::Merged { outcomes, commit }) => {
                 let expected = self.shard(merge.shard).merge(merge);
@@ -109,6 +104,16 @@ impl Model {
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }
+    }
+
+    /// Begins a lease, and ends the oldest if there are too many; false if it was there before.
+    fn lease(&mut self, lease: LeaseId) -> bool {
+        let before = self.leases.insert(lease, Some(self.shards.clone()));
+        let ended = self.leases().rev().nth(MAX_LEASES);
+        if let Some(oldest) = ended {
+            self.leases.insert(oldest, None);
+        }
+        before.is_none()
     }
 
     /// The last commit.
