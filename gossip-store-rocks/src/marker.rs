@@ -70,7 +70,7 @@ pub(crate) fn create_directory(path: &Path) -> Result<(), OpenError> {
     for made in missing {
         // A relative path ends in nothing, which is where we are.
         let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-        sync_directory(parent.unwrap_or(Path::new(".")))?;
+        sync_directory(parent.unwrap_or_else(|| Path::new(".")))?;
     }
     Ok(())
 }

@@ -148,7 +148,7 @@ impl Subject {
 
     /// Many ops on their way that nobody hears of any more; what the disk says of syncs is put back
     /// to what it was, for it may never have got there.
-    async fn group_of_nobody(&mut self, rng: &mut Rng) {
+    fn group_of_nobody(&mut self, rng: &mut Rng) {
         let ops = self.ops(rng);
         let mark = self.directory.path().join("DURABLE");
         let before = fs::read(&mark).expect("it is there");
@@ -372,7 +372,7 @@ async fn crashes(seed: u64, honesty: Honesty, memtable_bytes: usize, ops: u64) {
             }
         }
         if honesty == Honesty::Honest && rng.below(2) == 0 {
-            subject.group_of_nobody(rng).await;
+            subject.group_of_nobody(rng);
         }
         subject = subject.crash(rng).await;
     }
