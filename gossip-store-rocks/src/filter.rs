@@ -6,8 +6,9 @@ use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 /// Hashes of the rows in `heads`.
 ///
 /// A key whose hash is missing has no row, which saves a search through files for each new entry.
-/// A hash stays when its row goes, so another key that shares it is safe; the next opening starts
-/// afresh. It takes 9 to 18 bytes for each key. The hash is keyed at random: nobody can choose keys that collide.
+/// A hash stays when its row goes, so another key that shares it is safe. Once more than half of
+/// them are stale, the writing thread makes a new filter of the ids, as an opening does. It takes 9
+/// to 18 bytes for each hash. The hash is keyed at random: nobody can choose keys that collide.
 #[derive(Debug, Default)]
 pub(crate) struct Filter {
     hasher: RandomState,
@@ -23,11 +24,19 @@ impl Filter {
         self.seen.contains(&hash)
     }
 
+    /// Whether most of the hashes are those of keys that are gone, if so many facts are held.
+    pub(crate) fn is_stale(&self, facts: usize) -> bool {
+        self.seen.len() > 2 * facts + SPARE
+    }
+
     /// Whether it was missing.
     pub(crate) fn insert(&mut self, hash: u64) -> bool {
         self.seen.insert(hash)
     }
 }
+
+/// So few stale hashes do not matter (guess: some 10 KiB).
+const SPARE: usize = 1_024;
 
 /// What is hashed already.
 #[derive(Debug, Default)]

@@ -57,6 +57,7 @@
 //! | no permission, no space, no such disk | [`OpenError::Io`] | mend that |
 //! | a row cannot be read for a question | [`StoreError::Unreadable`](gossip_core::store::StoreError::Unreadable) | look at the disk; all else goes on |
 //! | a write or sync fails; a row cannot be read within a write | [`StoreError::Poisoned`](gossip_core::store::StoreError::Poisoned) | free space or replace the disk, then restart |
+//! | reading or syncing panics | [`StoreError::Poisoned`](gossip_core::store::StoreError::Poisoned) | restart, and report it |
 //! | it was closed | [`StoreError::Closed`](gossip_core::store::StoreError::Closed) | |
 
 mod batch;

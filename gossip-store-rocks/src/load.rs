@@ -62,6 +62,19 @@ pub(crate) fn load(tables: &Tables<'_>) -> Result<Loaded, Damage> {
     Ok(loaded)
 }
 
+/// The filter of all keys that are there.
+pub(crate) fn filter(tables: &Tables<'_>) -> Result<Filter, Damage> {
+    let (mut filter, mut head) = (Filter::default(), Vec::new());
+    each_row(tables, tables.ids, |row, value| {
+        let (shard, hlc, id) = keys::read_id(row).ok_or(Damage::Row("ids"))?;
+        let (_, key) = rows::read_id(hlc, id, value)?;
+        keys::head(shard, key, &mut head);
+        filter.insert(filter.hash(&head));
+        Ok(())
+    })?;
+    Ok(filter)
+}
+
 fn each_row(
     tables: &Tables<'_>,
     family: &ColumnFamily,

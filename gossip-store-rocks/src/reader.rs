@@ -1,6 +1,7 @@
 //! The reading thread: it answers from views that were fixed when an op had its turn, while the
 //! writing thread goes on.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
@@ -15,6 +16,7 @@ use gossip_core::strategy::Retain;
 use gossip_core::time::Epoch;
 
 use crate::error::Damage;
+use crate::health::Health;
 use crate::keys;
 use crate::request::Reply;
 use crate::view::View;
@@ -67,13 +69,19 @@ pub(crate) enum Sifting {
     Open(Envelope),
 }
 
-/// Reads until nobody asks any more. A row that cannot be read fails the one who asked for it.
-pub(crate) fn work(reads: &Receiver<Read<'_>>) {
+/// Reads until nobody asks any more. A row that cannot be read fails the one who asked for it; a
+/// panic, of a retain rule for one, poisons the store, and reading goes on.
+pub(crate) fn work(reads: &Receiver<Read<'_>>, health: &Health) {
     while let Ok(Read { question, reply, view }) = reads.recv() {
-        let answer = answer(&view, question).map_err(|damage| {
-            tracing::error!(%damage, "the store cannot be read");
-            StoreError::Unreadable { reason: damage.to_string() }
-        });
+        // A question leaves nothing behind but its answer.
+        let answer = panic::catch_unwind(AssertUnwindSafe(|| answer(&view, question)));
+        let answer = match answer {
+            Ok(answer) => answer.map_err(|damage| {
+                tracing::error!(%damage, "the store cannot be read");
+                StoreError::Unreadable { reason: damage.to_string() }
+            }),
+            Err(_) => Err(health.poison("a read has panicked")),
+        };
         // Whoever does not wait any more needs no answer.
         let _ = reply.send(answer);
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -27,6 +28,8 @@ use crate::writer::Writer;
 
 /// A store on RocksDB. See the [crate](crate).
 pub struct RocksStore {
+    /// Whether a close was asked for.
+    closing: AtomicBool,
     health: Health,
     options: Options,
     path: PathBuf,
@@ -43,7 +46,9 @@ impl RocksStore {
     ///
     /// It reads the ids of all facts, about 1 s per million, so async callers run it where
     /// blocking is allowed. Dropping the store ends it as a crash of the process would, though its
-    /// files are free when the drop returns; [`close`](Store::close) makes everything durable.
+    /// files are free when the drop returns; [`close`](Store::close) makes everything durable. A
+    /// drop after a close that did not finish waits for nothing: its threads end when the disk lets
+    /// them.
     ///
     /// # Errors
     /// See [`OpenError`].
@@ -71,7 +76,8 @@ impl RocksStore {
         let worker = worker.map_err(|source| failed("start a thread for", path, source))?;
         let (path, requests) = (path.into(), Some(requests));
         let worker = Mutex::new(Some(worker));
-        Ok(Self { health, options, path, progress, requests, restored, wishes, worker })
+        let closing = AtomicBool::new(false);
+        Ok(Self { closing, health, options, path, progress, requests, restored, wishes, worker })
     }
 
     /// How often RocksDB has synced its log, if [`RocksConfig::statistics`] are kept.
@@ -115,6 +121,7 @@ impl Store for RocksStore {
 
     async fn close(&self) -> Result<(), StoreError> {
         let (reply, answer) = oneshot::channel();
+        self.closing.store(true, Ordering::Release);
         self.send(Request::Close(reply))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -124,6 +131,10 @@ impl Drop for RocksStore {
     fn drop(&mut self) {
         self.requests = None;
         let worker = self.worker.get_mut().ok().and_then(Option::take);
+        if *self.closing.get_mut() && worker.as_ref().is_some_and(|worker| !worker.is_finished()) {
+            // Whoever closed it has waited as long as they would.
+            return;
+        }
         if worker.is_some_and(|worker| worker.join().is_err()) {
             tracing::error!(path = %self.path.display(), "the store's thread has panicked");
         }
@@ -154,7 +165,7 @@ fn serve(opened: Opened, loaded: Loaded, shared: &Shared, requests: Receiver<Req
     let closing = thread::scope(|scope| {
         // Also when this thread panics: the others end, and nobody waits for ever.
         let _closed = CloseOnDrop(wishes);
-        scope.spawn(move || reader::work(&next_read));
+        scope.spawn(move || reader::work(&next_read, health));
         scope.spawn(move || syncer.work(wishes));
         let (health, progress) = (health.clone(), progress.clone());
         Writer::new(tables, loaded, health, progress, reads, wishes).work(&requests)

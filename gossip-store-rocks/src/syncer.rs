@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use gossip_core::store::{StoreError, StoreReply};
@@ -75,6 +76,7 @@ pub(crate) struct Syncer<'a> {
 impl Syncer<'_> {
     /// Syncs whenever somebody waits, until nobody will any more.
     pub(crate) fn work(self, wishes: &Wishes) {
+        let _panics = PoisonOnPanic { health: self.health, wishes };
         let (mut durable, mut answered, mut patience) = (Ok(0), 0, Duration::ZERO);
         while let Some(waiting) = wishes.take(answered, patience) {
             // The last sync may have covered it, if it was under way when they came.
@@ -109,6 +111,21 @@ impl Syncer<'_> {
     }
 }
 
+/// Nobody waits for a thread that is gone, and nothing is written that it would have to sync.
+struct PoisonOnPanic<'a> {
+    health: &'a Health,
+    wishes: &'a Wishes,
+}
+
+impl Drop for PoisonOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.health.poison("the syncing thread has panicked");
+            self.wishes.abandon();
+        }
+    }
+}
+
 /// Half of what a slow sync took: nobody waits much longer for company than for the disk.
 fn patience_after(sync: Duration) -> Duration {
     if sync < QUICK { Duration::ZERO } else { (sync / 2).min(PATIENCE) }
@@ -116,6 +133,8 @@ fn patience_after(sync: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot::error::TryRecvError;
+
     use super::*;
     use crate::config::RocksConfig;
     use crate::open::{Opened, open};
@@ -135,5 +154,23 @@ mod tests {
         assert!(progress.applied().sequence > covered, "commit 8 is still to be synced");
         assert_eq!(syncer.sync().unwrap(), sequence());
         assert_eq!((progress.durable(), mark.read()), (8, sequence()));
+    }
+
+    #[test]
+    fn a_panic_poisons_and_lets_everybody_go() {
+        let (health, wishes) = (Health::default(), Wishes::default());
+        let (reply, mut answer) = tokio::sync::oneshot::channel();
+        assert!(wishes.push(vec![reply], 1));
+        let panicked = thread::scope(|scope| {
+            let panics = || {
+                let _panics = PoisonOnPanic { health: &health, wishes: &wishes };
+                assert!(health.check().is_err(), "for the test");
+            };
+            scope.spawn(panics).join().is_err()
+        });
+        assert!(panicked && health.check().is_err());
+        assert!(answer.try_recv().is_err_and(|error| error != TryRecvError::Empty));
+        let (reply, _answer) = tokio::sync::oneshot::channel();
+        assert!(!wishes.push(vec![reply], 1), "nobody will answer any more");
     }
 }

@@ -61,6 +61,13 @@ impl Wishes {
         (!waiting.replies.is_empty()).then_some(waiting)
     }
 
+    /// Takes no more, and lets go of everybody who waits.
+    pub(crate) fn abandon(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.closed = true;
+        state.waiting = Waiting::default();
+    }
+
     /// Takes no more.
     pub(crate) fn close(&self) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).closed = true;

@@ -15,7 +15,7 @@ use crate::error::Damage;
 use crate::filter::Filter;
 use crate::health::Health;
 use crate::keys;
-use crate::load::{Loaded, Shard};
+use crate::load::{self, Loaded, Shard};
 use crate::merge::Merger;
 use crate::meta;
 use crate::reader::Read;
@@ -252,6 +252,7 @@ impl<'db> Writer<'db> {
         shard.catalogue.take_left();
         due.iter().for_each(|(at, entry)| shard.catalogue.announce(*at, entry));
         let next = shard.catalogue.next_sweep(wall, floor);
+        self.refresh_filter();
         Ok(StoreReply::Swept { expired, next, left, dropped })
     }
 
@@ -267,7 +268,19 @@ impl<'db> Writer<'db> {
         self.batch.delete_meta(&meta::time_name(shard_id));
         self.commit_batch()?;
         self.shards.remove(&shard_id);
+        self.refresh_filter();
         Ok(StoreReply::Wiped(ids))
+    }
+
+    /// Lets go of hashes whose keys are gone, if they are many; only sweeps and wipes make them so.
+    /// It reads all ids, about 1 s per million, after at least as many keys have gone.
+    fn refresh_filter(&mut self) {
+        if self.filter.is_stale(self.shards.values().map(|shard| shard.catalogue.len()).sum()) {
+            match load::filter(&self.tables) {
+                Ok(filter) => self.filter = filter,
+                Err(damage) => tracing::warn!(%damage, "the filter of keys stays as it is"),
+            }
+        }
     }
 
     fn lease(&mut self) -> LeaseId {
@@ -382,4 +395,65 @@ fn send(reply: Reply, answer: Result<StoreReply, StoreError>) {
 
 pub(crate) fn refuse<T>(reason: &'static str) -> Result<T, StoreError> {
     Err(StoreError::Refused { reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use gossip_core::fact::{Envelope, Verified};
+    use gossip_core::strategy::retain::LastWrite;
+    use gossip_core::testkit::facts::{Author, at_minute, domain};
+
+    use super::*;
+    use crate::config::RocksConfig;
+    use crate::open::{Opened, open};
+    use crate::syncer::Applied;
+
+    fn run(writer: &mut Writer<'_>, op: StoreOp) -> StoreReply {
+        let (reply, mut answer) = oneshot::channel();
+        writer.run(op, reply);
+        writer.write();
+        answer.try_recv().unwrap().unwrap()
+    }
+
+    fn merge(facts: Vec<Verified<Envelope>>) -> StoreOp {
+        let shard = Author::simulated(0, &domain()).shard();
+        let (retain, epoch) = (std::sync::Arc::new(LastWrite::default()), Epoch::ZERO);
+        StoreOp::Merge(Merge { shard, retain, facts, epoch, floor: epoch })
+    }
+
+    #[test]
+    fn keys_that_are_gone_leave_the_filter_and_the_others_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let Opened { db, .. } = open(directory.path(), &RocksConfig::default()).unwrap();
+        let (tables, wishes) = (Tables::of(&db).unwrap(), Wishes::default());
+        let (reads, _next) = mpsc::channel();
+        let progress = Progress::new(Applied { commit: 0, sequence: 0 });
+        let loaded = load::load(&tables).unwrap();
+        let writer = &mut Writer::new(tables, loaded, Health::default(), progress, reads, &wishes);
+        let author = Author::simulated(0, &domain());
+        let dead = |number: u64| author.delete(number.to_be_bytes(), at_minute(1));
+        let live = |number: u64| author.put(format!("live {number}"), "v", at_minute(1));
+        run(writer, merge((0..100).map(live).collect()));
+        run(writer, merge((0..1_000).map(dead).collect()));
+        let (shard, wall, last) = (author.shard(), Wall::ZERO, Epoch::NEVER.previous());
+        let sweep = || StoreOp::Sweep { shard, wall, epoch: last, floor: last };
+        let swept = run(writer, sweep());
+        assert!(matches!(swept, StoreReply::Swept { dropped: 1_000, .. }), "{swept:?}");
+        assert!(!writer.filter.is_stale(100), "few stale hashes do not matter");
+        run(writer, merge((1_000..2_000).map(dead).collect()));
+        run(writer, sweep());
+        assert!(!writer.filter.is_stale(100) && !writer.filter.is_stale(0), "only the live stay");
+        let StoreReply::Merged { outcomes, .. } =
+            run(writer, merge((0..100).map(live).chain([dead(5)]).collect()))
+        else {
+            panic!("not merged")
+        };
+        let (gone, known) = outcomes.split_last().unwrap();
+        assert!(known.iter().all(|outcome| *outcome == Merged::Known), "{known:?}");
+        assert_eq!(*gone, Merged::Inserted(vec![]));
+        run(writer, StoreOp::Wipe { shard });
+        assert!(!writer.filter.is_stale(0));
+    }
 }

@@ -95,12 +95,9 @@ impl Model {
                 assert_eq!(given, expected, "{asked}");
                 assert!(given.durable <= commit, "{asked}");
             }
-            (StoreOp::Wipe { shard }, StoreReply::Wiped(mut given)) => {
+            (StoreOp::Wipe { shard }, StoreReply::Wiped(given)) => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
-                let mut held: Vec<_> = held.facts().map(Envelope::id).collect();
-                held.sort_unstable();
-                given.sort_unstable();
-                assert_eq!(given, held, "{asked}");
+                assert_eq!(sorted(given), sorted(held.facts().map(Envelope::id)), "{asked}");
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }
@@ -384,4 +381,10 @@ fn sum_of(facts: &[&Envelope]) -> Sum {
     let mut sum = Sum::default();
     facts.iter().for_each(|fact| sum.add(&fact.id()));
     sum
+}
+
+fn sorted(ids: impl IntoIterator<Item = FactId>) -> Vec<FactId> {
+    let mut ids: Vec<_> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids
 }

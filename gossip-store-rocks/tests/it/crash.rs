@@ -3,6 +3,9 @@
 //!
 //! A killed process alone proves nothing here, for the system keeps its pages. What was synced is
 //! learned from RocksDB's own count of syncs, so a store cannot claim one that never happened.
+//!
+//! Ops are on their way one by one, or many at a time, which are then written and synced together.
+//! The crash comes after them all, or while some are on their way and nobody has an answer.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -12,6 +15,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
 use gossip_core::rng::Rng;
@@ -59,6 +63,12 @@ impl Moment {
         }
         agrees
     }
+
+    /// Runs an op whose answer nobody has seen.
+    fn advance(&mut self, op: &StoreOp) {
+        let reply = self.state.apply(op.clone()).expect("a script keeps the contract");
+        self.model.compare(op.clone(), reply);
+    }
 }
 
 /// A store that is run and crashed, and what should be in it.
@@ -66,6 +76,8 @@ struct Subject {
     config: RocksConfig,
     directory: tempfile::TempDir,
     honesty: Honesty,
+    /// What the crash leaves of the store's mark, if not the last one.
+    mark: Option<Vec<u8>>,
     script: Script,
     /// After each op since the store was opened. After a crash there may be some that look alike:
     /// how far a shard's time had come shows only later.
@@ -89,6 +101,7 @@ impl Subject {
             config,
             directory,
             honesty,
+            mark: None,
             script: Script::new(retain),
             moments: vec![vec![moment]],
             promised: 0,
@@ -99,22 +112,96 @@ impl Subject {
     }
 
     async fn step(&mut self, die: u64) {
-        let mut moments = self.moments.last().expect("there is a moment").clone();
         let op = self.script.op(die, self.model());
         let syncs = self.store.log_syncs();
         let reply = self.run(op.clone()).await.unwrap_or_else(|error| panic!("{op:?}: {error}"));
         if self.store.log_syncs() > syncs && is_durable(&op) {
             self.synced = logs(self.directory.path());
         }
-        match (&op, &reply) {
+        self.answered(&op, &reply);
+    }
+
+    /// Many ops on their way at a time: the same happens as if they were run one by one.
+    async fn group(&mut self, rng: &mut Rng) {
+        let ops = self.ops(rng);
+        let syncs = self.store.log_syncs();
+        let answers = ops.iter().map(|op| self.store.run(op.clone()));
+        // All are polled in their order before any is answered.
+        let replies = join_all(answers).await;
+        // What was written after the last of the syncs counts as synced too, for want of knowing.
+        if self.store.log_syncs() > syncs && ops.iter().any(is_durable) {
+            self.synced = logs(self.directory.path());
+        }
+        let mut promised = 0;
+        for (op, reply) in ops.iter().zip(replies) {
+            let mut reply = reply.unwrap_or_else(|error| panic!("{op:?}: {error}"));
+            // By the time of the answer, commits behind it may be durable too.
+            if let StoreReply::Synced { commit } = &mut reply {
+                promised = promised.max(*commit);
+                *commit = self.model().commit().min(*commit);
+            }
+            self.answered(op, &reply);
+        }
+        assert!(promised <= self.model().commit(), "{promised} never happened");
+        self.promised = self.promised.max(promised);
+    }
+
+    /// Many ops on their way that nobody hears of any more; what the disk says of syncs is put back
+    /// to what it was, for it may never have got there.
+    fn group_of_nobody(&mut self, rng: &mut Rng) {
+        let ops = self.ops(rng);
+        let mark = self.directory.path().join("DURABLE");
+        let before = fs::read(&mark).expect("it is there");
+        for op in &ops {
+            let mut moments = self.moments.last().expect("there is a moment").clone();
+            moments.iter_mut().for_each(|moment| moment.advance(op));
+            self.note(op, moments);
+            if let Some(early) = self.store.run(op.clone()).now_or_never() {
+                early.unwrap_or_else(|error| panic!("{op:?}: {error}"));
+            }
+        }
+        self.mark = Some(before);
+    }
+
+    /// Ops of a script that goes on without hearing of their answers.
+    fn ops(&self, rng: &mut Rng) -> Vec<StoreOp> {
+        let moments = self.moments.last().and_then(|moments| moments.first());
+        let mut moment = moments.expect("there is a moment").clone();
+        let mut ops = Vec::new();
+        for _ in 0..2 + rng.below(19) {
+            let op = self.script.op(rng.next_u64(), &moment.model);
+            moment.advance(&op);
+            ops.push(op);
+        }
+        ops
+    }
+
+    fn answered(&mut self, op: &StoreOp, reply: &StoreReply) {
+        let mut moments = self.moments.last().expect("there is a moment").clone();
+        match (op, reply) {
             (StoreOp::Sync { .. }, StoreReply::Synced { commit }) => {
                 self.promised = self.promised.max(*commit);
             }
             (StoreOp::Remember { .. }, _) => self.remembered = self.moments.len(),
             _ => {}
         }
-        moments.retain_mut(|moment| moment.step(&op, &reply));
+        moments.retain_mut(|moment| moment.step(op, reply));
         assert!(!moments.is_empty(), "{op:?} was answered by {reply:?}");
+        self.note(op, moments);
+    }
+
+    /// Adds what is there after an op. What only asks makes no new moment.
+    fn note(&mut self, op: &StoreOp, moments: Vec<Moment>) {
+        let writes = matches!(
+            op,
+            StoreOp::Merge(_)
+                | StoreOp::Remember { .. }
+                | StoreOp::Sweep { .. }
+                | StoreOp::Wipe { .. }
+        );
+        if !writes {
+            self.moments.pop();
+        }
         self.moments.push(moments);
     }
 
@@ -143,8 +230,11 @@ impl Subject {
     /// Cuts the log, opens the store again, and goes on from the moment that is found.
     async fn crash(self, rng: &mut Rng) -> Self {
         let Self { config, directory, honesty, script, moments, promised, remembered, .. } = self;
-        let length = logs(directory.path());
         drop(self.store);
+        let length = logs(directory.path());
+        if let Some(mark) = self.mark {
+            fs::write(directory.path().join("DURABLE"), mark).expect("it can be written");
+        }
         if let Some((newest, length)) = length.last_key_value() {
             let synced = self.synced.get(newest).copied().unwrap_or(0);
             cut(newest, synced, *length, rng);
@@ -165,6 +255,7 @@ impl Subject {
             config,
             directory,
             honesty,
+            mark: None,
             script,
             moments: vec![alike],
             promised: found.commit,
@@ -275,7 +366,13 @@ async fn crashes(seed: u64, honesty: Honesty, memtable_bytes: usize, ops: u64) {
     let mut subject = Subject::new(retain, honesty, memtable_bytes);
     for _ in 0..4 {
         for _ in 0..1 + rng.below(ops) {
-            subject.step(rng.next_u64()).await;
+            match rng.below(8) {
+                0 if honesty == Honesty::Honest => subject.group(rng).await,
+                _ => subject.step(rng.next_u64()).await,
+            }
+        }
+        if honesty == Honesty::Honest && rng.below(2) == 0 {
+            subject.group_of_nobody(rng);
         }
         subject = subject.crash(rng).await;
     }

@@ -10,3 +10,4 @@ mod full;
 mod opening;
 mod order;
 mod support;
+mod threads;
