@@ -21,6 +21,7 @@ mod faults;
 mod goodbye;
 mod hostile;
 mod links;
+mod mixed;
 mod slow;
 mod stranger;
 
