@@ -36,7 +36,8 @@ pub const DATAGRAM_BYTES: usize = 1_200;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "transports must route all of them")]
 pub enum Class {
-    /// Fits one datagram and may be lost: repair brings it back.
+    /// May be lost: repair brings it back. As a datagram it is small; over a stream it may be as
+    /// large as bulk, and goes before it.
     Gossip,
     /// May be large and is worth waiting for: streams carry it where they exist.
     Bulk,
@@ -163,7 +164,8 @@ pub trait Transport: Debug + Send + Sync + 'static {
     /// Datagram and/or stream addresses, as others can reach them.
     fn endpoints(&self) -> Endpoints;
 
-    /// Most bytes of one frame of this class.
+    /// Most bytes of one frame of this class: of [`Class::Gossip`] by datagram where there are
+    /// datagrams. A stream carries both classes up to the limit of [`Class::Bulk`].
     fn max_payload(&self, class: Class) -> usize;
 
     /// Queues frames and never waits: every peer's queue is bounded, what did not fit is told.

@@ -91,8 +91,6 @@ pub struct TcpTimes {
     /// How long [`close`](gossip_core::transport::Transport::close) waits until the peers have what
     /// is queued. Default 1 s, as over UDP.
     pub close: Duration,
-    /// How long a link that closes waits for the peer's last frames. Default 5 s (guess).
-    pub drain: Duration,
     /// How long connecting and both preambles may take together. Default 5 s (guess: a lost SYN
     /// comes again after 1 s and after 3 s).
     pub handshake: Duration,
@@ -104,7 +102,7 @@ pub struct TcpTimes {
     /// busy machine healthy links end; above, a peer that is gone is noticed late.
     pub silence: Duration,
     /// In so long, 64 KiB or the rest of what was begun must pass, in each direction; otherwise
-    /// the link is ended. Default 30 s (guess: lines down to 2 KiB/s serve). Time in which our
+    /// the link is ended; after a goodbye that holds for all that still comes. Default 30 s (guess: lines down to 2 KiB/s serve). Time in which our
     /// own node takes nothing does not count.
     pub stall: Duration,
 }
@@ -113,13 +111,11 @@ impl TcpTimes {
     /// Times that neither spin nor overflow a clock.
     pub(crate) fn clamped(self) -> Self {
         let clamped = |time: Duration| time.clamp(SHORTEST, LONGEST);
-        let Self { back_off_max, back_off_min, close, drain, handshake, idle, silence, stall } =
-            self;
+        let Self { back_off_max, back_off_min, close, handshake, idle, silence, stall } = self;
         Self {
             back_off_max: clamped(back_off_max),
             back_off_min: clamped(back_off_min),
             close: clamped(close),
-            drain: clamped(drain),
             handshake: clamped(handshake),
             idle: clamped(idle),
             silence: clamped(silence),
@@ -138,7 +134,6 @@ impl Default for TcpTimes {
             back_off_max: Duration::from_secs(30),
             back_off_min: Duration::from_millis(250),
             close: Duration::from_secs(1),
-            drain: Duration::from_secs(5),
             handshake: Duration::from_secs(5),
             idle: Duration::from_secs(120),
             silence: Duration::from_secs(30),

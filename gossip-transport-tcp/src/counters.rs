@@ -36,6 +36,8 @@ counters! {
     dials,
     /// Links ended because the peer closed without a goodbye.
     ended_closed,
+    /// Links that said goodbye for long and were ended because others needed the place.
+    ended_cut,
     /// Links ended by an error of the connection.
     ended_failed,
     /// Links closed in good order: both sides had said all.

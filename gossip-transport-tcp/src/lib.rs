@@ -59,7 +59,7 @@
 //! | nothing was heard for | 30 s (guess) | the link ends: the peer is gone or stopped |
 //! | 64 KiB, or the rest of a turn, take | 30 s each way (guess) | the link ends: the peer is stuck |
 //! | no frame for | 2 min (guess) | goodbye |
-//! | the last frames after a goodbye | 5 s (guess) | the link ends |
+//! | what comes after a goodbye | 64 KiB each 30 s, however much it is | the link ends, as the oldest that says goodbye does when its place is needed |
 //!
 //! All are fields of [`TcpLimits`] and [`TcpTimes`]; the dials are an eighth of the links. A peer that stops
 //! reading fills its own queue and nobody else's; one that sends a byte a second holds one link and

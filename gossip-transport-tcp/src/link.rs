@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use gossip_core::transport::{Address, FRAME_OVERHEAD_BYTES, Inbound, LinkId};
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::Notify;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::counters::count;
 use crate::framing::{Broken, Control};
@@ -32,6 +33,8 @@ pub(crate) enum End {
     Broken(Broken),
     #[error("the peer closed without a goodbye")]
     Closed,
+    #[error("others needed its place")]
+    Cut,
     #[error("the connection failed: {0}")]
     Failed(io::Error),
     #[error("both sides had said all")]
@@ -43,32 +46,22 @@ pub(crate) enum End {
 }
 
 /// Moves frames both ways until the link ends. `from` is where they come from, as the node hears.
-pub(crate) async fn run(shared: &Shared, ends: Ends, from: Address, stream: &mut TcpStream) -> End {
-    let id = ends.id;
-    let drain = shared.times.drain;
-    let end = {
-        let (mut reader, mut writer) = stream.split();
-        let mut reading = pin!(read(shared, id, from, &mut reader));
-        let mut writing = pin!(write(shared, ends, &mut writer));
-        tokio::select! {
-            end = &mut reading => if let End::InOrder = end {
-                // The peer says nothing more, and waits for the rest of what we say.
-                shared.pool().retire(id);
-                let written = timeout(drain, writing).await.unwrap_or(Err(End::Stalled));
-                written.err().unwrap_or(end)
-            } else {
-                end
-            },
-            written = &mut writing => match written {
-                Err(End::Stalled) => End::Stalled,
-                // What the peer sent before it went is still to be read.
-                written => {
-                    shared.pool().retire(id);
-                    let read = timeout(drain, reading).await.unwrap_or(End::Stalled);
-                    written.err().unwrap_or(read)
-                }
-            },
+pub(crate) async fn run(
+    shared: &Shared,
+    mut ends: Ends,
+    from: Address,
+    stream: &mut TcpStream,
+) -> End {
+    let cut = ends.cut.take();
+    let cut = async {
+        match cut {
+            Some(cut) => drop(cut.await),
+            None => std::future::pending().await,
         }
+    };
+    let end = tokio::select! {
+        end = exchange(shared, ends, from, stream) => end,
+        () = cut => End::Cut,
     };
     if !matches!(end, End::InOrder) {
         // Otherwise the kernel keeps what the peer does not take, for minutes.
@@ -77,9 +70,45 @@ pub(crate) async fn run(shared: &Shared, ends: Ends, from: Address, stream: &mut
     end
 }
 
+/// Both halves, until both have ended or one has failed.
+async fn exchange(shared: &Shared, ends: Ends, from: Address, stream: &mut TcpStream) -> End {
+    let id = ends.id;
+    let said_goodbye = AtomicBool::new(false);
+    {
+        let (mut reader, mut writer) = stream.split();
+        let mut reading = pin!(read(shared, id, from, &said_goodbye, &mut reader));
+        let mut writing = pin!(write(shared, ends, &mut writer));
+        tokio::select! {
+            end = &mut reading => if let End::InOrder = end {
+                // The peer says nothing more, and waits for the rest of what we say.
+                shared.pool().retire(id);
+                writing.await.err().unwrap_or(end)
+            } else {
+                end
+            },
+            written = &mut writing => match written {
+                Err(End::Stalled) => End::Stalled,
+                // What the peer sent before it went is still to be read.
+                written => {
+                    shared.pool().retire(id);
+                    said_goodbye.store(true, Ordering::Relaxed);
+                    let read = reading.await;
+                    written.err().unwrap_or(read)
+                }
+            },
+        }
+    }
+}
+
 /// Hands the peer's frames to the inbox, as fast as that takes them. How the link ends, as this
 /// half sees it: in order after the peer's goodbye.
-async fn read(shared: &Shared, id: LinkId, mut from: Address, reader: &mut ReadHalf<'_>) -> End {
+async fn read(
+    shared: &Shared,
+    id: LinkId,
+    mut from: Address,
+    said_goodbye: &AtomicBool,
+    reader: &mut ReadHalf<'_>,
+) -> End {
     let mut intake = Intake::new(shared.limits.frame_bytes);
     let mut pace: Option<Pace> = None;
     let mut turn = 0_u32;
@@ -111,11 +140,17 @@ async fn read(shared: &Shared, id: LinkId, mut from: Address, reader: &mut ReadH
             }
         };
         let completed = !frames.is_empty();
+        let came = Instant::now();
         shared.received(id, &mut frames).await;
         if let Some(end) = end {
             return end;
         }
-        if !intake.is_amid() {
+        if said_goodbye.load(Ordering::Relaxed) {
+            // However small its frames are: what is left of them must pass.
+            let pace = pace.get_or_insert_with(|| Pace::new(shared.times.stall));
+            pace.forgive(came.elapsed());
+            pace.passed(arrived);
+        } else if !intake.is_amid() {
             pace = None;
         } else if let (Some(pace), false) = (&mut pace, completed) {
             pace.passed(arrived);

@@ -20,6 +20,11 @@ impl Pace {
         Self { deadline: Instant::now() + stall, passed: 0, stall }
     }
 
+    /// Our own node took nothing for so long.
+    pub(crate) fn forgive(&mut self, pause: Duration) {
+        self.deadline += pause;
+    }
+
     pub(crate) fn deadline(&self) -> Instant {
         self.deadline
     }

@@ -67,7 +67,11 @@ pub(crate) struct Pool {
 struct Link {
     /// What the peer says of itself; empty where we dialled.
     announced: Vec<SocketAddr>,
+    /// When it took its last frame.
+    closing: Option<Instant>,
     controls: mpsc::Sender<Control>,
+    /// Dropped, it ends the link at once.
+    cut: Option<oneshot::Sender<()>>,
     dialled: Option<SocketAddr>,
     /// Takes frames.
     open: bool,
@@ -93,6 +97,8 @@ impl Link {
 #[derive(Debug)]
 pub(crate) struct Ends {
     pub(crate) controls: mpsc::Receiver<Control>,
+    /// Ends when the link must.
+    pub(crate) cut: Option<oneshot::Receiver<()>>,
     pub(crate) id: LinkId,
     /// Says that [`Pool::turn`] has something new.
     pub(crate) wake: Arc<Notify>,
@@ -270,6 +276,7 @@ impl Pool {
     pub(crate) fn retire(&mut self, id: LinkId) -> bool {
         let Some(link) = self.links.get_mut(&id) else { return false };
         link.wake.notify_one();
+        link.closing.get_or_insert_with(Instant::now);
         self.routes.retain(|_, to| *to != id);
         mem::take(&mut link.open)
     }
@@ -377,7 +384,7 @@ impl Pool {
             Route::None
         } else if self.back_offs.refuses(address, now) {
             Route::Full
-        } else if let Some(retry) = self.may_dial(address) {
+        } else if let Some(retry) = self.may_dial(address, now) {
             let ours = nonce();
             let (link, ends) = self.link(ours, now);
             self.links.insert(ends.id, Link { dialled: Some(address), retry, ..link });
@@ -390,18 +397,21 @@ impl Pool {
     }
 
     /// If this address may be dialled now: whether it failed before.
-    fn may_dial(&self, address: SocketAddr) -> Option<bool> {
+    fn may_dial(&mut self, address: SocketAddr, now: Instant) -> Option<bool> {
         let retry = self.back_offs.has_failed(address);
+        if self.is_crowded(now) {
+            return None;
+        }
         let alike = |link: &&Link| link.theirs.is_none() && link.retry == retry;
         let most = (self.limits.links / LINKS_PER_DIAL).max(1);
-        let free = !self.is_crowded() && self.links.values().filter(alike).count() < most;
+        let free = self.links.values().filter(alike).count() < most;
         free.then_some(retry)
     }
 
     /// Whether there is place for a link that somebody else made: at worst that of one that has no
     /// frames and was not used for long.
     fn has_place(&mut self, now: Instant) -> bool {
-        if self.is_crowded() {
+        if self.is_crowded(now) {
             return false;
         }
         self.standing() < self.limits.links
@@ -411,9 +421,19 @@ impl Pool {
             })
     }
 
-    /// Those that are dialled or say goodbye are bounded too.
-    fn is_crowded(&self) -> bool {
-        self.links.len() >= 2 * self.limits.links
+    /// Those that are dialled or say goodbye are bounded too. If they are too many, the one that
+    /// says goodbye for longest is ended, if that is long.
+    fn is_crowded(&mut self, now: Instant) -> bool {
+        let crowded = self.links.len() >= 2 * self.limits.links;
+        if crowded {
+            let long = |link: &Link| link.closing.filter(|since| now >= *since + EVICTABLE_AFTER);
+            let closing = self.links.values_mut().filter(|link| link.cut.is_some());
+            let oldest = closing.filter_map(|link| Some((long(link)?, link)));
+            if let Some((_, link)) = oldest.min_by_key(|(since, _)| *since) {
+                link.cut = None;
+            }
+        }
+        crowded
     }
 
     fn standing(&self) -> usize {
@@ -430,11 +450,16 @@ impl Pool {
 
     fn link(&mut self, ours: Nonce, now: Instant) -> (Link, Ends) {
         let (sender, controls) = mpsc::channel(CONTROLS);
+        let (cut, must_end) = oneshot::channel();
         let wake = Arc::new(Notify::new());
-        let ends = Ends { controls, id: LinkId(self.number()), wake: Arc::clone(&wake) };
+        let cut_end = Some(must_end);
+        let id = LinkId(self.number());
+        let ends = Ends { controls, cut: cut_end, id, wake: Arc::clone(&wake) };
         let link = Link {
             announced: Vec::new(),
+            closing: None,
             controls: sender,
+            cut: Some(cut),
             dialled: None,
             open: true,
             ours,

@@ -152,6 +152,7 @@ impl Shared {
             End::Broken(Broken::Malformed) => &counters.ended_malformed,
             End::Broken(Broken::Oversize) => &counters.ended_oversize,
             End::Closed => &counters.ended_closed,
+            End::Cut => &counters.ended_cut,
             End::Failed(_) => &counters.ended_failed,
             End::InOrder => &counters.ended_in_order,
             End::Silent => &counters.ended_silent,

@@ -79,8 +79,6 @@ impl Outbox {
                         status.unsendable_records += 1;
                     }
                 }
-                // Over a stream even gossip may be long, and transports tell long from short by class.
-                let class = if matches!(to, Address::Socket(_)) { class } else { Class::Bulk };
                 for records in packer.finish() {
                     let bytes = sealed(keys, session, records);
                     status.wire.sent_frames += 1;
@@ -88,7 +86,8 @@ impl Outbox {
                     send(Transmit { to, class, bytes });
                 }
             };
-            if gossip == bulk || !worth_a_stream {
+            let datagrams_only = gossip == bulk && matches!(bulk, Address::Socket(_));
+            if datagrams_only || !worth_a_stream {
                 pack(Class::Gossip, gossip, [queue.gossip, queue.bulk].concat());
             } else {
                 pack(Class::Gossip, gossip, queue.gossip);

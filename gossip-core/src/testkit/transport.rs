@@ -120,13 +120,19 @@ impl Subject {
         address.expect("a transport has an endpoint")
     }
 
-    /// The classes that its addresses carry up to their limits; the first is used.
+    /// The classes that its addresses are checked with; the first is used where one is enough.
     fn classes(&self) -> &'static [Class] {
         match (self.both, self.face) {
             (false, _) => &[Class::Gossip, Class::Bulk],
             (true, Face::Datagram) => &[Class::Gossip],
-            (true, Face::Stream) => &[Class::Bulk],
+            (true, Face::Stream) => &[Class::Bulk, Class::Gossip],
         }
+    }
+
+    /// Most bytes of a frame of this class to its addresses: a stream knows one limit.
+    fn limit(&self, class: Class) -> usize {
+        let class = if self.face == Face::Stream { Class::Bulk } else { class };
+        self.max_payload(class)
     }
 
     fn class(&self) -> Class {
@@ -137,8 +143,8 @@ impl Subject {
 /// Frames of every size arrive as they were sent, and come from the sender's endpoint.
 async fn frames_arrive_intact_both_ways(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
-    let largest = a.max_payload(a.class());
-    assert_eq!(largest, b.max_payload(b.class()), "two of a kind carry the same");
+    let largest = a.limit(a.class());
+    assert_eq!(largest, b.limit(b.class()), "two of a kind carry the same");
     let frames: Vec<_> =
         [1, 2, 63, 64, largest / 2, largest - 1, largest].map(|size| frame(size, size)).into();
     let (small, large) = frames.split_at(4);
@@ -157,7 +163,7 @@ async fn frames_arrive_intact_both_ways(transports: &[Subject]) {
 async fn oversize_is_refused_and_told(transports: &[Subject]) {
     let [a, b] = transports else { panic!("make(2) gives two transports") };
     for class in a.classes().iter().copied() {
-        let limit = a.max_payload(class);
+        let limit = a.limit(class);
         let sizes = [limit + 1, limit, limit * 2];
         let batch = sizes.map(|size| Transmit { to: b.address(), class, bytes: frame(size, size) });
         let report = a.send(batch.into());
@@ -293,7 +299,7 @@ async fn a_flooded_peer_starves_nobody(transports: &[Subject]) {
 
 /// Sends without ever waiting until the queue is full; who was dropped.
 fn flood(from: &Subject, to: &Subject) -> Vec<Address> {
-    let bytes = frame(0, from.max_payload(from.class()));
+    let bytes = frame(0, from.limit(from.class()));
     for _ in 0..FLOOD_FRAMES / FLOOD_BATCH {
         let report = from.send(to_peer(to, &vec![bytes.clone(); FLOOD_BATCH]));
         let told = report.accepted + report.full.len();

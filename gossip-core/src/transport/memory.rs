@@ -23,7 +23,7 @@ use crate::id::Endpoints;
 pub struct MemoryLimits {
     /// Most bytes of a [`Class::Bulk`] frame. Default 1 MiB, as over a stream.
     pub bulk_bytes: usize,
-    /// Most bytes of a [`Class::Gossip`] frame. Default [`DATAGRAM_BYTES`], as over UDP.
+    /// Most bytes of a [`Class::Gossip`] frame by datagram. Default [`DATAGRAM_BYTES`], as over UDP.
     pub gossip_bytes: usize,
     /// What one receiver holds: per sender, of how many senders, in all.
     pub inbox: OutletLimits,
@@ -151,9 +151,9 @@ impl Transport for MemoryTransport {
     }
 
     fn max_payload(&self, class: Class) -> usize {
-        match class {
-            Class::Gossip => self.net.limits.gossip_bytes,
-            Class::Bulk => self.net.limits.bulk_bytes,
+        match (class, self.address) {
+            (Class::Gossip, Address::Socket(_)) => self.net.limits.gossip_bytes,
+            (Class::Bulk, _) | (Class::Gossip, _) => self.net.limits.bulk_bytes,
         }
     }
 

@@ -11,9 +11,9 @@ use crate::id::Endpoints;
 /// Joins a transport of datagrams and one of streams, told apart by the kind of an address.
 ///
 /// Frames to [`Address::Socket`] leave as datagrams, frames to [`Address::Stream`] and
-/// [`Address::Link`] by streams; what comes says by its address how it came. [`Class::Gossip`] is
-/// as small as the datagrams want it, to any address, and [`Class::Bulk`] as large as the streams
-/// can; a bulk frame to a datagram address must be a datagram nevertheless.
+/// [`Address::Link`] by streams; what comes says by its address how it came. A
+/// datagram is as small as the datagrams want it, whatever its class, and both classes are as large
+/// as the streams can where they go by stream.
 #[derive(Debug)]
 pub struct Split {
     datagrams: Arc<dyn Transport>,
@@ -47,7 +47,11 @@ impl Transport for Split {
 
     fn send(&self, mut batch: Vec<Transmit>) -> SendReport {
         let frames = batch.len();
-        batch.retain(|frame| frame.bytes.len() <= self.max_payload(frame.class));
+        let most = |to: &Address| match to {
+            Address::Socket(_) => self.max_payload(Class::Gossip),
+            Address::Link(_) | Address::Stream(_) => self.max_payload(Class::Bulk),
+        };
+        batch.retain(|frame| frame.bytes.len() <= most(&frame.to));
         let oversize = frames - batch.len();
         let (datagrams, streams) =
             batch.into_iter().partition(|frame| matches!(frame.to, Address::Socket(_)));

@@ -57,7 +57,7 @@ async fn a_split_transport_routes_by_the_address_and_adds_up_what_is_told() {
         frame(socket, Class::Gossip, 36),
         frame(stream, Class::Gossip, 36),
         frame(stream, Class::Bulk, 36),
-        frame(stream, Class::Gossip, 1_201),
+        frame(socket, Class::Gossip, 1_201),
         frame(Address::Link(LinkId(1)), Class::Bulk, 36),
     ]);
     let expected =

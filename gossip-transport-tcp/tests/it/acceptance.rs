@@ -62,6 +62,9 @@ async fn two_bad_peers_of_ten_cost_the_others_a_round_at_most() {
     for node in alone.healthy.iter().chain(&mixed.healthy) {
         assert_eq!(node.transport.dropped.load(Ordering::Relaxed), 0, "between healthy peers");
     }
+    for node in &alone.healthy {
+        assert_eq!(node.transport.inner.stats().lost_frames, 0, "no link took frames with it");
+    }
     // The faults were real.
     let full = |node: &Node| node.transport.inner.stats().queue_full;
     assert!(mixed.healthy.iter().map(full).sum::<u64>() > 0, "the deaf one's queues were full");
@@ -98,7 +101,8 @@ impl Cluster {
         let mut healthy: Vec<Node> = Vec::new();
         for number in 0..HEALTHY {
             let seed = healthy.first().map(|node| endpoint(&node.transport.inner));
-            let transport = Bent::new(tcp(WELL, None), None, BTreeMap::new());
+            let mut transport = Bent::new(tcp(WELL, None), None, BTreeMap::new());
+            transport.all_are_healthy = !mixed;
             healthy.push(Node::new(number, seed, transport).await);
         }
         let (mut others, mut deaf) = (Vec::new(), None);
@@ -198,6 +202,8 @@ impl Node {
 /// calls others by the addresses of relays.
 #[derive(Debug)]
 struct Bent {
+    /// There are no others, so that every loss is one between healthy peers.
+    all_are_healthy: bool,
     deaf: Option<watch::Receiver<bool>>,
     /// Frames to healthy peers that found no room.
     dropped: AtomicUsize,
@@ -214,7 +220,8 @@ impl Bent {
         relays: BTreeMap<SocketAddr, SocketAddr>,
     ) -> Self {
         let (dropped, hosts) = (AtomicUsize::new(0), Mutex::default());
-        Self { deaf, dropped, hosts, inner: Arc::new(inner), relays }
+        let all_are_healthy = false;
+        Self { all_are_healthy, deaf, dropped, hosts, inner: Arc::new(inner), relays }
     }
 
     fn is_healthy(&self, to: &Address) -> bool {
@@ -252,9 +259,12 @@ impl Transport for Bent {
 
     fn send(&self, mut batch: Vec<Transmit>) -> SendReport {
         batch.iter_mut().for_each(|frame| frame.to = self.relayed(frame.to));
+        let to_links = batch.iter().any(|frame| matches!(frame.to, Address::Link(_)));
         let report = self.inner.send(batch);
         let dropped = report.full.iter().filter(|to| self.is_healthy(to)).count();
-        self.dropped.fetch_add(dropped, Ordering::Relaxed);
+        // Too long is wrong whoever it is for. A link may have ended as a twin, an address leads on.
+        let lost = if self.all_are_healthy && !to_links { report.unroutable } else { 0 };
+        self.dropped.fetch_add(dropped + report.oversize + lost, Ordering::Relaxed);
         report
     }
 

@@ -146,6 +146,37 @@ async fn an_announced_address_is_no_proof() {
     }
 }
 
+/// Who has a true connection with us knows the nonce that we said there; for an address that it
+/// does not hold this nonce is worth nothing.
+#[tokio::test]
+async fn a_nonce_of_another_true_connection_is_no_proof() {
+    let (a, b) = (bind(loopback()), bind(loopback()));
+    let (mut at_a, mut at_b) = (Heard::default(), Heard::default());
+    assert_eq!(a.send(vec![transmit(stream(&b), &filled(1, 100))]), accepted(1));
+    at_b.until("the true link", &b, |heard| heard.frames.len() == 1).await;
+    // A dials the thief at its own address too, and says a nonce there.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let own = listener.local_addr().unwrap();
+    assert_eq!(a.send(vec![transmit(Address::Stream(own), &filled(1, 10))]), accepted(1));
+    let dialled = Stranger::accept(&listener).await;
+    let mut thief = Stranger::dial_with(endpoint(&a), [0; 16], &[endpoint(&b)]).await;
+    for replayed in [dialled.theirs, thief.theirs] {
+        thief.say(&control(2, &replayed)).await;
+    }
+    thief.say(&frame(b"trust me")).await;
+    at_a.until("the thief's frame", &a, |heard| heard.frames.len() == 1).await;
+    assert!(matches!(at_a.frames[0].0, Address::Link(_)), "{:?} proved nothing", at_a.frames[0].0);
+    assert_eq!((a.stats().twins, a.stats().twins_refused), (0, 2));
+    // The same nonce at the address where it was heard proves what it should, and no more.
+    let mut twin = Stranger::dial_with(endpoint(&a), [0; 16], &[endpoint(&b), own]).await;
+    twin.say(&control(2, &dialled.theirs)).await;
+    twin.say(&frame(b"it is me")).await;
+    at_a.until("its frame", &a, |heard| heard.frames.len() == 2).await;
+    assert_eq!(at_a.frames[1].0, Address::Stream(own));
+    assert_eq!(a.send(vec![transmit(stream(&b), &filled(2, 100))]), accepted(1));
+    at_b.until("the next frame", &b, |heard| heard.frames.len() == 2).await;
+}
+
 #[tokio::test]
 async fn what_breaks_the_protocol_ends_its_link_and_no_other() {
     let a = bind(loopback());

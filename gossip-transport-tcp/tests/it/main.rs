@@ -18,8 +18,10 @@ mod acceptance;
 mod bind;
 mod dials;
 mod faults;
+mod goodbye;
 mod hostile;
 mod links;
+mod mixed;
 mod slow;
 mod stranger;
 
@@ -82,7 +84,6 @@ fn hasty() -> TcpConfig {
     let times = TcpTimes {
         back_off_max: Duration::from_millis(200),
         back_off_min: Duration::from_millis(20),
-        drain: Duration::from_millis(500),
         handshake: Duration::from_millis(500),
         silence: Duration::from_millis(900),
         stall: Duration::from_millis(700),
