@@ -55,7 +55,9 @@ fn a_seed_that_is_ourselves_is_dialled_once() {
 fn a_seed_whose_member_stands_elsewhere_is_not_dialled_on() {
     let behind = SocketAddr::from(([192, 168, 0, 1], 7946));
     let seeds = vec![Seed::Address(behind)];
-    let mut lone = Lone::new(ConfigSpec { seeds, ..ConfigSpec::default() }, 1);
+    // Who has yet to learn what its cluster carries goes on asking.
+    let spec = ConfigSpec { seeds, fact_bytes: Some(1_100), ..ConfigSpec::default() };
+    let mut lone = Lone::new(spec, 1);
     let puppet = Puppet::new(1, lone.config());
     assert!(puppet.greet(&mut lone));
     lone.pass(SECOND / 10);
