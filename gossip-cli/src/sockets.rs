@@ -78,7 +78,7 @@ fn datagrams(settings: &TransportSettings) -> anyhow::Result<UdpTransport> {
         ..UdpConfig::new(settings.listen)
     });
     transport.map_err(|error| {
-        let ours = matches!(error, BindError::Advertise { .. } | BindError::Unadvertised { .. });
+        let ours = matches!(error, BindError::Advertise(_));
         unbound(error, ours)
     })
 }
@@ -94,7 +94,7 @@ fn streams(settings: &TransportSettings, listen: SocketAddr) -> Result<TcpTransp
 }
 
 fn no_streams(error: BindError) -> anyhow::Error {
-    let ours = matches!(error, BindError::Advertise { .. } | BindError::Unadvertised { .. });
+    let ours = matches!(error, BindError::Advertise(_));
     unbound(error, ours)
 }
 

@@ -1,6 +1,8 @@
 //! The transport port: frames out, frames in, and an honest word about what was dropped.
 
 #[cfg(feature = "runtime")]
+mod listen;
+#[cfg(feature = "runtime")]
 mod memory;
 #[cfg(feature = "runtime")]
 mod outlet;
@@ -18,6 +20,8 @@ use thiserror::Error;
 
 use crate::id::Endpoints;
 
+#[cfg(feature = "runtime")]
+pub use listen::{AdvertiseError, advertised, check_advertise, next_step};
 #[cfg(feature = "runtime")]
 pub use memory::{MemoryLimits, MemoryNet, MemoryTransport};
 #[cfg(feature = "runtime")]

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
+use gossip_core::transport::{AdvertiseError, advertised, check_advertise, next_step};
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
 use tokio::net::TcpListener;
@@ -19,17 +20,9 @@ const BACKLOG: i32 = 4_096;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The advertised address cannot lead to the socket.
-    #[error(
-        "nobody reaches {listen} by {advertise}: advertise one address of this machine, of the \
-         same family (IPv4 or IPv6) as the one it listens on"
-    )]
-    Advertise {
-        /// The configured address.
-        advertise: SocketAddr,
-        /// Where it would listen.
-        listen: SocketAddr,
-    },
+    /// Others could not reach the socket.
+    #[error(transparent)]
+    Advertise(#[from] AdvertiseError),
     /// The length of frames does not fit.
     #[error("frames of {frame_bytes} bytes: choose from 1 to {MAX_FRAME_BYTES}")]
     FrameBytes {
@@ -47,15 +40,6 @@ pub enum BindError {
         /// What the system said.
         source: io::Error,
     },
-    /// It listens on every interface, and others need one address.
-    #[error(
-        "listening on {listen} does not tell others where this node is: set `advertise` to the \
-         address they reach it at"
-    )]
-    Unadvertised {
-        /// The unspecified address.
-        listen: SocketAddr,
-    },
 }
 
 /// A socket that listens.
@@ -71,7 +55,7 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(config: &TcpConfig) -> Result<Self, BindError> {
-        check_advertise(config)?;
+        check_advertise(config.listen, config.advertise)?;
         let frame_bytes = config.limits.frame_bytes;
         if !(1..=MAX_FRAME_BYTES).contains(&frame_bytes) {
             return Err(BindError::FrameBytes { frame_bytes });
@@ -95,33 +79,7 @@ impl Bound {
         socket.listen(BACKLOG)?;
         let listener = TcpListener::from_std(socket.into())?;
         let bound = listener.local_addr()?;
-        let mut endpoint = config.advertise.unwrap_or(bound);
-        if endpoint.port() == 0 {
-            endpoint.set_port(bound.port());
-        }
+        let endpoint = advertised(bound, config.advertise);
         Ok(Self { endpoint, listener, local: bound, runtime })
-    }
-}
-
-fn check_advertise(config: &TcpConfig) -> Result<(), BindError> {
-    let listen = config.listen;
-    match config.advertise {
-        None if listen.ip().is_unspecified() => Err(BindError::Unadvertised { listen }),
-        Some(advertise)
-            if advertise.ip().is_unspecified() || advertise.is_ipv4() != listen.is_ipv4() =>
-        {
-            Err(BindError::Advertise { advertise, listen })
-        }
-        None | Some(_) => Ok(()),
-    }
-}
-
-fn next_step(source: &io::Error) -> &'static str {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the system has many other reasons")]
-    match source.kind() {
-        io::ErrorKind::AddrInUse => "stop the process that uses it, or choose another port",
-        io::ErrorKind::AddrNotAvailable => "choose an address that this machine has",
-        io::ErrorKind::PermissionDenied => "choose a port from 1024 on",
-        _ => "choose another address or port",
     }
 }

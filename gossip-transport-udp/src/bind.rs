@@ -3,7 +3,9 @@
 use std::io;
 use std::net::SocketAddr;
 
-use gossip_core::transport::OutletLimits;
+use gossip_core::transport::{
+    AdvertiseError, OutletLimits, advertised, check_advertise, next_step,
+};
 use quinn_udp::UdpSocketState;
 use socket2::{Domain, Socket, Type};
 use thiserror::Error;
@@ -63,17 +65,9 @@ pub struct SocketBuffers {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// The advertised address cannot lead to the socket.
-    #[error(
-        "nobody reaches {listen} by {advertise}: advertise one address of this machine, of the \
-         same family (IPv4 or IPv6) as the one it listens on"
-    )]
-    Advertise {
-        /// The configured address.
-        advertise: SocketAddr,
-        /// Where it would listen.
-        listen: SocketAddr,
-    },
+    /// Others could not reach the socket.
+    #[error(transparent)]
+    Advertise(#[from] AdvertiseError),
     /// There is no tokio runtime to run on.
     #[error("a UDP transport needs a tokio runtime with I/O and time: bind within one")]
     NoRuntime,
@@ -84,15 +78,6 @@ pub enum BindError {
         listen: SocketAddr,
         /// What the system said.
         source: io::Error,
-    },
-    /// It listens on every interface, and others need one address.
-    #[error(
-        "listening on {listen} does not tell others where this node is: set `advertise` to the \
-         address they reach it at"
-    )]
-    Unadvertised {
-        /// The unspecified address.
-        listen: SocketAddr,
     },
 }
 
@@ -108,7 +93,7 @@ pub(crate) struct Bound {
 
 impl Bound {
     pub(crate) fn new(config: &UdpConfig) -> Result<Self, BindError> {
-        check_advertise(config)?;
+        check_advertise(config.listen, config.advertise)?;
         Handle::try_current().map_err(|_| BindError::NoRuntime)?;
         Self::open(config).map_err(|source| BindError::Socket { listen: config.listen, source })
     }
@@ -129,33 +114,7 @@ impl Bound {
         let socket = UdpSocket::from_std(socket.into())?;
         let state = UdpSocketState::new((&socket).into())?;
         let bound = socket.local_addr()?;
-        let mut endpoint = config.advertise.unwrap_or(bound);
-        if endpoint.port() == 0 {
-            endpoint.set_port(bound.port());
-        }
+        let endpoint = advertised(bound, config.advertise);
         Ok(Self { buffers, endpoint, socket, state })
-    }
-}
-
-fn check_advertise(config: &UdpConfig) -> Result<(), BindError> {
-    let listen = config.listen;
-    match config.advertise {
-        None if listen.ip().is_unspecified() => Err(BindError::Unadvertised { listen }),
-        Some(advertise)
-            if advertise.ip().is_unspecified() || advertise.is_ipv4() != listen.is_ipv4() =>
-        {
-            Err(BindError::Advertise { advertise, listen })
-        }
-        None | Some(_) => Ok(()),
-    }
-}
-
-fn next_step(source: &io::Error) -> &'static str {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the system has many other reasons")]
-    match source.kind() {
-        io::ErrorKind::AddrInUse => "stop the process that uses it, or choose another port",
-        io::ErrorKind::AddrNotAvailable => "choose an address that this machine has",
-        io::ErrorKind::PermissionDenied => "choose a port from 1024 on",
-        _ => "choose another address or port",
     }
 }
