@@ -317,6 +317,12 @@ impl Channel {
         }
     }
 
+    /// Rumors that are still told.
+    #[cfg(feature = "sim")]
+    pub(crate) fn rumors(&self) -> usize {
+        self.slots.dissemination.counts().0
+    }
+
     pub(crate) const fn is_view(&self) -> bool {
         matches!(self.rules, Rules::View)
     }

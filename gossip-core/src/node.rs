@@ -257,6 +257,22 @@ impl Node {
         status
     }
 
+    /// Counters alone, at no cost.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn counters(&self) -> &Status {
+        &self.status
+    }
+
+    /// Rumors of the main channels that are still told.
+    #[cfg(feature = "sim")]
+    pub(crate) fn rumors(&self) -> usize {
+        self.channels
+            .values()
+            .filter(|channel| !channel.is_view())
+            .map(|channel| channel.rumors())
+            .sum()
+    }
+
     fn wake(&mut self) {
         let us = self.introduction();
         self.live();

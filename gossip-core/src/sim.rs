@@ -7,6 +7,7 @@
 
 mod disk;
 mod driver;
+pub mod epidemic;
 mod host;
 mod rule;
 mod world;

@@ -7,7 +7,8 @@ use super::host::{EVENTS, address_of, number_of};
 use super::{Packet, Verdict, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
-use crate::store::{StoreError, StoreReply};
+use crate::store::{StoreError, StoreOp, StoreReply};
+use crate::time::Mono;
 use crate::transport::{Address, Inbound};
 
 /// What is going to happen.
@@ -15,6 +16,7 @@ pub(super) enum Happening {
     Deliver { from: SocketAddr, to: SocketAddr, bytes: bytes::Bytes },
     Exported(usize, u64, Ticket, Result<(), ExportError>),
     Flush(usize),
+    Merge(usize, u64, Ticket, StoreOp),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
     Wake(usize, u64),
@@ -46,6 +48,11 @@ impl World {
                 let answers = self.host_mut(number).disk.flush();
                 for (ticket, reply) in answers {
                     self.input(number, Input::Stored(ticket, reply));
+                }
+            }
+            Happening::Merge(number, boot, ticket, op) => {
+                if self.boot(number) == boot {
+                    self.store(number, ticket, op);
                 }
             }
             Happening::Stored(number, boot, ticket, reply) => {
@@ -105,17 +112,13 @@ impl World {
                     self.input(number, input);
                     return;
                 }
-                Output::Store(ticket, op) => {
-                    let disk = &mut self.host_mut(number).disk;
-                    let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
-                    match disk.run(ticket, op) {
-                        Some(reply) => {
-                            let delay = latency + self.below(jitter);
-                            self.at(delay, Happening::Stored(number, boot, ticket, reply));
-                        }
-                        None => self.at(sync, Happening::Flush(number)),
+                Output::Store(ticket, op) => match (&op, self.cycle) {
+                    (StoreOp::Merge(_), Some(period)) => {
+                        let wait = until_end(self.now, period);
+                        self.at(wait, Happening::Merge(number, boot, ticket, op));
                     }
-                }
+                    _ => self.store(number, ticket, op),
+                },
                 Output::Transmit(transmit) => self.send(number, &transmit.to, transmit.bytes),
                 Output::Verify(ticket, job) => {
                     self.at(Duration::ZERO, Happening::Verified(number, boot, ticket, job));
@@ -130,6 +133,19 @@ impl World {
                     return;
                 }
             }
+        }
+    }
+
+    fn store(&mut self, number: usize, ticket: Ticket, op: StoreOp) {
+        let boot = self.boot(number);
+        let disk = &mut self.host_mut(number).disk;
+        let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
+        match disk.run(ticket, op) {
+            Some(reply) => {
+                let delay = latency + self.below(jitter);
+                self.at(delay, Happening::Stored(number, boot, ticket, reply));
+            }
+            None => self.at(sync, Happening::Flush(number)),
         }
     }
 
@@ -161,4 +177,13 @@ impl World {
         let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
+}
+
+/// How long it is until the merges of the present cycle are answered: half a period after each
+/// beginning, so that all rounds are over and none has begun.
+fn until_end(now: Mono, period: Duration) -> Duration {
+    let period = period.as_nanos().max(1);
+    let past = now.since(Mono::ZERO).as_nanos() % period;
+    let wait = (period / 2 + period - past) % period;
+    Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX))
 }

@@ -20,6 +20,8 @@ use crate::transport::DATAGRAM_BYTES;
 /// A world of nodes.
 pub struct World {
     pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
+    /// How long a synchronous cycle takes; `None`: everything happens when it happens.
+    pub(super) cycle: Option<Duration>,
     pub(super) hosts: Vec<Host>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
@@ -37,6 +39,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             agenda: BTreeMap::new(),
+            cycle: None,
             hosts: Vec::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
@@ -46,6 +49,14 @@ impl World {
             trace: None,
             verifier: Verifier::simulated(),
         }
+    }
+
+    /// Synchronous cycles of this length from now on, as the classic papers have them: with strategies
+    /// that do not stagger, all rounds of a cycle begin at the same instant, packets and reads take
+    /// no time, and merges are applied and answered half a period later. So whether a partner knew is
+    /// judged by the state at the cycle's start, and who is newly infected acts from the next on.
+    pub const fn synchronous(&mut self, period: Duration) {
+        self.cycle = Some(period);
     }
 
     /// Adds a host with default strategies and starts its node. Returns its number.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Retain, Sampler};
 use crate::fact::{Envelope, Why};
@@ -140,6 +141,12 @@ impl Cx<'_> {
     pub fn pick(&mut self, count: usize, eligible: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
         let candidates: Vec<_> = self.partners.iter().copied().filter(eligible).collect();
         self.sampler.pick(self.rng, &candidates, count)
+    }
+
+    /// A random time below a limit; zero if that is zero.
+    pub fn time_below(&mut self, limit: Duration) -> Duration {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
 }
 
