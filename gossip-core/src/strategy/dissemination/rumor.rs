@@ -133,13 +133,12 @@ impl RumorMongering {
             Direction::PushThenPull => !self.hot.values().any(self.youth(cx)),
         };
         let mut partners = Vec::new();
-        if push {
-            let young = self.youth(cx);
+        let young = self.youth(cx);
+        if push && self.hot.values().any(&young) {
             let tellable = |node: &NodeId| {
                 self.hot.values().any(|hot| self.may_tell(hot, *node) && young(hot))
             };
-            let eligible: Vec<_> = cx.partners.iter().copied().filter(tellable).collect();
-            partners = cx.sampler.pick(cx.rng, &eligible, self.config.fan_out);
+            partners = cx.pick(self.config.fan_out, tellable);
             for partner in &partners {
                 self.tell(cx, *partner, |_, hot| young(hot));
             }

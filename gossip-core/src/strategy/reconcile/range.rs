@@ -225,7 +225,7 @@ impl RangeReconcile {
         if self.exchange.is_some() {
             return;
         }
-        self.survey.retain(|partner| cx.partners.binary_search(partner).is_ok());
+        self.survey.retain(|partner| cx.partners.contains(partner));
         let with = match self.survey.pop_first() {
             Some(partner) => Some(partner),
             None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
@@ -379,7 +379,7 @@ impl Reconcile for RangeReconcile {
     fn survey(&mut self, cx: &mut Cx<'_>) {
         // Asked again and again, it must still come to the last of them.
         if self.survey.is_empty() {
-            self.survey = cx.partners.iter().copied().collect();
+            self.survey = cx.partners.iter().collect();
         }
         self.next_round = Some(cx.now.mono);
     }
