@@ -25,9 +25,7 @@ fn main() {
             ..classic
         },
         "k1" => Epidemic { direction: Direction::PushPull, ending: Ending::Never, ..classic },
-        "d5" => {
-            Epidemic { direction: Direction::PushPull, carrier: Carrier::Repair, ..classic }
-        }
+        "d5" => Epidemic { direction: Direction::PushPull, carrier: Carrier::Repair, ..classic },
         _ => return println!("t1, t2, t3, k1 or d5"),
     };
     let began = Instant::now();

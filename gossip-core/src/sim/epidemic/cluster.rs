@@ -7,7 +7,7 @@ use crate::config::{ChannelSlots, ConfigSpec, Strategies};
 use crate::fact::SimKeys;
 use crate::io::{Event, Seed};
 use crate::node::Node;
-use crate::sim::World;
+use crate::sim::{self, World};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
@@ -31,6 +31,10 @@ impl Cluster {
         let mut world = World::new(seed);
         world.synchronous(PERIOD);
         mesh(&mut world, *epidemic);
+        if epidemic.connection_limit > 0 {
+            // Callers arrive in a random order: who has the lower number must not always be served.
+            world.rule(sim::delay(Duration::ZERO, Duration::from_micros(1)));
+        }
         Self { epidemic: *epidemic, world, seed }
     }
 
@@ -154,15 +158,19 @@ fn strategies(
     calm_rumors: RumorConfig,
     calm_repair: RangeConfig,
 ) -> Strategies {
-    let Epidemic { direction, fan_out, exclusions, names, rounds, .. } = *epidemic;
+    let Epidemic { direction, connection_limit, hunt, .. } = *epidemic;
     let (rumors, repair) = match epidemic.carrier {
         Carrier::Rumors => {
             let config = RumorConfig {
                 direction,
-                exclusions,
-                fan_out,
-                names,
-                rounds,
+                connection_limit,
+                hunt,
+                exclusions: epidemic.exclusions,
+                fan_out: epidemic.fan_out,
+                minimize: epidemic.minimize,
+                names: epidemic.names,
+                offer_after: epidemic.offer_after,
+                rounds: epidemic.rounds,
                 period: PERIOD,
                 stagger: false,
                 ..RumorConfig::default()
@@ -171,7 +179,9 @@ fn strategies(
         }
         Carrier::Repair => {
             let config = RangeConfig {
+                connection_limit,
                 direction,
+                hunt,
                 period: PERIOD,
                 period_max: PERIOD,
                 stagger: false,
