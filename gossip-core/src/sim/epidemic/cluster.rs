@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Carrier, Cycle, Epidemic, Spread};
 use crate::config::{ChannelSlots, ConfigSpec, Strategies};
 use crate::fact::SimKeys;
-use crate::io::{Event, Seed};
+use crate::io::Event;
 use crate::node::Node;
 use crate::sim::{self, World};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
@@ -30,7 +30,7 @@ impl Cluster {
     pub(super) fn new(epidemic: &Epidemic, seed: u64) -> Self {
         let mut world = World::new(seed);
         world.synchronous(PERIOD);
-        mesh(&mut world, *epidemic);
+        hosts(&mut world, *epidemic);
         if epidemic.connection_limit > 0 {
             // Callers arrive in a random order: who has the lower number must not always be served.
             world.rule(sim::delay(Duration::ZERO, Duration::from_micros(1)));
@@ -127,29 +127,17 @@ struct Totals {
     bytes: u64,
 }
 
-/// Adds the hosts, and lets them meet.
-fn mesh(world: &mut World, epidemic: Epidemic) {
+/// Adds the hosts, which know one another from a directory that they share.
+fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, ..RumorConfig::default() };
     let calm_repair = RangeConfig { period: CALM, period_max: CALM, ..RangeConfig::default() };
-    for host in 0..epidemic.nodes {
-        let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
-        let config = ConfigSpec {
-            seeds,
-            alive_interval: CALM,
-            dials_per_second: u32::MAX,
-            view_rumors: RumorConfig::default(),
-            view_repair: calm_repair,
-            ..ConfigSpec::default()
-        };
-        let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
-        world.add_with(config, Box::new(strategies));
-    }
-    let met = |world: &mut World| {
-        let partners = |host| world.node(host).map(|node| node.status().partners);
-        (0..epidemic.nodes).all(|host| partners(host) == Some(epidemic.nodes - 1))
-    };
-    assert!(world.run_until(60 * PERIOD, PERIOD, met), "the hosts do not meet");
-    world.run_for(60 * PERIOD);
+    let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
+    let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
+    world.add_listed(epidemic.nodes, &config, Box::new(strategies));
+}
+
+fn calm() -> ConfigSpec {
+    ConfigSpec { alive_interval: CALM, ..ConfigSpec::default() }
 }
 
 fn strategies(
