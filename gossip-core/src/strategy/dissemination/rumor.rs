@@ -6,6 +6,7 @@ mod hot;
 mod offers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use self::asking::Asking;
 pub use self::config::{Exclusions, RumorConfig};
@@ -241,6 +242,11 @@ impl RumorMongering {
         }
     }
 
+    /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
+    fn is_idle(&self) -> bool {
+        self.hot.is_empty() && !self.config.direction.pulls()
+    }
+
     /// Whether a member wants something no more often than it may between two rounds of ours.
     fn may_ask(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
         let pulls = self.pulls.entry(from).or_default();
@@ -263,6 +269,15 @@ impl RumorMongering {
     }
 }
 
+/// The first round that is not over yet, of those that were due at a time and each period after it.
+fn upcoming(due: Mono, period: Duration, now: Mono) -> Mono {
+    if due >= now || period.is_zero() {
+        return due;
+    }
+    let past = now.since(due).as_nanos() % period.as_nanos();
+    now + period.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
+}
+
 impl Dissemination for RumorMongering {
     fn name(&self) -> &'static str {
         self.config.direction.name()
@@ -274,6 +289,10 @@ impl Dissemination for RumorMongering {
         let lifetime = self.config.period * self.config.rounds;
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
+        }
+        if self.is_idle() {
+            let (period, now) = (self.config.period, cx.now.mono);
+            self.next_round = self.next_round.map(|due| upcoming(due, period, now));
         }
         self.hot.insert(fact, from);
     }
@@ -356,7 +375,10 @@ impl Dissemination for RumorMongering {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        Some(self.next_round.unwrap_or(Mono::ZERO))
+        match self.next_round {
+            None => Some(Mono::ZERO),
+            due => due.filter(|_| !self.is_idle()),
+        }
     }
 
     fn counts(&self) -> (usize, u64) {
