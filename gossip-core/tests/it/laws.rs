@@ -4,6 +4,7 @@ mod lawless;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::id::NodeId;
