@@ -9,7 +9,7 @@ use super::host::{Host, HostClock, MakeStrategies, address_of};
 use super::rule::Ruling;
 use super::{Crash, Disk, Rule, RuleId, START};
 use crate::config::{ConfigSpec, Strategies};
-use crate::fact::{Envelope, Keys as _, SimKeys, Verifier};
+use crate::fact::{Envelope, HORIZON, Keys as _, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Answer, Boot, Command, Event, Input, RequestId, Seed, Write};
 use crate::node::Node;
@@ -21,6 +21,7 @@ use crate::transport::DATAGRAM_BYTES;
 /// A world of nodes.
 pub struct World {
     pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
+    horizon: Duration,
     pub(super) hosts: Vec<Host>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
@@ -39,6 +40,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             agenda: BTreeMap::new(),
+            horizon: HORIZON,
             hosts: Vec::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
@@ -49,6 +51,11 @@ impl World {
             trace: None,
             verifier: Verifier::simulated(),
         }
+    }
+
+    /// From now on nodes start with another horizon than that of a day.
+    pub const fn set_horizon(&mut self, horizon: Duration) {
+        self.horizon = horizon;
     }
 
     /// Adds a host with default strategies and starts its node. Returns its number.
@@ -171,7 +178,7 @@ impl World {
 
     /// Starts a node on what its disk holds.
     pub fn start(&mut self, number: usize) {
-        let now = self.time_at(number);
+        let (now, horizon) = (self.time_at(number), self.horizon);
         let host = self.host_mut(number);
         assert!(host.node.is_none(), "host {number} runs already");
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
@@ -180,6 +187,7 @@ impl World {
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
         let config =
             config.resume(&restored, host.keys.id()).expect("the disk comes from this host");
+        let config = config.with_horizon(horizon);
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {
