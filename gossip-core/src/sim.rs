@@ -12,9 +12,12 @@ mod host;
 mod rule;
 mod world;
 
-pub use self::disk::{Disk, Fault};
+pub use self::disk::{Crash, Disk, DiskCounts, Fault};
 pub use self::host::MakeStrategies;
-pub use self::rule::{Packet, Rule, Verdict, cut, delay, loss};
+pub use self::rule::{
+    Burst, Delay, Packet, Rule, RuleId, Verdict, alter, bandwidth, burst, cut, delay, duplicate,
+    during, jitter, late, loss, one_way, reorder,
+};
 pub use self::world::World;
 use crate::time::Wall;
 

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::host::{EVENTS, address_of, number_of};
-use super::{Packet, Verdict, World};
+use super::rule::Copy;
+use super::{Packet, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
 use crate::store::{StoreError, StoreOp, StoreReply};
@@ -13,10 +16,16 @@ use crate::transport::{Address, Inbound};
 
 /// What is going to happen.
 pub(super) enum Happening {
-    Deliver { from: SocketAddr, to: SocketAddr, bytes: bytes::Bytes },
+    Deliver {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Bytes,
+    },
     Exported(usize, u64, Ticket, Result<(), ExportError>),
     Flush(usize),
     Merge(usize, u64, Ticket, StoreOp),
+    /// What came while the host was paused.
+    Input(usize, u64, Input),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
     Wake(usize, u64),
@@ -53,6 +62,11 @@ impl World {
             Happening::Merge(number, boot, ticket, op) => {
                 if self.boot(number) == boot {
                     self.store(number, ticket, op);
+                }
+            }
+            Happening::Input(number, boot, input) => {
+                if self.boot(number) == boot {
+                    self.input(number, input);
                 }
             }
             Happening::Stored(number, boot, ticket, reply) => {
@@ -149,25 +163,28 @@ impl World {
         }
     }
 
-    fn send(&mut self, number: usize, to: &Address, bytes: bytes::Bytes) {
+    fn send(&mut self, number: usize, to: &Address, bytes: Bytes) {
         let Address::Socket(to) = *to else { return };
         let from = address_of(number);
-        let packet = Packet { from: number, to: number_of(to), bytes: &bytes, now: self.now };
-        let mut rng = self.rng.clone();
-        let verdict = self
-            .rules
-            .iter_mut()
-            .map(|rule| rule.on_packet(&packet, &mut rng))
-            .find(|verdict| *verdict != Verdict::Pass);
-        self.rng = rng;
-        match verdict.unwrap_or(Verdict::Pass) {
-            Verdict::Drop => {}
-            Verdict::Pass => self.at(Duration::ZERO, Happening::Deliver { from, to, bytes }),
-            Verdict::Deliver(delay) => self.at(delay, Happening::Deliver { from, to, bytes }),
+        if self.rules.is_empty() {
+            return self.at(Duration::ZERO, Happening::Deliver { from, to, bytes });
         }
+        // Lent out, so that rules may draw from the world's generator.
+        let mut rules = std::mem::take(&mut self.rules);
+        let sent = bytes.clone();
+        let packet = Packet { from: number, to: number_of(to), bytes: &sent, now: self.now };
+        let mut copies = vec![Copy::new(bytes)];
+        while let Some(copy) = copies.pop() {
+            if let Some(Copy { bytes, delay, .. }) =
+                copy.pass(&mut rules, &packet, &mut self.rng, &mut copies)
+            {
+                self.at(delay, Happening::Deliver { from, to, bytes });
+            }
+        }
+        self.rules = rules;
     }
 
-    fn at(&mut self, delay: Duration, happening: Happening) {
+    pub(super) fn at(&mut self, delay: Duration, happening: Happening) {
         self.sequence += 1;
         self.agenda.insert((self.now + delay, self.sequence), happening);
     }
