@@ -68,6 +68,7 @@ mod health;
 mod keys;
 mod load;
 mod lock;
+mod log;
 mod mark;
 mod marker;
 mod merge;
