@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::check::Observation;
 use super::host::{EVENTS, address_of, number_of};
 use super::rule::Copy;
-use super::{Packet, World};
+use super::{Disk, Packet, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
-use crate::store::{StoreError, StoreReply};
+use crate::store::{StoreError, StoreOp, StoreReply};
 use crate::transport::{Address, Inbound};
 
 /// What is going to happen.
@@ -53,6 +54,9 @@ impl World {
             }
             Happening::Flush(number) => {
                 let answers = self.host_mut(number).disk.flush();
+                if answers.iter().any(|(_, reply)| reply.is_ok()) {
+                    self.observe(number, &Observation::Flushed);
+                }
                 for (ticket, reply) in answers {
                     self.input(number, Input::Stored(ticket, reply));
                 }
@@ -88,6 +92,7 @@ impl World {
         loop {
             let Some(node) = &mut self.host_mut(number).node else { return };
             let output = node.poll_output();
+            self.observe(number, &Observation::Output(&output));
             if let Some(trace) = &mut self.trace {
                 trace.update(format!("{number} {:?} {output:?}", self.now).as_bytes());
             }
@@ -119,17 +124,7 @@ impl World {
                     self.input(number, input);
                     return;
                 }
-                Output::Store(ticket, op) => {
-                    let disk = &mut self.host_mut(number).disk;
-                    let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
-                    match disk.run(ticket, op) {
-                        Some(reply) => {
-                            let delay = latency + self.below(jitter);
-                            self.at(delay, Happening::Stored(number, boot, ticket, reply));
-                        }
-                        None => self.at(sync, Happening::Flush(number)),
-                    }
-                }
+                Output::Store(ticket, op) => self.store(number, ticket, op),
                 Output::Transmit(transmit) => self.send(number, &transmit.to, transmit.bytes),
                 Output::Verify(ticket, job) => {
                     self.at(Duration::ZERO, Happening::Verified(number, boot, ticket, job));
@@ -144,6 +139,22 @@ impl World {
                     return;
                 }
             }
+        }
+    }
+
+    fn store(&mut self, number: usize, ticket: Ticket, op: StoreOp) {
+        let seen = (self.is_watched() && Disk::changes(&op)).then(|| op.clone());
+        let disk = &mut self.host_mut(number).disk;
+        let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
+        match disk.run(ticket, op) {
+            Some(reply) => {
+                if let Some(op) = &seen {
+                    self.observe(number, &Observation::Applied { op, reply: &reply });
+                }
+                let (delay, boot) = (latency + self.below(jitter), self.boot(number));
+                self.at(delay, Happening::Stored(number, boot, ticket, reply));
+            }
+            None => self.at(sync, Happening::Flush(number)),
         }
     }
 
