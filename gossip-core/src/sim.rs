@@ -5,6 +5,7 @@
 //! restart. Signatures are simulated ([`SimKeys`](crate::fact::SimKeys)); everything else is what
 //! production runs.
 
+pub mod check;
 mod disk;
 mod driver;
 pub mod epidemic;

@@ -110,7 +110,7 @@ impl Disk {
         if let Some(error) = self.refusal(&op) {
             return Some(Err(error));
         }
-        if changes(&op) {
+        if Self::changes(&op) {
             self.unsynced.push(op.clone());
             if self.unsynced.len() > WRITE_BACK {
                 self.write_back(WRITE_BACK / 2);
@@ -174,7 +174,7 @@ impl Disk {
     }
 
     fn refusal(&mut self, op: &StoreOp) -> Option<StoreError> {
-        let writes = changes(op) || matches!(op, StoreOp::Sync { .. });
+        let writes = Self::changes(op) || matches!(op, StoreOp::Sync { .. });
         match self.fault {
             Fault::Writes if writes => {
                 self.counts.failed_writes += 1;
@@ -187,24 +187,24 @@ impl Disk {
             Fault::None | Fault::Reads | Fault::Writes => None,
         }
     }
-}
 
-/// Whether an op changes what is held.
-const fn changes(op: &StoreOp) -> bool {
-    match op {
-        StoreOp::Merge(_)
-        | StoreOp::Remember { .. }
-        | StoreOp::Sweep { .. }
-        | StoreOp::Wipe { .. } => true,
-        StoreOp::Describe(_)
-        | StoreOp::Fetch { .. }
-        | StoreOp::Get { .. }
-        | StoreOp::Lease
-        | StoreOp::Release(_)
-        | StoreOp::Scan { .. }
-        | StoreOp::Sift { .. }
-        | StoreOp::Sync { .. }
-        | StoreOp::Total { .. } => false,
+    /// Whether an op changes what is held.
+    pub(super) const fn changes(op: &StoreOp) -> bool {
+        match op {
+            StoreOp::Merge(_)
+            | StoreOp::Remember { .. }
+            | StoreOp::Sweep { .. }
+            | StoreOp::Wipe { .. } => true,
+            StoreOp::Describe(_)
+            | StoreOp::Fetch { .. }
+            | StoreOp::Get { .. }
+            | StoreOp::Lease
+            | StoreOp::Release(_)
+            | StoreOp::Scan { .. }
+            | StoreOp::Sift { .. }
+            | StoreOp::Sync { .. }
+            | StoreOp::Total { .. } => false,
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::check::Observation;
 use super::host::{EVENTS, address_of, number_of};
 use super::rule::Copy;
-use super::{Packet, World};
+use super::{Disk, Packet, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
 use crate::store::{StoreError, StoreOp, StoreReply};
@@ -23,9 +24,9 @@ pub(super) enum Happening {
     },
     Exported(usize, u64, Ticket, Result<(), ExportError>),
     Flush(usize),
-    Merge(usize, u64, Ticket, StoreOp),
     /// What came while the host was paused.
     Input(usize, u64, Input),
+    Merge(usize, u64, Ticket, StoreOp),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
     Wake(usize, u64),
@@ -55,18 +56,21 @@ impl World {
             }
             Happening::Flush(number) => {
                 let answers = self.host_mut(number).disk.flush();
+                if answers.iter().any(|(_, reply)| reply.is_ok()) {
+                    self.observe(number, &Observation::Flushed);
+                }
                 for (ticket, reply) in answers {
                     self.input(number, Input::Stored(ticket, reply));
-                }
-            }
-            Happening::Merge(number, boot, ticket, op) => {
-                if self.boot(number) == boot {
-                    self.store(number, ticket, op);
                 }
             }
             Happening::Input(number, boot, input) => {
                 if self.boot(number) == boot {
                     self.input(number, input);
+                }
+            }
+            Happening::Merge(number, boot, ticket, op) => {
+                if self.boot(number) == boot {
+                    self.store(number, ticket, op);
                 }
             }
             Happening::Stored(number, boot, ticket, reply) => {
@@ -95,6 +99,7 @@ impl World {
         loop {
             let Some(node) = &mut self.host_mut(number).node else { return };
             let output = node.poll_output();
+            self.observe(number, &Observation::Output(&output));
             if let Some(trace) = &mut self.trace {
                 trace.update(format!("{number} {:?} {output:?}", self.now).as_bytes());
             }
@@ -151,12 +156,15 @@ impl World {
     }
 
     fn store(&mut self, number: usize, ticket: Ticket, op: StoreOp) {
-        let boot = self.boot(number);
+        let seen = (self.is_watched() && Disk::changes(&op)).then(|| op.clone());
         let disk = &mut self.host_mut(number).disk;
         let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
         match disk.run(ticket, op) {
             Some(reply) => {
-                let delay = latency + self.below(jitter);
+                if let Some(op) = &seen {
+                    self.observe(number, &Observation::Applied { op, reply: &reply });
+                }
+                let (delay, boot) = (latency + self.below(jitter), self.boot(number));
                 self.at(delay, Happening::Stored(number, boot, ticket, reply));
             }
             None => self.at(sync, Happening::Flush(number)),

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::{Checker, Observation, Sight, Violation};
 use super::driver::Happening;
 use super::host::{Host, HostClock, MakeStrategies, address_of};
 use super::rule::Ruling;
@@ -18,12 +19,14 @@ use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
+use crate::store::MemoryState;
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::DATAGRAM_BYTES;
 
 /// A world of nodes.
 pub struct World {
     pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
+    checkers: Vec<Box<dyn Checker>>,
     /// How long a synchronous cycle takes; `None`: everything happens when it happens.
     pub(super) cycle: Option<Duration>,
     horizon: Duration,
@@ -37,6 +40,7 @@ pub struct World {
     pub(super) standstill: u64,
     pub(super) trace: Option<blake3::Hasher>,
     pub(super) verifier: Verifier,
+    violations: Vec<Violation>,
 }
 
 impl World {
@@ -45,6 +49,7 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             agenda: BTreeMap::new(),
+            checkers: Vec::new(),
             cycle: None,
             horizon: HORIZON,
             hosts: Vec::new(),
@@ -56,6 +61,7 @@ impl World {
             standstill: 0,
             trace: None,
             verifier: Verifier::simulated(),
+            violations: Vec::new(),
         }
     }
 
@@ -214,6 +220,14 @@ impl World {
         dead.paused_until = Mono::ZERO;
         dead.disk.crash(crash, &mut rng);
         self.rng = rng;
+        self.observe(host, &Observation::Crashed);
+    }
+
+    /// Puts an older content of a host's disk back, as an operator with a backup does; its node must
+    /// not run.
+    pub fn put_back(&mut self, host: usize, snapshot: Disk) {
+        self.host_mut(host).disk.restore(snapshot);
+        self.observe(host, &Observation::PutBack);
     }
 
     /// Starts a node on what its disk holds.
@@ -222,6 +236,8 @@ impl World {
         let host = self.host_mut(number);
         assert!(host.node.is_none(), "host {number} runs already");
         let restored = host.disk.restored();
+        self.observe(number, &Observation::Started(&restored));
+        let host = self.host_mut(number);
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
         let config = host
             .config
@@ -307,6 +323,9 @@ impl World {
         if paused_until > self.now {
             return self.at(paused_until.since(self.now), Happening::Input(number, boot, input));
         }
+        if self.host_mut(number).node.is_some() {
+            self.observe(number, &Observation::Input(&input));
+        }
         if let Some(node) = &mut self.host_mut(number).node {
             node.handle(now, input);
             self.drain(number);
@@ -389,6 +408,73 @@ impl World {
         sums.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
     }
 
+    /// Lets a checker watch from now on; without any, nothing is observed and nothing costs.
+    pub fn check(&mut self, checker: Box<dyn Checker>) {
+        self.checkers.push(checker);
+    }
+
+    /// The promises that were broken so far, in the order in which it was noticed.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Tells the checkers that everything is calm and that nodes have had time to agree.
+    pub fn finish_checks(&mut self) {
+        let mut checkers = std::mem::take(&mut self.checkers);
+        for checker in &mut checkers {
+            let mut broken = Vec::new();
+            checker.finish(self, &mut broken);
+            let (at, name) = (self.now, checker.name());
+            let violation = |(host, what)| Violation { at, checker: name, host, what };
+            self.violations.extend(broken.into_iter().map(violation));
+        }
+        self.checkers = checkers;
+    }
+
+    pub(super) fn observe(&mut self, host: usize, what: &Observation<'_>) {
+        if self.checkers.is_empty() {
+            return;
+        }
+        // Lent out, so that checkers may look at the world.
+        let mut checkers = std::mem::take(&mut self.checkers);
+        let mut broken = Vec::new();
+        for checker in &mut checkers {
+            let sight = Sight { host, now: self.time_at(host), world: self };
+            checker.observe(&sight, what, &mut broken);
+            let (at, name) = (self.now, checker.name());
+            let violation = |what| Violation { at, checker: name, host, what };
+            self.violations.extend(broken.drain(..).map(violation));
+        }
+        self.checkers = checkers;
+    }
+
+    pub(super) const fn is_watched(&self) -> bool {
+        !self.checkers.is_empty()
+    }
+
+    /// What a host was told before its last start.
+    #[must_use]
+    pub fn configuration(&self, host: usize) -> Option<&ConfigSpec> {
+        self.hosts.get(host).map(|host| host.config.spec())
+    }
+
+    /// The epoch of true time.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        Epoch::of(START + self.now.since(Mono::ZERO))
+    }
+
+    /// What a host's node reads.
+    pub(super) fn held(&self, host: usize) -> &MemoryState {
+        self.host(host).disk.held()
+    }
+
+    /// What a crash could not take from a host.
+    pub(super) fn durable(&self, host: usize) -> &MemoryState {
+        self.host(host).disk.durable()
+    }
+
     /// Begins to hash every output; it costs more than the run itself.
     pub fn begin_trace(&mut self) {
         self.trace = Some(blake3::Hasher::new());
@@ -407,6 +493,14 @@ impl World {
     fn time_at(&self, host: usize) -> Now {
         let clock = self.hosts.get(host).map(|host| host.clock).unwrap_or_default();
         Now { mono: self.now, wall: clock.wall(self.now) }
+    }
+
+    fn host(&self, host: usize) -> &Host {
+        #[expect(
+            clippy::expect_used,
+            reason = "a script that names a host it did not add is a bug"
+        )]
+        self.hosts.get(host).expect("the host exists")
     }
 
     pub(super) fn host_mut(&mut self, host: usize) -> &mut Host {

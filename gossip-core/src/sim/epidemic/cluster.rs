@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::{Carrier, Cycle, Epidemic, Spread};
 use crate::config::{ChannelSlots, ConfigSpec, Strategies};
 use crate::fact::SimKeys;
-use crate::io::{Event, Seed};
+use crate::io::Event;
 use crate::node::Node;
-use crate::sim::World;
+use crate::sim::{self, World};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
@@ -30,7 +30,11 @@ impl Cluster {
     pub(super) fn new(epidemic: &Epidemic, seed: u64) -> Self {
         let mut world = World::new(seed);
         world.synchronous(PERIOD);
-        mesh(&mut world, *epidemic);
+        hosts(&mut world, *epidemic);
+        if epidemic.connection_limit > 0 {
+            // Callers arrive in a random order: who has the lower number must not always be served.
+            world.rule(sim::delay(Duration::ZERO, Duration::from_micros(1)));
+        }
         Self { epidemic: *epidemic, world, seed }
     }
 
@@ -123,29 +127,17 @@ struct Totals {
     bytes: u64,
 }
 
-/// Adds the hosts, and lets them meet.
-fn mesh(world: &mut World, epidemic: Epidemic) {
+/// Adds the hosts, which know one another from a directory that they share.
+fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, ..RumorConfig::default() };
     let calm_repair = RangeConfig { period: CALM, period_max: CALM, ..RangeConfig::default() };
-    for host in 0..epidemic.nodes {
-        let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
-        let config = ConfigSpec {
-            seeds,
-            alive_interval: CALM,
-            dials_per_second: u32::MAX,
-            view_rumors: RumorConfig::default(),
-            view_repair: calm_repair,
-            ..ConfigSpec::default()
-        };
-        let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
-        world.add_with(config, Box::new(strategies));
-    }
-    let met = |world: &mut World| {
-        let partners = |host| world.node(host).map(|node| node.status().partners);
-        (0..epidemic.nodes).all(|host| partners(host) == Some(epidemic.nodes - 1))
-    };
-    assert!(world.run_until(60 * PERIOD, PERIOD, met), "the hosts do not meet");
-    world.run_for(60 * PERIOD);
+    let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
+    let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
+    world.add_listed(epidemic.nodes, &config, Box::new(strategies));
+}
+
+fn calm() -> ConfigSpec {
+    ConfigSpec { alive_interval: CALM, ..ConfigSpec::default() }
 }
 
 fn strategies(
@@ -154,15 +146,19 @@ fn strategies(
     calm_rumors: RumorConfig,
     calm_repair: RangeConfig,
 ) -> Strategies {
-    let Epidemic { direction, fan_out, exclusions, names, rounds, .. } = *epidemic;
+    let Epidemic { direction, connection_limit, hunt, .. } = *epidemic;
     let (rumors, repair) = match epidemic.carrier {
         Carrier::Rumors => {
             let config = RumorConfig {
                 direction,
-                exclusions,
-                fan_out,
-                names,
-                rounds,
+                connection_limit,
+                hunt,
+                exclusions: epidemic.exclusions,
+                fan_out: epidemic.fan_out,
+                minimize: epidemic.minimize,
+                names: epidemic.names,
+                offer_after: epidemic.offer_after,
+                rounds: epidemic.rounds,
                 period: PERIOD,
                 stagger: false,
                 ..RumorConfig::default()
@@ -171,7 +167,9 @@ fn strategies(
         }
         Carrier::Repair => {
             let config = RangeConfig {
+                connection_limit,
                 direction,
+                hunt,
                 period: PERIOD,
                 period_max: PERIOD,
                 stagger: false,
