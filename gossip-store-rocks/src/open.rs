@@ -44,6 +44,7 @@ pub(crate) fn open(path: &Path, config: &RocksConfig) -> Result<Opened, OpenErro
         let what = format!("{DATABASE}/CURRENT is missing");
         return Err(OpenError::Corrupt { path: path.into(), what });
     }
+    // At these even the look would never end.
     let traps = Traps::find(&database).map_err(|source| failed("read", &database, source))?;
     let disarmed = traps.disarm().map_err(|source| failed("write", &database, source));
     let db = disarmed.and_then(|()| open_database(path, config, &options, promised));
