@@ -63,7 +63,8 @@ fn table_2_push_blind_coin() {
 
 #[test]
 fn table_3_pull_feedback_counter() {
-    for (k, published, t_ave) in [(1, [0.031, 2.70, 17.6], 10.1), (2, [5.8e-4, 4.49, 15.2], 10.07)] {
+    for (k, published, t_ave) in [(1, [0.031, 2.70, 17.6], 10.1), (2, [5.8e-4, 4.49, 15.2], 10.07)]
+    {
         row(Direction::Pull, Ending::Feedback(Limit::Counter(k)), published, Some(t_ave));
     }
 }
