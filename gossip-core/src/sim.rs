@@ -10,6 +10,7 @@ mod disk;
 mod driver;
 mod host;
 mod rule;
+pub mod swarm;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};
