@@ -1,12 +1,16 @@
-//! Plays seeds of the swarm: `swarm FIRST COUNT`, and shrinks the first that breaks a promise.
+//! Plays seeds of the swarm: `swarm FIRST COUNT`, and shrinks the first that breaks a promise; or
+//! makes each deliberate mistake until a checker notices: `swarm mistakes`.
 
 #![expect(clippy::print_stdout, reason = "an example's output")]
 
 use std::collections::BTreeMap;
 
-use gossip_core::sim::swarm::{self, Config};
+use gossip_core::sim::swarm::{self, Config, Mistake};
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some("mistakes") {
+        return mistakes();
+    }
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
     let first = arguments.next().and_then(Result::ok).unwrap_or(0);
     let count = arguments.next().and_then(Result::ok).unwrap_or(64);
@@ -45,6 +49,20 @@ fn main() {
             for violation in &shrunk.outcome.violations {
                 println!("{violation}");
             }
+        }
+    }
+}
+
+fn mistakes() {
+    for mistake in Mistake::ALL {
+        let config = Config { mistake: Some(mistake), ..Config::default() };
+        let caught = (0..200).find_map(|seed| {
+            let outcome = swarm::run(&config, seed);
+            outcome.violations.into_iter().next().map(|violation| (seed, violation))
+        });
+        match caught {
+            Some((seed, violation)) => println!("{mistake:?}: {} seeds, {violation}", seed + 1),
+            None => println!("{mistake:?}: not noticed"),
         }
     }
 }

@@ -9,13 +9,14 @@ mod play;
 mod shrink;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 pub use self::chaos::chaos;
 pub use self::plan::{Act, Plan, Step, Value};
 pub use self::shrink::{Shrunk, shrink};
 use super::check::Violation;
+#[cfg(feature = "testkit")]
+pub use crate::mistake::Mistake;
 
 /// What all seeds of a swarm have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +37,9 @@ pub struct Config {
     pub churn: f64,
     /// How long deletions stay in the compared set. Default 20 s, for nobody waits for a day.
     pub horizon: Duration,
+    /// The mistake that all nodes make, to see whether it is noticed. Default none.
+    #[cfg(feature = "testkit")]
+    pub mistake: Option<Mistake>,
     /// Whether to hash all that nodes want, to compare runs: it costs more than the run.
     pub trace: bool,
 }
@@ -50,6 +54,8 @@ impl Default for Config {
             partition: None,
             churn: 0.3,
             horizon: Duration::from_secs(20),
+            #[cfg(feature = "testkit")]
+            mistake: None,
             trace: false,
         }
     }
@@ -88,23 +94,25 @@ pub struct Outcome {
 /// Plays what a seed plans.
 #[must_use]
 pub fn run(config: &Config, seed: u64) -> Outcome {
-    play::play(config, seed, &chaos(config, seed))
+    play(config, seed, &chaos(config, seed))
 }
 
 /// Plays a plan; the seed is that of the world's other randomness.
 #[must_use]
 pub fn play(config: &Config, seed: u64, plan: &Plan) -> Outcome {
+    #[cfg(feature = "testkit")]
+    return crate::mistake::making(config.mistake, || play::play(config, seed, plan));
+    #[cfg(not(feature = "testkit"))]
     play::play(config, seed, plan)
 }
 
 /// The one command that plays a seed again.
 #[must_use]
 pub fn replay(config: &Config, seed: u64) -> String {
-    let Config { nodes, duration, calm, loss, partition, churn, horizon, trace: _ } = config;
+    let Config { nodes, duration, calm, loss, partition, churn, horizon, .. } = config;
     let default = Config::default();
     let mut command = format!("gossip-cli sim swarm --seeds 1 --seed {seed}");
-    // Writing into a string cannot fail.
-    let mut option = |name: &str, value: String| drop(write!(command, " --{name} {value}"));
+    let mut option = |name: &str, value: String| command.push_str(&format!(" --{name} {value}"));
     let time = |time: &Duration| format!("{}ms", time.as_millis());
     if *nodes != default.nodes {
         option("nodes", nodes.to_string());

@@ -7,7 +7,7 @@ use crate::rng::Rng;
 use crate::sim::{Burst, Delay};
 
 /// Keys that applications write: few, so that writes meet.
-const KEYS: u64 = 20;
+const KEYS: u64 = 40;
 
 /// Writes and reads per minute of chaos.
 const WRITES: u64 = 90;
@@ -93,7 +93,7 @@ impl Draw<'_> {
             10 => Act::Pause(host),
             11 => Act::Reorder(self.share(1.0), self.millis(500)),
             12 => Act::Skew(host, self.skew()),
-            _ => Act::SlowDisk(host, [self.millis(200), self.millis(500), self.millis(3_000)]),
+            _ => Act::SlowDisk(host, [self.millis(500), self.millis(500), self.millis(3_000)]),
         };
         let lasts = Duration::from_millis(500) + self.short();
         let at = self.begin(lasts);

@@ -1,16 +1,16 @@
 //! Playing a plan: chaos as it says, then calm until all agree.
 
 use std::any::Any;
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::{Act, Config, Outcome, Plan, Step, Value};
 use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
-use crate::fact::Why;
+use crate::fact::{Keys, Why};
 use crate::io::{Answer, Command, RequestId, Write};
 use crate::node::Node;
 use crate::rng::Rng;
@@ -94,14 +94,15 @@ impl<'a> Player<'a> {
         world.set_horizon(config.horizon);
         check::all().into_iter().for_each(|checker| world.check(checker));
         calm_network(&mut world, config);
-        let spec = spec(seed);
+        let flavour = Rc::new(Flavour::of(seed));
         for host in 0..config.nodes {
             // Who knows two others is found although one of them is down.
             let known = [0, 1].into_iter().filter(|other| *other != host);
             let seeds = known.map(|other| crate::io::Seed::Address(world.address(other)));
             let seeds = if host == 0 { Vec::new() } else { seeds.collect() };
-            let spec = ConfigSpec { seeds, ..spec.clone() };
-            world.add_with(spec, Box::new(move |keys| strategies(seed, Box::new(keys))));
+            let spec = ConfigSpec { seeds, ..flavour.spec() };
+            let flavour = flavour.clone();
+            world.add_with(spec, Box::new(move |keys| flavour.strategies(Box::new(keys))));
         }
         let running = plan.steps.iter().map(|_| Running::default()).collect();
         Self { config, converged: None, plan, running, world, writes: Vec::new() }
@@ -397,7 +398,7 @@ fn disagreement(world: &mut World) -> String {
     let differ = sums.iter().filter(|sum| Some(*sum) != sums.first()).count();
     let status = |host| world.node(host).map(Node::status);
     let statuses: Vec<_> = (0..all).filter_map(status).collect();
-    let blind = statuses.iter().filter(|status| status.peers.alive.cmp(&all) != Ordering::Equal);
+    let blind = statuses.iter().filter(|status| status.peers.alive != all);
     let (blind, renewing) =
         (blind.count(), statuses.iter().filter(|status| status.renewing).count());
     format!(
@@ -406,41 +407,57 @@ fn disagreement(world: &mut World) -> String {
     )
 }
 
-/// What all nodes of a seed are told: mostly the defaults, at half their pace, and in some seeds
-/// queues so small that they shed.
-fn spec(seed: u64) -> ConfigSpec {
-    let mut rng = Rng::from_number(seed).fork("configuration");
-    let limits = if rng.chance(0.4) {
-        Limits { peer_bytes: 3_000, channel_bytes: 6_000, recent: 16, ..Limits::default() }
-    } else {
-        Limits::default()
-    };
-    ConfigSpec {
-        redial_max: Duration::from_secs(6),
-        view_rumors: RumorConfig { period: PACE * 2, ..RumorConfig::default() },
-        view_repair: RangeConfig { period: PACE * 4, period_max: PACE * 8, ..repair() },
-        limits,
-        ..ConfigSpec::default()
+/// What all nodes of a seed are told, besides their cluster.
+struct Flavour {
+    direction: Direction,
+    limits: Limits,
+    /// The time between two rounds of rumors, and between two rounds of repair.
+    rumors: Duration,
+    repair: Duration,
+}
+
+impl Flavour {
+    /// Mostly the defaults at half their pace. Some seeds have queues so small that they shed, and
+    /// some repair so often that everybody confirms deletions while the chaos lasts.
+    fn of(seed: u64) -> Self {
+        let mut rng = Rng::from_number(seed).fork("flavour");
+        let limits = if rng.chance(0.4) {
+            Limits { peer_bytes: 1_400, channel_bytes: 2_800, recent: 16, ..Limits::default() }
+        } else {
+            Limits::default()
+        };
+        let directions =
+            [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
+        let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
+        let second = Duration::from_secs(1);
+        let (rumors, repair) =
+            if rng.chance(0.4) { (second * 6, second / 2) } else { (second * 2, second * 4) };
+        Self { direction, limits, rumors, repair }
     }
-}
 
-/// The time between two rounds of rumors.
-const PACE: Duration = Duration::from_secs(2);
+    fn spec(&self) -> ConfigSpec {
+        ConfigSpec {
+            redial_max: Duration::from_secs(6),
+            view_rumors: RumorConfig { period: self.rumors * 2, ..RumorConfig::default() },
+            view_repair: self.repair(),
+            limits: self.limits,
+            ..ConfigSpec::default()
+        }
+    }
 
-fn repair() -> RangeConfig {
-    RangeConfig { period: PACE * 2, period_max: PACE * 4, ..RangeConfig::default() }
-}
+    fn repair(&self) -> RangeConfig {
+        RangeConfig { period: self.repair, period_max: self.repair, ..RangeConfig::default() }
+    }
 
-fn strategies(seed: u64, keys: Box<dyn crate::fact::Keys>) -> Strategies {
-    let mut rng = Rng::from_number(seed).fork("strategies");
-    let directions =
-        [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
-    let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
-    let rumors = RumorConfig { direction, period: PACE, ..RumorConfig::default() };
-    let patience = HeartbeatConfig { interval: PACE * 2, ..HeartbeatConfig::default() };
-    Strategies {
-        detector: Box::new(Heartbeat::new(patience)),
-        main: ChannelSlots::new(rumors, repair()),
-        ..Strategies::new(keys)
+    fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
+        let direction = self.direction;
+        let rumors = RumorConfig { direction, period: self.rumors, ..RumorConfig::default() };
+        let interval = Duration::from_secs(4);
+        let patience = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
+        Strategies {
+            detector: Box::new(Heartbeat::new(patience)),
+            main: ChannelSlots::new(rumors, self.repair()),
+            ..Strategies::new(keys)
+        }
     }
 }

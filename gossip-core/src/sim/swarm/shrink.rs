@@ -19,13 +19,13 @@ pub struct Shrunk {
 #[must_use]
 pub fn shrink(config: &Config, seed: u64, most: u32) -> Option<Shrunk> {
     let plan = chaos(config, seed);
-    let outcome = play::play(config, seed, &plan);
+    let outcome = play(config, seed, &plan);
     let checker = outcome.violations.first()?.checker;
     let mut shrunk = Shrunk { outcome, plan, runs: 1 };
     // What does not happen after the first violation is not needed for it.
     let fails = |steps: &[Step]| {
         let plan = Plan { steps: steps.to_vec() };
-        let outcome = play::play(config, seed, &plan);
+        let outcome = play(config, seed, &plan);
         let same = outcome.violations.first().is_some_and(|first| first.checker == checker);
         same.then_some((plan, outcome))
     };
