@@ -138,7 +138,8 @@ pub struct Config {
     fact_limit: FactLimit,
     horizon: Duration,
     payloads: Payloads,
-    spec: ConfigSpec,
+    /// Shared by the machines of a node, and by the nodes of a simulation.
+    spec: Arc<ConfigSpec>,
 }
 
 impl ConfigSpec {
@@ -198,7 +199,8 @@ impl ConfigSpec {
         let founded = self.fact_bytes.is_some() || self.seeds.is_empty();
         let fact_limit = FactLimit { bytes: fact_bytes as u32, founded };
         let cluster = ClusterId::from_name(&self.cluster);
-        Ok(Config { cluster, constants, fact_limit, horizon: HORIZON, payloads, spec: self })
+        let spec = Arc::new(self);
+        Ok(Config { cluster, constants, fact_limit, horizon: HORIZON, payloads, spec })
     }
 }
 
@@ -340,7 +342,7 @@ impl Config {
 
     /// The spec that was checked.
     #[must_use]
-    pub const fn spec(&self) -> &ConfigSpec {
+    pub fn spec(&self) -> &ConfigSpec {
         &self.spec
     }
 

@@ -8,6 +8,7 @@
 pub mod check;
 mod disk;
 mod driver;
+pub mod epidemic;
 mod host;
 mod rule;
 pub mod swarm;

@@ -4,19 +4,22 @@
 //! [`Sampler`], [`Overlay`], [`Detector`], [`Removal`], [`Retain`]. A *protocol* owns kinds on
 //! the wire and a deadline, and acts only through its [`Cx`]: [`Dissemination`], [`Reconcile`].
 
+mod connections;
 mod cx;
 pub mod detector;
 pub mod dissemination;
 pub mod overlay;
+mod partners;
 pub mod reconcile;
 pub mod removal;
 pub mod retain;
 pub mod sampler;
 
-pub use self::cx::{Cx, Effect, SlotToken};
+pub use self::cx::{Cx, Effect, SlotToken, Standing};
 pub use self::detector::Detector;
 pub use self::dissemination::{Direction, Dissemination};
 pub use self::overlay::Overlay;
+pub use self::partners::Partners;
 pub use self::reconcile::Reconcile;
 pub use self::removal::{Contact, Heat, Removal};
 pub use self::retain::Retain;

@@ -18,6 +18,7 @@ use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
 use crate::mistake::{Mistake, made};
 use crate::store::{MetaName, StoreOp, StoreReply};
+use crate::strategy::Partners;
 use crate::time::{Epoch, Mono, Now, Wall};
 use crate::transport::Class;
 use crate::wire::{Parcel, Receipt, Talk};
@@ -140,8 +141,8 @@ impl Collect {
         self.agreed.clear();
     }
 
-    pub(super) fn agreeing(&self, partners: &[NodeId]) -> usize {
-        partners.iter().filter(|partner| self.agreed.contains(partner)).count()
+    pub(super) fn agreeing(&self, partners: Partners<'_>) -> usize {
+        self.agreed.iter().filter(|member| partners.contains(member)).count()
     }
 
     /// A comparison begins in which the member is asked for its receipt.
@@ -178,12 +179,12 @@ impl Collect {
     /// The epoch below which every one of these members has confirmed that it needs nothing.
     fn confirmed_floor(
         &self,
-        members: &[NodeId],
+        members: Partners<'_>,
         view_equal: &BTreeMap<NodeId, Epoch>,
     ) -> Option<Epoch> {
-        let confirmed = |member: &NodeId| {
-            let state = *self.confirmed.get(member)?;
-            Some(state.min(*view_equal.get(member)?))
+        let confirmed = |member| {
+            let state = *self.confirmed.get(&member)?;
+            Some(state.min(*view_equal.get(&member)?))
         };
         // Nobody else known is no evidence at all: they may just not have been found yet.
         let all: Option<Vec<_>> = members.iter().map(confirmed).collect();

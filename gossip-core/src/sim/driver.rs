@@ -12,6 +12,7 @@ use super::{Disk, Packet, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
 use crate::store::{StoreError, StoreOp, StoreReply};
+use crate::time::Mono;
 use crate::transport::{Address, Inbound};
 
 /// What is going to happen.
@@ -25,6 +26,7 @@ pub(super) enum Happening {
     Flush(usize),
     /// What came while the host was paused.
     Input(usize, u64, Input),
+    Merge(usize, u64, Ticket, StoreOp),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
     Wake(usize, u64),
@@ -64,6 +66,11 @@ impl World {
             Happening::Input(number, boot, input) => {
                 if self.boot(number) == boot {
                     self.input(number, input);
+                }
+            }
+            Happening::Merge(number, boot, ticket, op) => {
+                if self.boot(number) == boot {
+                    self.store(number, ticket, op);
                 }
             }
             Happening::Stored(number, boot, ticket, reply) => {
@@ -125,7 +132,13 @@ impl World {
                     self.input(number, input);
                     return;
                 }
-                Output::Store(ticket, op) => self.store(number, ticket, op),
+                Output::Store(ticket, op) => match (&op, self.cycle) {
+                    (StoreOp::Merge(_), Some(period)) => {
+                        let wait = until_end(self.now, period);
+                        self.at(wait, Happening::Merge(number, boot, ticket, op));
+                    }
+                    _ => self.store(number, ticket, op),
+                },
                 Output::Transmit(transmit) => self.send(number, &transmit.to, transmit.bytes),
                 Output::Verify(ticket, job) => {
                     self.at(Duration::ZERO, Happening::Verified(number, boot, ticket, job));
@@ -190,4 +203,13 @@ impl World {
         let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
+}
+
+/// How long it is until the merges of the present cycle are answered: half a period after each
+/// beginning, so that all rounds are over and none has begun.
+fn until_end(now: Mono, period: Duration) -> Duration {
+    let period = period.as_nanos().max(1);
+    let past = now.since(Mono::ZERO).as_nanos() % period;
+    let wait = (period / 2 + period - past) % period;
+    Duration::from_nanos(u64::try_from(wait).unwrap_or(u64::MAX))
 }

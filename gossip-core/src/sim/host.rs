@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Disk, START};
-use crate::config::{ConfigSpec, Strategies};
+use crate::config::{Config, Strategies};
 use crate::fact::{Envelope, SimKeys};
 use crate::io::{Answer, Event, RequestId};
+use crate::membership::Directory;
 use crate::node::Node;
 use crate::time::{Mono, Wall};
 
@@ -18,7 +21,8 @@ pub(super) struct Host {
     pub(super) address: SocketAddr,
     pub(super) answers: BTreeMap<RequestId, Answer>,
     pub(super) boots: u64,
-    pub(super) config: ConfigSpec,
+    pub(super) config: Config,
+    pub(super) directory: Option<Arc<Directory>>,
     pub(super) disk: Disk,
     pub(super) events: VecDeque<Event>,
     /// What its nodes exported, as in a file: crashes do not touch it.
@@ -36,7 +40,7 @@ pub(super) struct Host {
     pub(super) failed_exports: u64,
     /// Until when it hears, answers and does nothing.
     pub(super) paused_until: Mono,
-    pub(super) strategies: MakeStrategies,
+    pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
     pub(super) wake: Option<Mono>,
 }
 

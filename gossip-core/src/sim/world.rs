@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{Checker, Observation, Sight, Violation};
@@ -9,10 +11,11 @@ use super::driver::Happening;
 use super::host::{Host, HostClock, MakeStrategies, address_of};
 use super::rule::Ruling;
 use super::{Crash, Disk, Rule, RuleId, START};
-use crate::config::{ConfigSpec, Strategies};
+use crate::config::{Config, ConfigSpec, Strategies};
 use crate::fact::{Envelope, HORIZON, Keys as _, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Answer, Boot, Command, Event, Input, RequestId, Seed, Write};
+use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
@@ -24,6 +27,8 @@ use crate::transport::DATAGRAM_BYTES;
 pub struct World {
     pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
     checkers: Vec<Box<dyn Checker>>,
+    /// How long a synchronous cycle takes; `None`: everything happens when it happens.
+    pub(super) cycle: Option<Duration>,
     horizon: Duration,
     pub(super) hosts: Vec<Host>,
     pub(super) now: Mono,
@@ -45,6 +50,7 @@ impl World {
         Self {
             agenda: BTreeMap::new(),
             checkers: Vec::new(),
+            cycle: None,
             horizon: HORIZON,
             hosts: Vec::new(),
             now: Mono::ZERO,
@@ -59,6 +65,14 @@ impl World {
         }
     }
 
+    /// Synchronous cycles of this length from now on, as the classic papers have them: with strategies
+    /// that do not stagger, all rounds of a cycle begin at the same instant, packets and reads take
+    /// no time, and merges are applied and answered half a period later. So whether a partner knew is
+    /// judged by the state at the cycle's start, and who is newly infected acts from the next on.
+    pub const fn synchronous(&mut self, period: Duration) {
+        self.cycle = Some(period);
+    }
+
     /// From now on nodes start with another horizon than that of a day.
     pub const fn set_horizon(&mut self, horizon: Duration) {
         self.horizon = horizon;
@@ -71,6 +85,17 @@ impl World {
 
     /// Adds a host and starts its node. Returns its number.
     pub fn add_with(&mut self, config: ConfigSpec, strategies: MakeStrategies) -> usize {
+        let number = self.place(built(config), None, strategies.into());
+        self.start(number);
+        number
+    }
+
+    fn place(
+        &mut self,
+        config: Config,
+        directory: Option<Arc<Directory>>,
+        strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
+    ) -> usize {
         let number = self.hosts.len();
         self.hosts.push(Host {
             address: address_of(number),
@@ -79,6 +104,7 @@ impl World {
             clock: HostClock::default(),
             config,
             deferred: 0,
+            directory,
             disk: Disk::default(),
             events: VecDeque::new(),
             exports: Vec::new(),
@@ -92,7 +118,6 @@ impl World {
             strategies,
             wake: None,
         });
-        self.start(number);
         number
     }
 
@@ -103,6 +128,21 @@ impl World {
             let seeds = if member == 0 { Vec::new() } else { vec![Seed::Address(first)] };
             self.add(ConfigSpec { seeds, ..config.clone() });
         }
+    }
+
+    /// Adds `count` hosts that share a directory of themselves, and starts their nodes: nobody has to
+    /// meet anybody, and no host keeps a list of members. Seeds are not needed. A crashed host stays
+    /// listed; deletions are not let go of, for nobody compares views.
+    pub fn add_listed(&mut self, count: usize, config: &ConfigSpec, strategies: MakeStrategies) {
+        let numbers = self.hosts.len()..self.hosts.len() + count;
+        let members = numbers.clone().map(|number| (self.id(number), address_of(number)));
+        let directory = Arc::new(Directory::new(members));
+        let config = built(ConfigSpec { seeds: Vec::new(), ..config.clone() });
+        let strategies: Rc<dyn Fn(SimKeys) -> Strategies> = strategies.into();
+        for _ in numbers.clone() {
+            self.place(config.clone(), Some(directory.clone()), strategies.clone());
+        }
+        numbers.for_each(|number| self.start(number));
     }
 
     /// Adds a rule for packets. Rules are asked in order.
@@ -159,7 +199,7 @@ impl World {
 
     /// Gives a host another configuration, from its next start on.
     pub fn configure(&mut self, host: usize, config: ConfigSpec) {
-        self.host_mut(host).config = config;
+        self.host_mut(host).config = built(config);
     }
 
     /// A host's disk.
@@ -197,18 +237,20 @@ impl World {
         let (now, horizon) = (self.time_at(number), self.horizon);
         let host = self.host_mut(number);
         assert!(host.node.is_none(), "host {number} runs already");
-        #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
-        let config = host.config.clone().build(DATAGRAM_BYTES).expect("the configuration is good");
         let restored = host.disk.restored();
         self.observe(number, &Observation::Started(&restored));
         let host = self.host_mut(number);
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
-        let config =
-            config.resume(&restored, host.keys.id()).expect("the disk comes from this host");
+        let config = host
+            .config
+            .clone()
+            .resume(&restored, host.keys.id())
+            .expect("the disk comes from this host");
         let config = config.with_horizon(horizon);
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {
+            directory: host.directory.clone(),
             endpoints: Endpoints::datagram(host.address),
             restored,
             seed: *seed.finalize().as_bytes(),
@@ -349,8 +391,8 @@ impl World {
     /// A host's main channel.
     #[must_use]
     pub fn main_channel(&self, host: usize) -> ChannelId {
-        let name = self.hosts.get(host).map_or("", |host| host.config.cluster.as_str());
-        ChannelId::derived(crate::id::ClusterId::from_name(name), ChannelId::MAIN)
+        let main = |host: &Host| host.config.main_channel();
+        self.hosts.get(host).map_or_else(|| ChannelId::from_bytes([0; 32]), main)
     }
 
     /// A host's compared set at an epoch, or at the epoch of true time.
@@ -423,7 +465,7 @@ impl World {
     /// What a host was told before its last start.
     #[must_use]
     pub fn configuration(&self, host: usize) -> Option<&ConfigSpec> {
-        self.hosts.get(host).map(|host| &host.config)
+        self.hosts.get(host).map(|host| host.config.spec())
     }
 
     /// The epoch of true time.
@@ -477,6 +519,11 @@ impl World {
         )]
         self.hosts.get_mut(host).expect("the host exists")
     }
+}
+
+#[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
+fn built(config: ConfigSpec) -> Config {
+    config.build(DATAGRAM_BYTES).expect("the configuration is good")
 }
 
 impl std::fmt::Debug for World {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Retain, Sampler};
+use super::{Partners, Retain, Sampler};
 use crate::fact::{Envelope, Why};
 use crate::id::{NodeId, ShardId};
 use crate::rng::Rng;
@@ -14,6 +15,18 @@ use crate::wire::Talk;
 
 /// A protocol's own number for a store op; the answer brings it back.
 pub type SlotToken = u64;
+
+/// How a fact stands that somebody names by the first 8 bytes of its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a fact is one of these")]
+pub enum Standing {
+    /// It was merged lately.
+    Merged,
+    /// It waits to be verified, to be merged, or for its time to come.
+    Pending,
+    /// Nothing is remembered of it: it may still be in the store.
+    Unknown,
+}
 
 /// What a protocol wants done.
 #[derive(Clone, Debug)]
@@ -51,6 +64,8 @@ pub enum Effect {
         /// The exchange.
         exchange: u32,
     },
+    /// Count that a member was told that we are busy.
+    Refused,
     /// Count a rejection and make it known.
     Reject {
         /// Whose message it was.
@@ -86,12 +101,14 @@ pub struct Cx<'a> {
     pub effects: &'a mut Vec<Effect>,
     /// The epoch before which this node has dropped dormant facts.
     pub floor: crate::time::Epoch,
+    /// How a fact stands, by the first 8 bytes of its id.
+    pub knows: &'a dyn Fn(&[u8; 8]) -> Standing,
     /// Who we are.
     pub me: NodeId,
     /// What time it is.
     pub now: Now,
-    /// Live members that we can talk to at once, in ascending order, ourselves excluded.
-    pub partners: &'a [NodeId],
+    /// Whom we can talk to.
+    pub partners: Partners<'a>,
     /// Whether the store refuses writes: what is given to this node it cannot keep.
     pub read_only: bool,
     /// The channel's retain rule.
@@ -138,8 +155,13 @@ impl Cx<'_> {
 
     /// Up to `count` distinct partners that `eligible` admits.
     pub fn pick(&mut self, count: usize, eligible: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
-        let candidates: Vec<_> = self.partners.iter().copied().filter(eligible).collect();
-        self.sampler.pick(self.rng, &candidates, count)
+        self.sampler.pick(self.rng, self.partners, count, &eligible)
+    }
+
+    /// A random time below a limit; zero if that is zero.
+    pub fn time_below(&mut self, limit: Duration) -> Duration {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
 }
 

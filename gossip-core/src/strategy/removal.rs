@@ -10,6 +10,14 @@ pub struct Heat {
     count: u32,
 }
 
+impl Heat {
+    /// Contacts that counted since the last useful one: 0 under a coin.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+}
+
 /// What came of telling a rumor once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a rule must consider each of them")]
@@ -24,7 +32,8 @@ pub enum Contact {
 
 /// Decides when to stop telling a rumor.
 ///
-/// Law: with endless contacts of which none is useful, every rumor ends.
+/// Law: with endless contacts of which none is useful, every rumor ends; [`Never`] alone leaves that
+/// to the bound on rounds.
 pub trait Removal: Debug + Send {
     /// The rule's name in configuration.
     fn name(&self) -> &'static str;
@@ -121,6 +130,26 @@ impl Removal for Feedback {
             }
             Contact::Useless => self.0.passes(rng, heat),
         }
+    }
+}
+
+/// No contact ends a rumor: the simple epidemic. Only [`rounds`](super::dissemination::RumorConfig)
+/// and newer facts do.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Never;
+
+impl Removal for Never {
+    fn name(&self) -> &'static str {
+        "never"
+    }
+
+    fn wants_feedback(&self) -> bool {
+        false
+    }
+
+    fn stays_hot(&self, _: &mut Rng, _: &mut Heat, _: Contact) -> bool {
+        true
     }
 }
 

@@ -16,7 +16,8 @@ use crate::fact::Why;
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span};
 use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
-use crate::strategy::{Cx, Direction, SlotToken};
+use crate::strategy::connections::Connections;
+use crate::strategy::{Cx, Direction, Effect, SlotToken};
 use crate::time::{Epoch, Mono};
 use crate::wire::{Compare, Ranges, Same, Talk};
 
@@ -29,11 +30,17 @@ pub struct RangeConfig {
     pub backlog_bytes: usize,
     /// The chance that a round takes place. Default 1 (capability G4).
     pub chance: f64,
+    /// Most partners whose comparisons are begun with us in one period; others are told that we are
+    /// busy. Default 0: no limit. With the full digest each of its questions counts, not only the first.
+    pub connection_limit: u32,
     /// Which way facts flow; push-then-pull counts as push-pull. Default push-pull.
     pub direction: Direction,
     /// Compare one fingerprint of everything first. Default true; off, and with an infinite
     /// leaf, a round is the classic push, pull or push-pull of 1, 2 or 3 messages.
     pub fingerprint_first: bool,
+    /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
+    /// `u32::MAX`: all there are.
+    pub hunt: u32,
     /// Ranges of at most so many facts are listed. Default 24: a list fits a datagram.
     pub leaf: usize,
     /// Time between rounds while something changes. Default 2 s (a guess: two rumor rounds).
@@ -44,6 +51,11 @@ pub struct RangeConfig {
     /// How long an answer may take before the question is repeated. Default 1 s (a guess: more
     /// than any round trip on earth).
     pub reply_timeout: Duration,
+    /// Whether rounds come at random moments: the first within the first period, and later pauses vary
+    /// by an eighth, so that two nodes do not meet at the same second of every minute, always
+    /// straddling an epoch. Default true; off, a round comes each period from the start on, as in
+    /// the classic papers' synchronous cycles.
+    pub stagger: bool,
     /// How many parts a range is split into. Default 16 (as negentropy does).
     pub ways: usize,
     /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 16: each may
@@ -56,12 +68,15 @@ impl Default for RangeConfig {
         Self {
             backlog_bytes: 512 * 1024,
             chance: 1.0,
+            connection_limit: 0,
             direction: Direction::PushPull,
             fingerprint_first: true,
+            hunt: 0,
             leaf: 24,
             period: Duration::from_secs(2),
             period_max: Duration::from_secs(16),
             reply_timeout: Duration::from_secs(1),
+            stagger: true,
             ways: 16,
             window: 16,
         }
@@ -97,6 +112,7 @@ const GREETED: usize = 16;
 #[derive(Debug)]
 pub struct RangeReconcile {
     config: RangeConfig,
+    connections: Connections,
     exchange: Option<Exchange>,
     /// When we met somebody first.
     met_first: Option<Mono>,
@@ -169,6 +185,7 @@ impl RangeReconcile {
     pub fn new(config: RangeConfig) -> Self {
         Self {
             config,
+            connections: Connections::new(config.connection_limit, config.hunt, config.period),
             exchange: None,
             met_first: None,
             next_exchange: 0,
@@ -219,15 +236,40 @@ impl RangeReconcile {
         if self.exchange.is_some() {
             return;
         }
-        self.survey.retain(|partner| cx.partners.binary_search(partner).is_ok());
+        self.survey.retain(|partner| cx.partners.contains(partner));
         let with = match self.survey.pop_first() {
             Some(partner) => Some(partner),
             None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
             None => None,
         };
         if let Some(with) = with {
+            self.connections.begin_round();
+            self.connections.call(with, 0);
             self.open(cx, with);
         }
+    }
+
+    /// A partner is busy: the exchange is over, and another partner is tried if we may hunt on.
+    fn hunt(&mut self, cx: &mut Cx<'_>, busy: NodeId, number: u32) {
+        if self.exchange_with(busy, number).is_none() {
+            return cx.reject(busy, Why::TooLate);
+        }
+        self.exchange = None;
+        let Some(refusals) = self.connections.refused(busy) else { return };
+        if let Some(other) = cx.pick(1, |node| !self.connections.tried(node)).pop() {
+            self.connections.call(other, refusals);
+            self.open(cx, other);
+        }
+    }
+
+    /// Whether this member's comparison is served now; if not, it is told that we are busy.
+    fn serves(&mut self, cx: &mut Cx<'_>, from: NodeId, exchange: u32) -> bool {
+        let serves = self.connections.accepts(cx.now.mono, from);
+        if !serves {
+            cx.effects.push(Effect::Refused);
+            cx.talk(from, Talk::Busy(exchange));
+        }
+        serves
     }
 
     /// Asks about more of what is left, as far as window and backlog allow.
@@ -269,11 +311,11 @@ impl RangeReconcile {
         self.schedule(cx, pause);
     }
 
-    /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
-    /// meet at the same second of every minute for ever, and always straddle an epoch.
+    /// The next round comes after seven to nine eighths of a pause, if rounds are staggered.
     fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
-        let jitter = random_below(cx, pause / 4);
-        self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
+        let wait =
+            if self.config.stagger { pause * 7 / 8 + cx.time_below(pause / 4) } else { pause };
+        self.next_round = Some(cx.now.mono + wait);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -307,12 +349,6 @@ impl RangeReconcile {
     }
 }
 
-/// A random time up to a limit.
-fn random_below(cx: &mut Cx<'_>, limit: Duration) -> Duration {
-    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-    Duration::from_nanos(cx.rng.below(nanos.saturating_add(1)))
-}
-
 impl Reconcile for RangeReconcile {
     fn name(&self) -> &'static str {
         "range"
@@ -324,6 +360,7 @@ impl Reconcile for RangeReconcile {
             self.exchange = None;
         }
         match talk {
+            Talk::Busy(exchange) => self.hunt(cx, from, exchange),
             Talk::Compare(compare) => self.on_compare(cx, from, compare),
             Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),
             Talk::Ranges(ranges) => self.on_question(cx, from, ranges),
@@ -341,11 +378,15 @@ impl Reconcile for RangeReconcile {
                 }
             }
             Talk::Ack(_)
+            | Talk::Ask(_)
+            | Talk::Call
             | Talk::Feedback { .. }
+            | Talk::Offer { .. }
             | Talk::Ping(_)
             | Talk::Pull(_)
             | Talk::Receipt(_)
-            | Talk::Stale(_) => cx.reject(from, Why::Unasked),
+            | Talk::Stale(_)
+            | Talk::Welcome => cx.reject(from, Why::Unasked),
         }
     }
 
@@ -379,7 +420,7 @@ impl Reconcile for RangeReconcile {
     fn survey(&mut self, cx: &mut Cx<'_>) {
         // Asked again and again, it must still come to the last of them.
         if self.survey.is_empty() {
-            self.survey = cx.partners.iter().copied().collect();
+            self.survey = cx.partners.iter().collect();
         }
         self.next_round = Some(cx.now.mono);
     }
@@ -392,7 +433,7 @@ impl Reconcile for RangeReconcile {
         if greets && self.survey.len() < GREETED {
             self.survey.insert(member);
             // Not at once: two that start together would ask one another the same.
-            let soon = now + random_below(cx, self.config.period / 4);
+            let soon = now + cx.time_below(self.config.period / 4);
             self.next_round = Some(self.next_round.map_or(soon, |due| due.min(soon)));
         }
     }
@@ -413,6 +454,7 @@ impl Reconcile for RangeReconcile {
         if self.exchange.as_ref().is_some_and(|exchange| exchange.with == member) {
             self.exchange = None;
         }
+        self.connections.gone(member);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
@@ -424,8 +466,9 @@ impl Reconcile for RangeReconcile {
         self.pump(cx);
         match self.next_round {
             None => {
-                let nanos = u64::try_from(self.config.period.as_nanos()).unwrap_or(u64::MAX);
-                self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
+                let period = self.config.period;
+                let wait = if self.config.stagger { cx.time_below(period) } else { period };
+                self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono => {
                 let pause = self.pause;
