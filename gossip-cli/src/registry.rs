@@ -8,7 +8,7 @@ use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
 use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
-use gossip_core::strategy::removal::{Blind, Feedback, Limit};
+use gossip_core::strategy::removal::{Blind, Feedback, Limit, Never};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::strategy::sampler::{Shuffled, Uniform};
 use gossip_core::strategy::{Detector, Overlay, Reconcile, Removal, Retain, Sampler};
@@ -47,6 +47,7 @@ pub(crate) const REMOVALS: &[Named<u32, Box<dyn Removal>>] = &[
     Named { name: "blind-counter", make: |k| Box::new(Blind::new(Limit::Counter(k))) },
     Named { name: "feedback-coin", make: |k| Box::new(Feedback::new(Limit::Coin(k))) },
     Named { name: "feedback-counter", make: |k| Box::new(Feedback::new(Limit::Counter(k))) },
+    Named { name: "never", make: |_| Box::new(Never::default()) },
 ];
 
 /// Which facts of a key are kept.

@@ -35,7 +35,7 @@ use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::io::Ticket;
 use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
-use crate::strategy::SlotToken;
+use crate::strategy::{Partners, SlotToken};
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::Class;
 
@@ -295,7 +295,7 @@ impl Channel {
     }
 
     /// What waits here, for the status.
-    pub(crate) fn describe(&self, partners: &[NodeId], status: &mut crate::status::Status) {
+    pub(crate) fn describe(&self, partners: Partners<'_>, status: &mut crate::status::Status) {
         let (hot, rounds) = self.slots.dissemination.counts();
         status.rounds += rounds;
         if !self.is_view() {
@@ -315,6 +315,12 @@ impl Channel {
         ] {
             *status.queues.entry(name).or_default() += count;
         }
+    }
+
+    /// Rumors that are still told.
+    #[cfg(feature = "sim")]
+    pub(crate) fn rumors(&self) -> usize {
+        self.slots.dissemination.counts().0
     }
 
     pub(crate) const fn is_view(&self) -> bool {

@@ -27,7 +27,7 @@ use crate::store::{MetaName, Restored};
 use crate::strategy::dissemination::RumorMongering;
 use crate::strategy::reconcile::RangeReconcile;
 use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
-use crate::strategy::{Detector, Overlay, Sampler};
+use crate::strategy::{Detector, Overlay, Partners, Sampler};
 use crate::time::{Epoch, HybridClock, Mono, Now};
 
 /// One member of a cluster.
@@ -249,12 +249,28 @@ impl Node {
             left: self.roster.count(MemberStatus::Left),
         };
         for channel in self.channels.values() {
-            channel.describe(&self.partners, &mut status);
+            channel.describe(Partners::new(&self.partners), &mut status);
         }
         self.peering.describe(&mut status);
         status.queues.insert("view-facts", self.view_state.facts());
         status.queues.insert("tickets", self.routes.len());
         status
+    }
+
+    /// Counters alone, at no cost.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn counters(&self) -> &Status {
+        &self.status
+    }
+
+    /// Rumors of the main channels that are still told.
+    #[cfg(feature = "sim")]
+    pub(crate) fn rumors(&self) -> usize {
+        self.channels
+            .values()
+            .filter(|channel| !channel.is_view())
+            .map(|channel| channel.rumors())
+            .sum()
     }
 
     fn wake(&mut self) {
@@ -333,7 +349,7 @@ impl Node {
             members: &self.required,
             next_ticket: &mut self.next_ticket,
             now: self.now,
-            partners: &self.partners,
+            partners: Partners::new(&self.partners),
             sampler: &mut *self.sampler,
             slowed: &slowed,
             status: &mut self.status,

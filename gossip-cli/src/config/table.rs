@@ -129,8 +129,13 @@ keys! {
         hot_bytes: Count(choices.rumors.hot_bytes), Range::Numbers(1_200, 1 << 34);
         /// Most bytes told to one partner per round.
         partner_bytes: Count(choices.rumors.partner_bytes), Range::Numbers(1_200, 1 << 30);
+        /// Ids that one pull names, so that these rumors are not sent; 0 as in the classic papers.
+        names: Count(choices.rumors.names), Range::Numbers(0, 64);
         /// Rounds after which any rumor ends.
         rounds: Number(choices.rumors.rounds), Range::Numbers(1, 100_000);
+        /// Whether the first round comes at a random moment, so that nodes started together do not
+        /// act together.
+        stagger: Flag(choices.rumors.stagger);
     }
     repair {
         /// How replicas are compared.

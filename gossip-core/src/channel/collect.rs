@@ -17,6 +17,7 @@ use crate::fact::{Signature, Why};
 use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
 use crate::store::{MetaName, StoreOp, StoreReply};
+use crate::strategy::Partners;
 use crate::time::{Epoch, Mono, Now, Wall};
 use crate::transport::Class;
 use crate::wire::{Parcel, Receipt, Talk};
@@ -139,8 +140,8 @@ impl Collect {
         self.agreed.clear();
     }
 
-    pub(super) fn agreeing(&self, partners: &[NodeId]) -> usize {
-        partners.iter().filter(|partner| self.agreed.contains(partner)).count()
+    pub(super) fn agreeing(&self, partners: Partners<'_>) -> usize {
+        self.agreed.iter().filter(|member| partners.contains(member)).count()
     }
 
     /// A comparison begins in which the member is asked for its receipt.

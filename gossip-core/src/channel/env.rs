@@ -7,7 +7,7 @@ use crate::id::{BootId, ChannelId, FactId, NodeId};
 use crate::io::{Answer, Change, Event, Export, RequestId, Ticket};
 use crate::status::Status;
 use crate::store::{StoreError, StoreOp};
-use crate::strategy::Sampler;
+use crate::strategy::{Partners, Sampler};
 use crate::time::{Epoch, HybridClock, Now};
 use crate::transport::Class;
 use crate::wire::Parcel;
@@ -59,7 +59,7 @@ pub(crate) struct Env<'a> {
     pub(crate) members: &'a [NodeId],
     pub(crate) next_ticket: &'a mut u64,
     pub(crate) now: Now,
-    pub(crate) partners: &'a [NodeId],
+    pub(crate) partners: Partners<'a>,
     pub(crate) sampler: &'a mut dyn Sampler,
     /// Members whose facts are checked in small batches, for some were false.
     pub(crate) slowed: &'a dyn Fn(&NodeId) -> bool,

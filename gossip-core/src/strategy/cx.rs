@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Retain, Sampler};
+use super::{Partners, Retain, Sampler};
 use crate::fact::{Envelope, Why};
 use crate::id::{NodeId, ShardId};
 use crate::rng::Rng;
@@ -90,8 +91,8 @@ pub struct Cx<'a> {
     pub me: NodeId,
     /// What time it is.
     pub now: Now,
-    /// Live members that we can talk to at once, in ascending order, ourselves excluded.
-    pub partners: &'a [NodeId],
+    /// Whom we can talk to.
+    pub partners: Partners<'a>,
     /// Whether the store refuses writes: what is given to this node it cannot keep.
     pub read_only: bool,
     /// The channel's retain rule.
@@ -138,8 +139,13 @@ impl Cx<'_> {
 
     /// Up to `count` distinct partners that `eligible` admits.
     pub fn pick(&mut self, count: usize, eligible: impl Fn(&NodeId) -> bool) -> Vec<NodeId> {
-        let candidates: Vec<_> = self.partners.iter().copied().filter(eligible).collect();
-        self.sampler.pick(self.rng, &candidates, count)
+        self.sampler.pick(self.rng, self.partners, count, &eligible)
+    }
+
+    /// A random time below a limit; zero if that is zero.
+    pub fn time_below(&mut self, limit: Duration) -> Duration {
+        let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(if nanos == 0 { 0 } else { self.rng.below(nanos) })
     }
 }
 

@@ -24,7 +24,8 @@ pub enum Contact {
 
 /// Decides when to stop telling a rumor.
 ///
-/// Law: with endless contacts of which none is useful, every rumor ends.
+/// Law: with endless contacts of which none is useful, every rumor ends; [`Never`] alone leaves that
+/// to the bound on rounds.
 pub trait Removal: Debug + Send {
     /// The rule's name in configuration.
     fn name(&self) -> &'static str;
@@ -121,6 +122,26 @@ impl Removal for Feedback {
             }
             Contact::Useless => self.0.passes(rng, heat),
         }
+    }
+}
+
+/// No contact ends a rumor: the simple epidemic. Only [`rounds`](super::dissemination::RumorConfig)
+/// and newer facts do.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Never;
+
+impl Removal for Never {
+    fn name(&self) -> &'static str {
+        "never"
+    }
+
+    fn wants_feedback(&self) -> bool {
+        false
+    }
+
+    fn stays_hot(&self, _: &mut Rng, _: &mut Heat, _: Contact) -> bool {
+        true
     }
 }
 

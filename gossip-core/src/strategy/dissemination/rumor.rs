@@ -32,6 +32,10 @@ pub struct RumorConfig {
     pub fan_out: usize,
     /// Time between rounds. Default 1 s (capability G6).
     pub period: Duration,
+    /// Ids that one pull names, so that these rumors are not sent: the latest of those told here, at most
+    /// 64, which leaves room for facts in the same datagram. Default 64; 0 as in the classic papers,
+    /// where the partner sends whatever it tells.
+    pub names: usize,
     /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
     /// Default 4,096 (a guess).
     pub hot_facts: usize,
@@ -42,8 +46,12 @@ pub struct RumorConfig {
     /// receive buffer that Linux grants without being asked).
     pub partner_bytes: usize,
     /// Rounds after which any rumor ends, whatever its rule says. Default 32 (a guess: a rumor
-    /// needs about log n rounds).
+    /// needs about log n rounds); `u32::MAX`: never.
     pub rounds: u32,
+    /// Whether the first round comes at a random moment of the first period, so that nodes started
+    /// together do not act together. Default true; off, it comes one period after the start, as in
+    /// the classic papers' synchronous cycles.
+    pub stagger: bool,
 }
 
 impl Default for RumorConfig {
@@ -53,10 +61,12 @@ impl Default for RumorConfig {
             exclusions: Exclusions { recipients: true, sender: true },
             fan_out: 3,
             period: Duration::from_secs(1),
+            names: MAX_NAMES,
             hot_facts: 4_096,
             hot_bytes: 16 * 1024 * 1024,
             partner_bytes: 64 * 1024,
             rounds: 32,
+            stagger: true,
         }
     }
 }
@@ -95,8 +105,7 @@ pub struct RumorMongering {
 }
 
 impl RumorMongering {
-    /// Rumors under this rule. The first round comes at a random moment of the first period, so
-    /// that nodes started together do not act together.
+    /// Rumors under this rule.
     #[must_use]
     pub fn new(config: RumorConfig, removal: Box<dyn Removal>) -> Self {
         Self {
@@ -124,13 +133,12 @@ impl RumorMongering {
             Direction::PushThenPull => !self.hot.values().any(self.youth(cx)),
         };
         let mut partners = Vec::new();
-        if push {
-            let young = self.youth(cx);
+        let young = self.youth(cx);
+        if push && self.hot.values().any(&young) {
             let tellable = |node: &NodeId| {
                 self.hot.values().any(|hot| self.may_tell(hot, *node) && young(hot))
             };
-            let eligible: Vec<_> = cx.partners.iter().copied().filter(tellable).collect();
-            partners = cx.sampler.pick(cx.rng, &eligible, self.config.fan_out);
+            partners = cx.pick(self.config.fan_out, tellable);
             for partner in &partners {
                 self.tell(cx, *partner, |_, hot| young(hot));
             }
@@ -138,7 +146,8 @@ impl RumorMongering {
         if pull {
             let missing = self.config.fan_out.saturating_sub(partners.len());
             let others = cx.pick(missing, |node| !partners.contains(node));
-            let have: Vec<_> = self.hot.keys().rev().take(MAX_PULL_IDS).copied().collect();
+            let have: Vec<_> =
+                self.hot.keys().rev().take(self.config.names.min(MAX_NAMES)).copied().collect();
             for partner in partners.into_iter().chain(others) {
                 cx.talk(partner, Talk::Pull(have.clone()));
             }
@@ -235,7 +244,7 @@ impl RumorMongering {
 }
 
 /// Most ids that one pull names: what leaves room for facts in the same datagram.
-const MAX_PULL_IDS: usize = 64;
+const MAX_NAMES: usize = 64;
 
 /// Most pulls of one member that are answered between two rounds of ours: a member with the same
 /// period pulls once, one with a shorter period or a delayed datagram a few times (a guess). Each
@@ -332,8 +341,8 @@ impl Dissemination for RumorMongering {
         let period = self.config.period;
         match self.next_round {
             None => {
-                let nanos = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX);
-                self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
+                let wait = if self.config.stagger { cx.time_below(period) } else { period };
+                self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono => {
                 self.round(cx);

@@ -44,6 +44,11 @@ pub struct RangeConfig {
     /// How long an answer may take before the question is repeated. Default 1 s (a guess: more
     /// than any round trip on earth).
     pub reply_timeout: Duration,
+    /// Whether rounds come at random moments: the first within the first period, and later pauses vary
+    /// by an eighth, so that two nodes do not meet at the same second of every minute, always
+    /// straddling an epoch. Default true; off, a round comes each period from the start on, as in
+    /// the classic papers' synchronous cycles.
+    pub stagger: bool,
     /// How many parts a range is split into. Default 16 (as negentropy does).
     pub ways: usize,
     /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 16: each may
@@ -62,6 +67,7 @@ impl Default for RangeConfig {
             period: Duration::from_secs(2),
             period_max: Duration::from_secs(16),
             reply_timeout: Duration::from_secs(1),
+            stagger: true,
             ways: 16,
             window: 16,
         }
@@ -219,7 +225,7 @@ impl RangeReconcile {
         if self.exchange.is_some() {
             return;
         }
-        self.survey.retain(|partner| cx.partners.binary_search(partner).is_ok());
+        self.survey.retain(|partner| cx.partners.contains(partner));
         let with = match self.survey.pop_first() {
             Some(partner) => Some(partner),
             None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
@@ -269,11 +275,11 @@ impl RangeReconcile {
         self.schedule(cx, pause);
     }
 
-    /// The next round comes after seven to nine eighths of a pause: without that, two nodes can
-    /// meet at the same second of every minute for ever, and always straddle an epoch.
+    /// The next round comes after seven to nine eighths of a pause, if rounds are staggered.
     fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
-        let jitter = random_below(cx, pause / 4);
-        self.next_round = Some(cx.now.mono + pause * 7 / 8 + jitter);
+        let wait =
+            if self.config.stagger { pause * 7 / 8 + cx.time_below(pause / 4) } else { pause };
+        self.next_round = Some(cx.now.mono + wait);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -305,12 +311,6 @@ impl RangeReconcile {
     fn exchange_with(&mut self, from: NodeId, number: u32) -> Option<&mut Exchange> {
         self.exchange.as_mut().filter(|exchange| exchange.with == from && exchange.number == number)
     }
-}
-
-/// A random time up to a limit.
-fn random_below(cx: &mut Cx<'_>, limit: Duration) -> Duration {
-    let nanos = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
-    Duration::from_nanos(cx.rng.below(nanos.saturating_add(1)))
 }
 
 impl Reconcile for RangeReconcile {
@@ -379,7 +379,7 @@ impl Reconcile for RangeReconcile {
     fn survey(&mut self, cx: &mut Cx<'_>) {
         // Asked again and again, it must still come to the last of them.
         if self.survey.is_empty() {
-            self.survey = cx.partners.iter().copied().collect();
+            self.survey = cx.partners.iter().collect();
         }
         self.next_round = Some(cx.now.mono);
     }
@@ -392,7 +392,7 @@ impl Reconcile for RangeReconcile {
         if greets && self.survey.len() < GREETED {
             self.survey.insert(member);
             // Not at once: two that start together would ask one another the same.
-            let soon = now + random_below(cx, self.config.period / 4);
+            let soon = now + cx.time_below(self.config.period / 4);
             self.next_round = Some(self.next_round.map_or(soon, |due| due.min(soon)));
         }
     }
@@ -424,8 +424,9 @@ impl Reconcile for RangeReconcile {
         self.pump(cx);
         match self.next_round {
             None => {
-                let nanos = u64::try_from(self.config.period.as_nanos()).unwrap_or(u64::MAX);
-                self.next_round = Some(cx.now.mono + Duration::from_nanos(cx.rng.below(nanos)));
+                let period = self.config.period;
+                let wait = if self.config.stagger { cx.time_below(period) } else { period };
+                self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono => {
                 let pause = self.pause;

@@ -5,11 +5,12 @@ use std::collections::VecDeque;
 use super::Sampler;
 use crate::id::NodeId;
 use crate::rng::Rng;
+use crate::strategy::Partners;
 
 /// Round robin over a shuffled list, reshuffled each pass (SWIM section 4.3).
 ///
-/// Of `n` candidates each is chosen within `2n - 1` choices, and all equally often: the default,
-/// for it spreads load evenly.
+/// Of `n` eligible partners each is chosen within `2n - 1` choices, and all equally often: the
+/// default, for it spreads load evenly. Each node holds a list of them.
 #[derive(Clone, Debug, Default)]
 pub struct Shuffled {
     queue: VecDeque<NodeId>,
@@ -20,8 +21,14 @@ impl Sampler for Shuffled {
         "shuffled"
     }
 
-    fn pick(&mut self, rng: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
-        let count = count.min(candidates.len());
+    fn pick(
+        &mut self,
+        rng: &mut Rng,
+        partners: Partners<'_>,
+        count: usize,
+        eligible: &dyn Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        let count = count.min(partners.len());
         let mut chosen = Vec::with_capacity(count);
         let mut skipped = Vec::new();
         let mut refilled = false;
@@ -31,19 +38,15 @@ impl Sampler for Shuffled {
                     break;
                 }
                 refilled = true;
-                let mut pass = candidates.to_vec();
+                let mut pass: Vec<_> = partners.iter().filter(eligible).collect();
                 rng.shuffle(&mut pass);
                 self.queue.extend(pass);
                 continue;
             };
-            if candidates.binary_search(&next).is_err() {
-                // Not eligible this time: keep its turn unless it is from an old pass.
-                if !refilled {
-                    skipped.push(next);
-                }
-            } else if chosen.contains(&next) {
+            if chosen.contains(&next) || !eligible(&next) {
+                // Not this time: it keeps its turn.
                 skipped.push(next);
-            } else {
+            } else if partners.contains(&next) {
                 chosen.push(next);
             }
         }
@@ -51,7 +54,7 @@ impl Sampler for Shuffled {
             self.queue.push_front(node);
         }
         // Who left the cluster must not pile up.
-        self.queue.truncate(4 * candidates.len().max(16));
+        self.queue.truncate(4 * partners.len().max(16));
         chosen
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Sampler;
 use crate::id::NodeId;
 use crate::rng::Rng;
+use crate::strategy::Partners;
 
 /// Chooses with probability proportional to a weight per node, such as distance^-a
 /// (Demers et al. 1987, section 3).
@@ -30,8 +31,14 @@ impl Sampler for Weighted {
         "weighted"
     }
 
-    fn pick(&mut self, rng: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
-        let mut rest = candidates.to_vec();
+    fn pick(
+        &mut self,
+        rng: &mut Rng,
+        partners: Partners<'_>,
+        count: usize,
+        eligible: &dyn Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        let mut rest: Vec<_> = partners.iter().filter(eligible).collect();
         let mut total: u64 = rest.iter().map(|node| self.weight(node)).sum();
         let mut chosen = Vec::with_capacity(count.min(rest.len()));
         while chosen.len() < count && !rest.is_empty() {

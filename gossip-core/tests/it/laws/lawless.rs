@@ -14,8 +14,8 @@ use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
 use gossip_core::strategy::removal::{Feedback, Limit};
 use gossip_core::strategy::sampler::Uniform;
 use gossip_core::strategy::{
-    Contact, Cx, Detector, Dissemination, Effect, Heat, Overlay, Reconcile, Removal, Sampler,
-    SlotToken,
+    Contact, Cx, Detector, Dissemination, Effect, Heat, Overlay, Partners, Reconcile, Removal,
+    Sampler, SlotToken,
 };
 use gossip_core::testkit::{
     Mute, detector_laws, dissemination_laws, exclusion_laws, overlay_laws, reconcile_laws,
@@ -53,17 +53,23 @@ impl Sampler for LawlessSampler {
         "lawless"
     }
 
-    fn pick(&mut self, rng: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
-        let mut chosen = Uniform::default().pick(rng, candidates, count);
+    fn pick(
+        &mut self,
+        rng: &mut Rng,
+        partners: Partners<'_>,
+        count: usize,
+        eligible: &dyn Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
+        let mut chosen = Uniform::default().pick(rng, partners, count, eligible);
         match self.choice {
             Choice::Few => drop(chosen.pop()),
             Choice::Old => {
-                // Who was a candidate once comes first.
-                if self.old.len() > candidates.len() {
+                // Who was a partner once comes first.
+                if self.old.len() > partners.len() {
                     let count = chosen.len();
                     chosen = self.old.iter().rev().copied().take(count).collect();
                 } else {
-                    self.old = candidates.to_vec();
+                    self.old = partners.iter().collect();
                 }
             }
             Choice::Twice => {
@@ -80,7 +86,7 @@ impl Sampler for LawlessSampler {
 fn samplers() {
     for (choice, breach) in [
         (Choice::Few, "too few or too many"),
-        (Choice::Old, "no candidate"),
+        (Choice::Old, "not eligible"),
         (Choice::Twice, "somebody twice"),
     ] {
         let make = || Box::new(LawlessSampler { choice, old: Vec::new() }) as Box<dyn Sampler>;
@@ -90,7 +96,7 @@ fn samplers() {
     caught("an uneven load", || turn_laws(|| Box::new(Favouring::default()), 0..20));
 }
 
-/// Takes turns, of which the first candidate has two per pass.
+/// Takes turns, of which the first partner has two per pass.
 #[derive(Debug, Default)]
 struct Favouring(Vec<NodeId>);
 
@@ -99,9 +105,15 @@ impl Sampler for Favouring {
         "favouring"
     }
 
-    fn pick(&mut self, _: &mut Rng, candidates: &[NodeId], count: usize) -> Vec<NodeId> {
+    fn pick(
+        &mut self,
+        _: &mut Rng,
+        partners: Partners<'_>,
+        count: usize,
+        _: &dyn Fn(&NodeId) -> bool,
+    ) -> Vec<NodeId> {
         while self.0.len() < count {
-            self.0.extend(candidates.iter().chain(candidates.first()));
+            self.0.extend(partners.iter().chain(partners.get(0)));
         }
         self.0.drain(..count).collect()
     }

@@ -1,0 +1,51 @@
+//! One machine of a world: a disk, a clock, and perhaps a node that runs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use super::Disk;
+use crate::config::{ConfigSpec, Strategies};
+use crate::fact::{Envelope, SimKeys};
+use crate::io::{Answer, Event, RequestId};
+use crate::node::Node;
+use crate::time::Mono;
+
+/// Makes a node's slots; called at every start of the node.
+pub type MakeStrategies = Box<dyn Fn(SimKeys) -> Strategies>;
+
+/// One machine: a disk and a clock, and perhaps a node that runs.
+pub(super) struct Host {
+    pub(super) address: SocketAddr,
+    pub(super) answers: BTreeMap<RequestId, Answer>,
+    pub(super) boots: u64,
+    pub(super) config: ConfigSpec,
+    pub(super) disk: Disk,
+    pub(super) events: VecDeque<Event>,
+    /// What its nodes exported, as in a file: crashes do not touch it.
+    pub(super) exports: Vec<Envelope>,
+    /// Whether there is no room for exports.
+    pub(super) exports_fail: bool,
+    pub(super) keys: SimKeys,
+    pub(super) node: Option<Node>,
+    pub(super) requests: u64,
+    pub(super) seed: [u8; 32],
+    /// How far the clock is ahead, in milliseconds; negative: behind.
+    pub(super) skew_ms: i64,
+    pub(super) strategies: MakeStrategies,
+    pub(super) wake: Option<Mono>,
+}
+
+/// Most events that a host keeps for the script; older ones are dropped.
+pub(super) const EVENTS: usize = 100_000;
+
+pub(super) fn address_of(host: usize) -> SocketAddr {
+    let [_, a, b, c] = (host as u32).to_be_bytes();
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, a, b, c)), 7946)
+}
+
+pub(super) fn number_of(address: SocketAddr) -> usize {
+    match address.ip() {
+        IpAddr::V4(ip) => (u32::from_be_bytes(ip.octets()) & 0x00ff_ffff) as usize,
+        IpAddr::V6(_) => usize::MAX,
+    }
+}
