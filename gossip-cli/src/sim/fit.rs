@@ -15,7 +15,9 @@ impl Line {
         let count = points.len() as f64;
         let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / count;
         let (x, y) = (mean(|(x, _)| *x), mean(|(_, y)| *y));
-        let sum = |of: &dyn Fn(f64, f64) -> f64| points.iter().map(|(a, b)| of(a - x, b - y)).sum::<f64>();
+        let sum = |of: &dyn Fn(f64, f64) -> f64| {
+            points.iter().map(|(a, b)| of(a - x, b - y)).sum::<f64>()
+        };
         let (xx, xy, yy) = (sum(&|a, _| a * a), sum(&|a, b| a * b), sum(&|_, b| b * b));
         if points.len() < 3 || xx <= 0.0 {
             return None;

@@ -81,7 +81,10 @@ fn legend(figure: &Figure, area: &Area<'_>, size: Size) -> Result<u32, Failed> {
             Mark::Area | Mark::Bars | Mark::Line => vec![(0, 18)],
         };
         for (from, to) in sample {
-            area.draw(&PathElement::new(vec![(left + px(from), middle), (left + px(to), middle)], style))?;
+            area.draw(&PathElement::new(
+                vec![(left + px(from), middle), (left + px(to), middle)],
+                style,
+            ))?;
         }
         if series.mark == Mark::Dots {
             area.draw(&Circle::new((left + px(9), middle), px(4), colour(number).filled()))?;
@@ -147,7 +150,10 @@ fn line(
             let width = 0.8 * narrowest(figure) / of.max(1) as f64;
             let left = width * (f64::from(number) - of as f64 / 2.0);
             let bar = |(x, y): (f64, f64)| {
-                Rectangle::new([(x + left, ground), (x + left + width, y)], colour.mix(0.85).filled())
+                Rectangle::new(
+                    [(x + left, ground), (x + left + width, y)],
+                    colour.mix(0.85).filled(),
+                )
             };
             chart.draw_series(points().map(bar))?;
         }
@@ -241,7 +247,9 @@ fn finished(drawn: &str, figure: &Figure, size: Size) -> String {
     let Size { width, height } = size;
     let (title, about) = (escaped(&figure.title), escaped(&figure.about));
     let view = format!("0 0 {} {}", width * FINE, height * FINE);
-    format!("<svg viewBox=\"{view}\" role=\"img\">\n<title>{title}</title>\n<desc>{about}</desc>\n{body}\n")
+    format!(
+        "<svg viewBox=\"{view}\" role=\"img\">\n<title>{title}</title>\n<desc>{about}</desc>\n{body}\n"
+    )
 }
 
 /// Text as markup takes it.

@@ -113,9 +113,16 @@ mod tests {
             let mut seen = Vec::new();
             // Early runs take longer than later ones.
             let work = |_: &mut (), number: u64| Some((0..(1_000 - number) * 50).sum::<u64>());
-            let folded = runs(1_000, threads, &Stop::default(), || (), work, |number, sum| {
-                seen.push((number, sum));
-            });
+            let folded = runs(
+                1_000,
+                threads,
+                &Stop::default(),
+                || (),
+                work,
+                |number, sum| {
+                    seen.push((number, sum));
+                },
+            );
             assert_eq!(folded, 1_000);
             assert!(seen.iter().zip(0..).all(|((number, _), place)| *number == place));
         }
@@ -125,13 +132,20 @@ mod tests {
     fn who_asks_to_stop_gets_the_first_ones() {
         let stop = Stop::default();
         let mut seen = 0;
-        let folded = runs(1_000_000, 3, &stop, || (), |(), number| Some(number), |number, result| {
-            assert_eq!(number, result);
-            seen += 1;
-            if number == 700 {
-                stop.ask();
-            }
-        });
+        let folded = runs(
+            1_000_000,
+            3,
+            &stop,
+            || (),
+            |(), number| Some(number),
+            |number, result| {
+                assert_eq!(number, result);
+                seen += 1;
+                if number == 700 {
+                    stop.ask();
+                }
+            },
+        );
         assert_eq!(folded, seen);
         assert!((701..1_000_000).contains(&folded), "{folded}");
     }

@@ -51,7 +51,8 @@ impl Coordinate {
                 };
                 // Whole decades where there are several, and the values themselves otherwise.
                 let wide = high / low > 30.0 && from_zero;
-                let (from, to) = if wide { (whole(low, false), whole(high, true)) } else { (low, high) };
+                let (from, to) =
+                    if wide { (whole(low, false), whole(high, true)) } else { (low, high) };
                 if to > from { (from, to) } else { (from / 2.0, to * 2.0) }
             }
         };
@@ -106,8 +107,10 @@ impl Coordinate {
                 let every = ((high - low) / self.ticks as f64).ceil().max(1.0) as i32;
                 let between: &[f64] = if high - low > 3.0 { &[1.0] } else { &[1.0, 2.0, 5.0] };
                 let shown = decades.filter(|decade| decade.rem_euclid(every) == 0);
-                let all = shown.flat_map(|decade| between.iter().map(move |m| m * 10_f64.powi(decade)));
-                all.filter(|value| *value >= self.from * 0.999 && *value <= self.to * 1.001).collect()
+                let all =
+                    shown.flat_map(|decade| between.iter().map(move |m| m * 10_f64.powi(decade)));
+                all.filter(|value| *value >= self.from * 0.999 && *value <= self.to * 1.001)
+                    .collect()
             }
         }
     }
@@ -158,7 +161,8 @@ pub(crate) fn number(value: f64) -> String {
         let power = size.log10().floor() as i32;
         let head = value / 10_f64.powi(power);
         // What rounds up to ten belongs to the next power.
-        let (head, power) = if head.abs() >= 9.995 { (head / 10.0, power + 1) } else { (head, power) };
+        let (head, power) =
+            if head.abs() >= 9.995 { (head / 10.0, power + 1) } else { (head, power) };
         let head = trimmed(&format!("{head:.2}"));
         let raised = raised(power);
         return if head == "1" { format!("10{raised}") } else { format!("{head}·10{raised}") };
@@ -172,7 +176,11 @@ pub(crate) fn number(value: f64) -> String {
 }
 
 fn trimmed(text: &str) -> String {
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text.into() }
+    if text.contains('.') {
+        text.trim_end_matches('0').trim_end_matches('.').into()
+    } else {
+        text.into()
+    }
 }
 
 fn raised(power: i32) -> String {
@@ -216,7 +224,12 @@ mod tests {
         };
         check([0.0, 1.0], Scale::Linear, true, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
         check([3.0, 17.0], Scale::Linear, true, &[0.0, 5.0, 10.0, 15.0, 20.0]);
-        check([0.001, 0.2], Scale::Logarithmic, true, &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]);
+        check(
+            [0.001, 0.2],
+            Scale::Logarithmic,
+            true,
+            &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
+        );
         check([16.0, 100_000.0], Scale::Logarithmic, false, &[100.0, 1e3, 1e4, 1e5]);
         check([7.0, 7.0], Scale::Linear, false, &[7.0, 7.2, 7.4, 7.6, 7.8, 8.0]);
         check([0.0, 0.0], Scale::Logarithmic, true, &[1.0, 2.0, 5.0, 10.0]);

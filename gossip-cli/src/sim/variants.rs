@@ -51,12 +51,18 @@ pub(crate) fn all<S: Scenario>(matches: &ArgMatches) -> anyhow::Result<Vec<Varia
     let mut variants = Vec::new();
     for comparison in &comparisons {
         for values in combinations(&sweeps) {
-            let swept = values.iter().flat_map(|(option, value)| [format!("--{option}"), (*value).clone()]);
-            let line: Vec<_> = base.iter().cloned().chain(swept).chain(comparison.iter().cloned()).collect();
-            let place = values.iter().find_map(|(option, value)| Some(((*option).clone(), value.parse().ok()?)));
+            let swept =
+                values.iter().flat_map(|(option, value)| [format!("--{option}"), (*value).clone()]);
+            let line: Vec<_> =
+                base.iter().cloned().chain(swept).chain(comparison.iter().cloned()).collect();
+            let place = values
+                .iter()
+                .find_map(|(option, value)| Some(((*option).clone(), value.parse().ok()?)));
             variants.push(parse(&line, &names, place)?);
             if variants.len() > CONFIGURATIONS {
-                let text = format!("that is more than {CONFIGURATIONS} configurations: sweep fewer values at a time");
+                let text = format!(
+                    "that is more than {CONFIGURATIONS} configurations: sweep fewer values at a time"
+                );
                 return Err(Failure::usage(text));
             }
         }
@@ -74,16 +80,20 @@ struct Sweep {
 impl Sweep {
     fn parse(text: &str) -> anyhow::Result<Self> {
         let malformed = || {
-            let text = format!("--sweep expects an option and its values, as in k=1,2,3, not `{text}`");
+            let text =
+                format!("--sweep expects an option and its values, as in k=1,2,3, not `{text}`");
             Failure::usage(text)
         };
-        let (option, values) = text.trim_start_matches('-').split_once('=').ok_or_else(malformed)?;
+        let (option, values) =
+            text.trim_start_matches('-').split_once('=').ok_or_else(malformed)?;
         let values: Vec<String> = values.split(',').map(|value| value.trim().to_owned()).collect();
         if option.is_empty() || values.iter().any(String::is_empty) {
             return Err(malformed());
         }
         if HOW.contains(&option) {
-            return Err(Failure::usage(format!("--{option} says how, not what: it cannot be swept")));
+            return Err(Failure::usage(format!(
+                "--{option} says how, not what: it cannot be swept"
+            )));
         }
         Ok(Self { option: option.into(), values })
     }
@@ -117,7 +127,9 @@ fn parse<S: Scenario>(
     let scenario = S::from_arg_matches(&matches).map_err(wrong)?;
     let common = Common::from_arg_matches(&matches).map_err(wrong)?;
     if let Some(how) = HOW.iter().find(|how| given(&matches, how)) {
-        return Err(Failure::usage(format!("--{how} says how, not what: it stands outside --against")));
+        return Err(Failure::usage(format!(
+            "--{how} says how, not what: it stands outside --against"
+        )));
     }
     let label = |name: &&String| label(&command, &matches, name);
     let swept = |name: &&String| place.as_ref().is_some_and(|(option, _)| option == *name);
@@ -126,7 +138,9 @@ fn parse<S: Scenario>(
         scenario,
         common,
         label: join(names.iter().filter_map(|name| label(&name)).collect()),
-        line: join(names.iter().filter(|name| !swept(name)).filter_map(|name| label(&name)).collect()),
+        line: join(
+            names.iter().filter(|name| !swept(name)).filter_map(|name| label(&name)).collect(),
+        ),
         place,
         command: tokens(&command, &matches, true),
     })
@@ -164,7 +178,8 @@ fn tokens(command: &Command, matches: &ArgMatches, complete: bool) -> Vec<String
             continue;
         }
         if arg.get_action().takes_values() {
-            let pairs = values(arg, matches).into_iter().flat_map(|value| [format!("--{long}"), value]);
+            let pairs =
+                values(arg, matches).into_iter().flat_map(|value| [format!("--{long}"), value]);
             tokens.extend(pairs);
         } else {
             tokens.push(format!("--{long}"));
