@@ -56,6 +56,7 @@ impl Mesh {
                 ..Strategies::new(Box::new(SimKeys::new(number as u64)))
             };
             let boot = Boot {
+                directory: None,
                 endpoints: Endpoints::datagram(address_of(number)),
                 restored: state.restored(),
                 seed: [number as u8; 32],

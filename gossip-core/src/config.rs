@@ -137,7 +137,8 @@ pub struct Config {
     constants: Constants,
     fact_limit: FactLimit,
     payloads: Payloads,
-    spec: ConfigSpec,
+    /// Shared by the machines of a node, and by the nodes of a simulation.
+    spec: Arc<ConfigSpec>,
 }
 
 impl ConfigSpec {
@@ -197,7 +198,7 @@ impl ConfigSpec {
         let founded = self.fact_bytes.is_some() || self.seeds.is_empty();
         let fact_limit = FactLimit { bytes: fact_bytes as u32, founded };
         let cluster = ClusterId::from_name(&self.cluster);
-        Ok(Config { cluster, constants, fact_limit, payloads, spec: self })
+        Ok(Config { cluster, constants, fact_limit, payloads, spec: Arc::new(self) })
     }
 }
 
@@ -326,7 +327,7 @@ impl Config {
 
     /// The spec that was checked.
     #[must_use]
-    pub const fn spec(&self) -> &ConfigSpec {
+    pub fn spec(&self) -> &ConfigSpec {
         &self.spec
     }
 

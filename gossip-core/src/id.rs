@@ -69,6 +69,15 @@ name32! {
     FactId
 }
 
+impl FactId {
+    /// The first of all ids that begin with these bytes.
+    pub(crate) fn beginning_with(bytes: &[u8; 8]) -> Self {
+        let mut id = [0; 32];
+        id.split_at_mut(8).0.copy_from_slice(bytes);
+        Self(id)
+    }
+}
+
 impl ClusterId {
     /// The cluster of this name.
     #[must_use]

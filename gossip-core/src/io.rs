@@ -403,6 +403,9 @@ pub struct ExportError {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "drivers build it literally")]
 pub struct Boot {
+    /// Members that this node shares a list of with others: in place of a view of its own. Only a
+    /// simulator has one.
+    pub directory: Option<std::sync::Arc<crate::membership::Directory>>,
     /// Where this node can be reached, from its transport.
     pub endpoints: crate::id::Endpoints,
     /// What the store held.

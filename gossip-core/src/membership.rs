@@ -6,9 +6,11 @@
 //! suspect or dead is each node's own verdict.
 
 mod alive;
+mod directory;
 mod roster;
 mod view;
 
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
+pub use self::directory::Directory;
 pub use self::roster::{Member, MemberStatus, Roster};
 pub use self::view::{ViewRetain, admit};

@@ -86,14 +86,17 @@ impl Node {
     #[must_use]
     pub fn new(now: Now, config: Config, strategies: Strategies, boot: Boot) -> Self {
         let Strategies { detector, keys, overlay, sampler, main } = strategies;
-        let Boot { endpoints, restored, seed } = boot;
+        let Boot { directory, endpoints, restored, seed } = boot;
         let mut rng = Rng::from_seed(seed);
         let config = config.for_rule(main.retain.name());
         let cluster = config.cluster();
         let view_domain = Domain::new(cluster, ChannelId::view(cluster));
         let main_domain = Domain::new(cluster, config.main_channel());
         let reach = Reach::of(&endpoints);
-        let peering = Peering::new(&config, view_domain.clone(), reach, &mut rng);
+        let mut peering = Peering::new(&config, view_domain.clone(), reach, &mut rng);
+        if let Some(directory) = directory {
+            peering.list(directory, &keys.id());
+        }
         let view = view_channel(&config, view_domain.clone(), &mut rng);
         let main = main_channel(&config, main_domain, main, &restored, &mut rng);
         let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
@@ -243,13 +246,17 @@ impl Node {
         let mut status = self.status.clone();
         status.uptime = self.now.mono.since(self.boot_mono);
         status.peers = PeerCounts {
-            alive: self.roster.count(MemberStatus::Alive),
+            alive: match self.peering.listed() {
+                Some(others) => others.len() + 1,
+                None => self.roster.count(MemberStatus::Alive),
+            },
             suspect: self.roster.count(MemberStatus::Suspect),
             dead: self.roster.count(MemberStatus::Dead),
             left: self.roster.count(MemberStatus::Left),
         };
+        let partners = self.peering.listed().unwrap_or_else(|| Partners::new(&self.partners));
         for channel in self.channels.values() {
-            channel.describe(Partners::new(&self.partners), &mut status);
+            channel.describe(partners, &mut status);
         }
         self.peering.describe(&mut status);
         status.queues.insert("view-facts", self.view_state.facts());
@@ -280,10 +287,16 @@ impl Node {
             self.peering.wake(self.now, &us);
         }
         self.detect();
-        let channels: Vec<_> = self.channels.keys().copied().collect();
+        let channels: Vec<_> = self.wakeful().map(Channel::id).collect();
         for channel in channels {
             self.in_channel(channel, Channel::wake);
         }
+    }
+
+    /// Channels with something to do: where a directory says who is where, views are at rest.
+    fn wakeful(&self) -> impl Iterator<Item = &Channel> {
+        let listed = self.peering.listed().is_some();
+        self.channels.values().map(|channel| &**channel).filter(move |it| !(listed && it.is_view()))
     }
 
     fn answer(&mut self, request: RequestId, answer: Answer) {
@@ -320,7 +333,7 @@ impl Node {
     fn in_channel(&mut self, id: ChannelId, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
         // The channel is lent out, so that the environment can borrow the rest of the node.
         let Some(mut channel) = self.channels.remove(&id) else { return };
-        self.with_env(|env| act(&mut channel, env));
+        self.with_env(id, |env| act(&mut channel, env));
         self.channels.insert(id, channel);
     }
 
@@ -328,12 +341,18 @@ impl Node {
         self.in_channel(self.view_id, act);
     }
 
-    fn with_env<R>(&mut self, act: impl FnOnce(&mut Env<'_>) -> R) -> R {
+    fn with_env<R>(&mut self, channel: ChannelId, act: impl FnOnce(&mut Env<'_>) -> R) -> R {
         self.refresh_partners();
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
         let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
         let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
+        let partners = match peering.listed() {
+            // Views say who is where, and that is known.
+            Some(_) if channel == self.view_id => Partners::default(),
+            Some(listed) => listed,
+            None => Partners::new(&self.partners),
+        };
         let mut effects = Vec::new();
         let mut env = Env {
             boot: self.life.boot(),
@@ -346,10 +365,10 @@ impl Node {
             has_room: &has_room,
             keys: &*self.keys,
             left: self.life.has_left(),
-            members: &self.required,
+            members: peering.listed().unwrap_or_else(|| Partners::new(&self.required)),
             next_ticket: &mut self.next_ticket,
             now: self.now,
-            partners: Partners::new(&self.partners),
+            partners,
             sampler: &mut *self.sampler,
             slowed: &slowed,
             status: &mut self.status,

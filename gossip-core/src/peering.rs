@@ -9,21 +9,25 @@
 //!  │                                   │   B's alive fact is verified: A's session stands
 //! ```
 //! A frame of an unknown session is answered with a Reset, upon which its sender dials anew.
+//! Where hosts share a directory, all that is done already.
 
 mod dial;
 mod hello;
+mod listed;
 mod pace;
 mod reach;
 mod session;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use self::dial::Dials;
 pub(crate) use self::dial::{DialConfig, Target};
+use self::listed::Listed;
 use self::pace::Pace;
 pub(crate) use self::pace::Sender;
 use self::reach::Links;
@@ -34,8 +38,10 @@ use crate::config::Config;
 use crate::fact::{Domain, Envelope, Job, Verified, Why};
 use crate::id::{BootId, Endpoints, NodeId, SessionId};
 use crate::io::{Seed, Ticket};
+use crate::membership::Directory;
 use crate::rng::Rng;
 use crate::status::Status;
+use crate::strategy::Partners;
 use crate::time::{Mono, Now};
 use crate::transport::{Address, LinkId};
 use crate::wire::{FactLimit, Frame, Hello};
@@ -88,6 +94,7 @@ pub(crate) struct Peering {
     effects: Vec<PeeringEffect>,
     hellos: BTreeMap<Ticket, PendingHello>,
     links: Links,
+    listed: Option<Listed>,
     pace: Pace,
     pings: BTreeMap<NodeId, (u32, Mono)>,
     reach: Reach,
@@ -125,6 +132,7 @@ impl Peering {
             effects: Vec::new(),
             hellos: BTreeMap::new(),
             links: Links::new(spec.limits.links),
+            listed: None,
             reach,
             pace: Pace::new(spec.limits.paces, spec.limits.slowed_frames),
             pings: BTreeMap::new(),
@@ -132,6 +140,16 @@ impl Peering {
             sessions: Sessions::default(),
             view,
         }
+    }
+
+    /// Everybody in this directory is met already, if this node is listed in it.
+    pub(crate) fn list(&mut self, directory: Arc<Directory>, me: &NodeId) {
+        self.listed = Listed::new(directory, me);
+    }
+
+    /// Everybody whom a shared directory lists besides us; `None` where there is none.
+    pub(crate) fn listed(&self) -> Option<Partners<'_>> {
+        self.listed.as_ref().map(Listed::partners)
     }
 
     pub(crate) fn take_effects(&mut self) -> Vec<PeeringEffect> {
@@ -159,12 +177,18 @@ impl Peering {
 
     /// The session that our frames to this member carry, and where they go.
     pub(crate) fn route(&self, node: &NodeId) -> Option<Route> {
-        self.sessions.route(node)
+        match &self.listed {
+            Some(listed) => listed.route(node),
+            None => self.sessions.route(node),
+        }
     }
 
     /// The same for frames that leave now: over a stream only where one stands, or may yet.
     pub(crate) fn route_now(&mut self, now: Mono, node: &NodeId, bulk: bool) -> Option<Route> {
-        self.sessions.route_now(now, node, bulk, &self.links)
+        match &self.listed {
+            Some(listed) => listed.route(node),
+            None => self.sessions.route_now(now, node, bulk, &self.links),
+        }
     }
 
     pub(crate) fn has_session(&self, node: &NodeId) -> bool {
@@ -178,7 +202,10 @@ impl Peering {
 
     /// Whose data frame this is: a known session, from where that member may speak.
     pub(crate) fn sender(&self, session: SessionId, from: Address) -> Option<NodeId> {
-        self.sessions.sender(session, from, &self.links)
+        match &self.listed {
+            Some(listed) => listed.sender(session, from),
+            None => self.sessions.sender(session, from, &self.links),
+        }
     }
 
     /// A data frame of this member was opened.
@@ -205,8 +232,11 @@ impl Peering {
         self.sessions.clock_disagrees()
     }
 
-    /// Talks to these seeds from now on.
+    /// Talks to these seeds from now on; who is listed has met everybody.
     pub(crate) fn add_seeds(&mut self, now: Mono, seeds: impl IntoIterator<Item = Seed>) {
+        if self.listed.is_some() {
+            return;
+        }
         for seed in seeds {
             let addresses = match &seed {
                 Seed::Address(address) => self.reach.guesses(&[*address]),
@@ -327,6 +357,11 @@ impl Peering {
         next_ticket: &mut u64,
     ) {
         match frame {
+            Frame::Data { .. } if self.listed.is_some() => {
+                self.reject(from, None, Why::UnknownSession);
+            }
+            // Who is listed has met everybody.
+            _ if self.listed.is_some() => self.reject(from, None, Why::Unasked),
             Frame::Hello(hello) => self.on_hello(now, from, *hello, us, next_ticket),
             Frame::Retry { session, cookie } => {
                 // Only the address that we dialled may ask for the cookie's return.

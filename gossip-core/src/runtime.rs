@@ -141,7 +141,7 @@ pub async fn spawn(
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(SpawnError::Randomness)?;
     let endpoints = transport.endpoints();
-    let boot = Boot { endpoints: endpoints.clone(), restored, seed };
+    let boot = Boot { directory: None, endpoints: endpoints.clone(), restored, seed };
     let main_channel = config.main_channel();
     let clock = Clock::start();
     let node = Node::new(clock.now(), config, strategies, boot);

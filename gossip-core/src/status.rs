@@ -36,6 +36,8 @@ pub struct Status {
     pub duplicates: u64,
     /// Facts sent, counted per recipient.
     pub facts_sent: u64,
+    /// Members that were told that we are busy, for a connection limit was reached.
+    pub refused: u64,
     /// Facts of others that were told on although the store could not keep them.
     pub relayed: u64,
     /// Whether this node is handing out its own writes, to take the cluster's state anew.

@@ -4,6 +4,7 @@
 //! [`Sampler`], [`Overlay`], [`Detector`], [`Removal`], [`Retain`]. A *protocol* owns kinds on
 //! the wire and a deadline, and acts only through its [`Cx`]: [`Dissemination`], [`Reconcile`].
 
+mod connections;
 mod cx;
 pub mod detector;
 pub mod dissemination;
@@ -14,7 +15,7 @@ pub mod removal;
 pub mod retain;
 pub mod sampler;
 
-pub use self::cx::{Cx, Effect, SlotToken};
+pub use self::cx::{Cx, Effect, SlotToken, Standing};
 pub use self::detector::Detector;
 pub use self::dissemination::{Direction, Dissemination};
 pub use self::overlay::Overlay;

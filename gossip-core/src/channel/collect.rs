@@ -178,12 +178,12 @@ impl Collect {
     /// The epoch below which every one of these members has confirmed that it needs nothing.
     fn confirmed_floor(
         &self,
-        members: &[NodeId],
+        members: Partners<'_>,
         view_equal: &BTreeMap<NodeId, Epoch>,
     ) -> Option<Epoch> {
-        let confirmed = |member: &NodeId| {
-            let state = *self.confirmed.get(member)?;
-            Some(state.min(*view_equal.get(member)?))
+        let confirmed = |member| {
+            let state = *self.confirmed.get(&member)?;
+            Some(state.min(*view_equal.get(&member)?))
         };
         // Nobody else known is no evidence at all: they may just not have been found yet.
         let all: Option<Vec<_>> = members.iter().map(confirmed).collect();

@@ -56,7 +56,7 @@ pub(crate) struct Env<'a> {
     pub(crate) keys: &'a dyn Keys,
     pub(crate) left: bool,
     /// Members whose confirmation is needed before dormant facts are dropped.
-    pub(crate) members: &'a [NodeId],
+    pub(crate) members: Partners<'a>,
     pub(crate) next_ticket: &'a mut u64,
     pub(crate) now: Now,
     pub(crate) partners: Partners<'a>,

@@ -36,6 +36,11 @@ impl Parking {
         self.facts.contains_key(&(ripens(fact), fact.id()))
     }
 
+    /// Whether an id begins with these bytes. They are few, and ordered by time.
+    pub(super) fn names(&self, key: &[u8; 8]) -> bool {
+        self.facts.keys().any(|(_, id)| id.as_bytes().starts_with(key))
+    }
+
     /// Whether a fact is dated too far ahead to be merged now.
     pub(super) fn is_early(wall: Wall, fact: &Envelope) -> bool {
         ripens(fact) > wall

@@ -133,6 +133,13 @@ impl Pipeline {
         self.pending.len()
     }
 
+    /// Whether the id of a pending fact begins with these bytes.
+    pub(super) fn names(&self, key: &[u8; 8]) -> bool {
+        let first = (FactId::beginning_with(key), Signature::from_bytes([0; 64]));
+        let next = self.pending.range(first..).next();
+        next.is_some_and(|((id, _), _)| id.as_bytes().starts_with(key))
+    }
+
     pub(super) const fn bytes(&self) -> usize {
         self.bytes
     }

@@ -22,6 +22,12 @@ impl Recent {
         self.ids.contains(id)
     }
 
+    /// Whether an id begins with these bytes.
+    pub(super) fn names(&self, key: &[u8; 8]) -> bool {
+        let first = FactId::beginning_with(key);
+        self.ids.range(first..).next().is_some_and(|id| id.as_bytes().starts_with(key))
+    }
+
     pub(super) fn insert(&mut self, id: FactId) {
         if self.limit == 0 || !self.ids.insert(id) {
             return;

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::env::{ChannelEffect, Env};
+use super::parking::Parking;
+use super::pipeline::Pipeline;
+use super::recent::Recent;
 use super::{Channel, Pending};
 use crate::config::ChannelSlots;
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::rng::Rng;
-use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain};
+use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain, Standing};
 use crate::wire::{Parcel, Talk};
 
 #[derive(Debug)]
@@ -44,7 +47,15 @@ impl Channel {
             }),
             Talk::Receipt(receipt) => self.on_receipt(env, from, receipt),
             Talk::Stale(receipt) => self.on_stale(env, from, receipt),
-            talk @ (Talk::Compare(_)
+            talk @ (Talk::Ask(_)
+            | Talk::Busy(0)
+            | Talk::Call
+            | Talk::Offer { .. }
+            | Talk::Welcome) => self.with_slots(env, |slots, cx| {
+                slots.dissemination.heard(cx, from, talk);
+            }),
+            talk @ (Talk::Busy(_)
+            | Talk::Compare(_)
             | Talk::Done { .. }
             | Talk::Ranges(_)
             | Talk::Same(_)
@@ -74,6 +85,7 @@ impl Channel {
             backlog_bytes: self.pipeline.bytes(),
             effects: &mut effects,
             floor: self.collect.floor(),
+            knows: &|key| standing(&self.recent, &self.pipeline, &self.parking, key),
             me: env.keys.id(),
             now: env.now,
             partners: env.partners,
@@ -103,6 +115,7 @@ impl Channel {
                 env.send_fact(channel, to, class, &fact, feedback);
             }
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
+            Effect::Refused => env.status.refused += 1,
             Effect::Reject { from, why } => env.reject(Some(from), why),
             Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
             Effect::Talk { to, class, talk } => {
@@ -114,5 +127,16 @@ impl Channel {
                 env.send(channel, to, class, Parcel::Talk(talk));
             }
         }
+    }
+}
+
+/// How a fact stands of whose id the first 8 bytes are known.
+fn standing(recent: &Recent, pipeline: &Pipeline, parking: &Parking, key: &[u8; 8]) -> Standing {
+    if recent.names(key) {
+        Standing::Merged
+    } else if pipeline.names(key) || parking.names(key) {
+        Standing::Pending
+    } else {
+        Standing::Unknown
     }
 }

@@ -48,7 +48,7 @@ impl Node {
 
     fn next_deadline(&self) -> Option<crate::time::Mono> {
         let read_only = self.status.store.read_only;
-        let channels = self.channels.values().map(|channel| channel.deadline(self.now, read_only));
+        let channels = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
         channels.chain([dial, self.detector.deadline(), self.life.deadline()]).flatten().min()
     }
@@ -149,6 +149,10 @@ impl Node {
 
     /// A member gave a sign of life.
     pub(super) fn heard(&mut self, member: NodeId) {
+        // Whoever a directory lists is alive.
+        if self.peering.listed().is_some() {
+            return;
+        }
         if let Some(finding) = self.detector.heard(self.now.mono, member) {
             self.found(finding);
         }

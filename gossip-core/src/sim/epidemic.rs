@@ -2,6 +2,7 @@
 //! with production nodes.
 
 mod cluster;
+pub mod laws;
 mod spread;
 
 use self::cluster::Cluster;
@@ -60,6 +61,17 @@ pub struct Epidemic {
     pub exclusions: Exclusions,
     /// Ids that one pull names.
     pub names: usize,
+    /// Periods of age from which on the update is offered by its id: see [`RumorConfig::offer_after`].
+    pub offer_after: u32,
+    /// Whether only the smaller of two counters is incremented: see [`RumorConfig::minimize`].
+    pub minimize: bool,
+    /// Most partners that a host serves in one cycle; 0: no limit.
+    pub connection_limit: u32,
+    /// How many other partners are tried in place of a busy one; `u32::MAX`: all there are.
+    pub hunt: u32,
+    /// Where hosts stand on a line in the order of their numbers, how strongly near partners are
+    /// preferred: see [`Line`](crate::strategy::sampler::Line). `None`: they are chosen uniformly.
+    pub distance_exponent: Option<f64>,
     /// Cycles after which a host ceases to tell a rumor whatever its rule says.
     pub rounds: u32,
     /// After so many cycles a run ends although somebody still tells. Default 10,000 (a guess: a
@@ -80,6 +92,11 @@ impl Epidemic {
             ending: Ending::Feedback(Limit::Counter(1)),
             exclusions: Exclusions { recipients: false, sender: false },
             names: 0,
+            offer_after: u32::MAX,
+            minimize: false,
+            connection_limit: 0,
+            hunt: 0,
+            distance_exponent: None,
             rounds: u32::MAX,
             most_cycles: 10_000,
         }

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Disk;
-use crate::config::{ConfigSpec, Strategies};
+use crate::config::{Config, Strategies};
 use crate::fact::{Envelope, SimKeys};
 use crate::io::{Answer, Event, RequestId};
+use crate::membership::Directory;
 use crate::node::Node;
 use crate::time::Mono;
 
@@ -18,7 +21,8 @@ pub(super) struct Host {
     pub(super) address: SocketAddr,
     pub(super) answers: BTreeMap<RequestId, Answer>,
     pub(super) boots: u64,
-    pub(super) config: ConfigSpec,
+    pub(super) config: Config,
+    pub(super) directory: Option<Arc<Directory>>,
     pub(super) disk: Disk,
     pub(super) events: VecDeque<Event>,
     /// What its nodes exported, as in a file: crashes do not touch it.
@@ -31,7 +35,7 @@ pub(super) struct Host {
     pub(super) seed: [u8; 32],
     /// How far the clock is ahead, in milliseconds; negative: behind.
     pub(super) skew_ms: i64,
-    pub(super) strategies: MakeStrategies,
+    pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
     pub(super) wake: Option<Mono>,
 }
 

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::driver::Happening;
 use super::host::{Host, MakeStrategies, address_of};
 use super::{Disk, Rule, START};
-use crate::config::{ConfigSpec, Strategies};
+use crate::config::{Config, ConfigSpec, Strategies};
 use crate::fact::{Envelope, Keys as _, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Answer, Boot, Command, Event, Input, RequestId, Seed, Write};
+use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
@@ -66,12 +69,24 @@ impl World {
 
     /// Adds a host and starts its node. Returns its number.
     pub fn add_with(&mut self, config: ConfigSpec, strategies: MakeStrategies) -> usize {
+        let number = self.place(built(config), None, strategies.into());
+        self.start(number);
+        number
+    }
+
+    fn place(
+        &mut self,
+        config: Config,
+        directory: Option<Arc<Directory>>,
+        strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
+    ) -> usize {
         let number = self.hosts.len();
         self.hosts.push(Host {
             address: address_of(number),
             answers: BTreeMap::new(),
             boots: 0,
             config,
+            directory,
             disk: Disk::default(),
             events: VecDeque::new(),
             exports: Vec::new(),
@@ -84,7 +99,6 @@ impl World {
             strategies,
             wake: None,
         });
-        self.start(number);
         number
     }
 
@@ -95,6 +109,21 @@ impl World {
             let seeds = if member == 0 { Vec::new() } else { vec![Seed::Address(first)] };
             self.add(ConfigSpec { seeds, ..config.clone() });
         }
+    }
+
+    /// Adds `count` hosts that share a directory of themselves, and starts their nodes: nobody has to
+    /// meet anybody, and no host keeps a list of members. Seeds are not needed. A crashed host stays
+    /// listed; deletions are not let go of, for nobody compares views.
+    pub fn add_listed(&mut self, count: usize, config: &ConfigSpec, strategies: MakeStrategies) {
+        let numbers = self.hosts.len()..self.hosts.len() + count;
+        let members = numbers.clone().map(|number| (self.id(number), address_of(number)));
+        let directory = Arc::new(Directory::new(members));
+        let config = built(ConfigSpec { seeds: Vec::new(), ..config.clone() });
+        let strategies: Rc<dyn Fn(SimKeys) -> Strategies> = strategies.into();
+        for _ in numbers.clone() {
+            self.place(config.clone(), Some(directory.clone()), strategies.clone());
+        }
+        numbers.for_each(|number| self.start(number));
     }
 
     /// Adds a rule for packets. Rules are asked in order; the first that decides wins.
@@ -114,7 +143,7 @@ impl World {
 
     /// Gives a host another configuration, from its next start on.
     pub fn configure(&mut self, host: usize, config: ConfigSpec) {
-        self.host_mut(host).config = config;
+        self.host_mut(host).config = built(config);
     }
 
     /// A host's disk.
@@ -136,15 +165,17 @@ impl World {
         let now = self.time_at(number);
         let host = self.host_mut(number);
         assert!(host.node.is_none(), "host {number} runs already");
-        #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
-        let config = host.config.clone().build(DATAGRAM_BYTES).expect("the configuration is good");
         let restored = host.disk.restored();
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
-        let config =
-            config.resume(&restored, host.keys.id()).expect("the disk comes from this host");
+        let config = host
+            .config
+            .clone()
+            .resume(&restored, host.keys.id())
+            .expect("the disk comes from this host");
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {
+            directory: host.directory.clone(),
             endpoints: Endpoints::datagram(host.address),
             restored,
             seed: *seed.finalize().as_bytes(),
@@ -277,8 +308,8 @@ impl World {
     /// A host's main channel.
     #[must_use]
     pub fn main_channel(&self, host: usize) -> ChannelId {
-        let name = self.hosts.get(host).map_or("", |host| host.config.cluster.as_str());
-        ChannelId::derived(crate::id::ClusterId::from_name(name), ChannelId::MAIN)
+        let main = |host: &Host| host.config.main_channel();
+        self.hosts.get(host).map_or_else(|| ChannelId::from_bytes([0; 32]), main)
     }
 
     /// A host's compared set at an epoch, or at the epoch of true time.
@@ -325,6 +356,11 @@ impl World {
         )]
         self.hosts.get_mut(host).expect("the host exists")
     }
+}
+
+#[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
+fn built(config: ConfigSpec) -> Config {
+    config.build(DATAGRAM_BYTES).expect("the configuration is good")
 }
 
 impl std::fmt::Debug for World {

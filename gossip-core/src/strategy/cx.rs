@@ -16,6 +16,18 @@ use crate::wire::Talk;
 /// A protocol's own number for a store op; the answer brings it back.
 pub type SlotToken = u64;
 
+/// How a fact stands that somebody names by the first 8 bytes of its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a fact is one of these")]
+pub enum Standing {
+    /// It was merged lately.
+    Merged,
+    /// It waits to be verified, to be merged, or for its time to come.
+    Pending,
+    /// Nothing is remembered of it: it may still be in the store.
+    Unknown,
+}
+
 /// What a protocol wants done.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a channel must carry out each of them")]
@@ -52,6 +64,8 @@ pub enum Effect {
         /// The exchange.
         exchange: u32,
     },
+    /// Count that a member was told that we are busy.
+    Refused,
     /// Count a rejection and make it known.
     Reject {
         /// Whose message it was.
@@ -87,6 +101,8 @@ pub struct Cx<'a> {
     pub effects: &'a mut Vec<Effect>,
     /// The epoch before which this node has dropped dormant facts.
     pub floor: crate::time::Epoch,
+    /// How a fact stands, by the first 8 bytes of its id.
+    pub knows: &'a dyn Fn(&[u8; 8]) -> Standing,
     /// Who we are.
     pub me: NodeId,
     /// What time it is.

@@ -9,6 +9,7 @@ use super::Cx;
 use crate::fact::Envelope;
 use crate::id::{FactId, NodeId};
 use crate::time::Mono;
+use crate::wire::Talk;
 
 /// Which way facts flow when two nodes meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +76,9 @@ pub trait Dissemination: Debug + Send {
 
     /// A member asks for rumors that it does not have.
     fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[[u8; 8]]);
+
+    /// A member says something else about rumors: a call or its answer, an offer, or what it asks for.
+    fn heard(&mut self, _cx: &mut Cx<'_>, _from: NodeId, _talk: Talk) {}
 
     /// A member is gone.
     fn gone(&mut self, member: NodeId);

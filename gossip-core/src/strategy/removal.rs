@@ -10,6 +10,14 @@ pub struct Heat {
     count: u32,
 }
 
+impl Heat {
+    /// Contacts that counted since the last useful one: 0 under a coin.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+}
+
 /// What came of telling a rumor once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a rule must consider each of them")]

@@ -98,8 +98,12 @@ impl Lone {
         let keys = SimKeys::new(0);
         let config = config.resume(&store.restored(), keys.id()).expect("the store fits");
         let now = Now { mono: Mono::ZERO + Duration::from_secs(1), wall: START };
-        let boot =
-            Boot { endpoints, restored: store.restored(), seed: Rng::from_number(seed).bytes() };
+        let boot = Boot {
+            directory: None,
+            endpoints,
+            restored: store.restored(),
+            seed: Rng::from_number(seed).bytes(),
+        };
         let strategies = Strategies::new(Box::new(keys));
         let mut lone = Self {
             answers: BTreeMap::new(),

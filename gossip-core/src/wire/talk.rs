@@ -155,6 +155,13 @@ impl Ranges {
 pub enum Talk {
     /// The answer to a [`Ping`](Self::Ping).
     Ack(u32),
+    /// "Send me these rumors": those of an offer that the sender lacks, by the first 8 bytes of their
+    /// ids.
+    Ask(Vec<[u8; 8]>),
+    /// "I serve as many as I may: try another." Names the exchange that is refused; 0: a call.
+    Busy(u32),
+    /// "May I talk about rumors with you in this round?"
+    Call,
     /// Begin a repair.
     Compare(Compare),
     /// All facts of this step were sent, as far as they are held, but for those at some points:
@@ -173,6 +180,13 @@ pub enum Talk {
         known: Vec<[u8; 8]>,
         /// Those that were not.
         new: Vec<[u8; 8]>,
+    },
+    /// "I have these rumors: ask for what you lack."
+    Offer {
+        /// The first 8 bytes of their ids, each with how many contacts in a row knew it already.
+        rumors: Vec<([u8; 8], u32)>,
+        /// Whether the sender wants to hear which are known.
+        feedback: bool,
     },
     /// "Are you there?"
     Ping(u32),
@@ -195,6 +209,8 @@ pub enum Talk {
         /// Where they stand.
         points: Vec<Point>,
     },
+    /// "Go on": the answer to a [`Call`](Self::Call).
+    Welcome,
 }
 
 impl Talk {
@@ -217,6 +233,11 @@ impl Talk {
             Self::Same(same) => body(8, same),
             Self::Stale(receipt) => body(9, receipt),
             Self::Want { exchange, step, points } => body(10, &(exchange, step, points)),
+            Self::Ask(keys) => body(11, keys),
+            Self::Busy(exchange) => body(12, exchange),
+            Self::Call => body(13, &()),
+            Self::Offer { rumors, feedback } => body(14, &(rumors, feedback)),
+            Self::Welcome => body(15, &()),
         }
     }
 
@@ -240,6 +261,11 @@ impl Talk {
             10 => {
                 whole(body).map(|(exchange, step, points)| Self::Want { exchange, step, points })?
             }
+            11 => Self::Ask(whole(body)?),
+            12 => Self::Busy(whole(body)?),
+            13 => whole(body).map(|()| Self::Call)?,
+            14 => whole(body).map(|(rumors, feedback)| Self::Offer { rumors, feedback })?,
+            15 => whole(body).map(|()| Self::Welcome)?,
             _ => return Ok(None),
         };
         Ok(Some(talk))

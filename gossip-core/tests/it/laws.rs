@@ -13,7 +13,7 @@ use gossip_core::strategy::overlay::FullMesh;
 use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
 use gossip_core::strategy::removal::{Blind, Feedback, Limit};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
-use gossip_core::strategy::sampler::{Shuffled, Uniform, Weighted};
+use gossip_core::strategy::sampler::{Line, Shuffled, Spatial, Uniform, Weighted};
 use gossip_core::strategy::{Direction, Removal};
 use gossip_core::testkit::{
     MakeDissemination, MakeReconcile, detector_laws, dissemination_laws, exclusion_laws,
@@ -51,6 +51,8 @@ fn samplers() {
     let weights = |seed: u8| (0..40).map(move |n| (NodeId::from_bytes([n ^ seed; 32]), n.into()));
     sampler_laws(|| Box::new(Shuffled::default()), 0..300);
     sampler_laws(|| Box::new(Uniform::default()), 0..300);
+    let line = Arc::new(Line::new(Vec::from_iter(weights(3).map(|(node, _)| node)), 1.5));
+    sampler_laws(|| Box::new(Spatial::new(line.clone(), &line.nodes()[0])), 0..300);
     sampler_laws(|| Box::new(Weighted::new(BTreeMap::from_iter(weights(3)))), 0..300);
     turn_laws(|| Box::new(Shuffled::default()), 0..300);
 }

@@ -9,6 +9,7 @@ mod durability;
 mod epochs;
 mod hostile;
 mod laws;
+mod listed;
 mod messages;
 mod runtime;
 mod snapshot;

@@ -1,17 +1,19 @@
 //! The hosts of an experiment, and how an update is followed through them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Carrier, Cycle, Epidemic, Spread};
 use crate::config::{ChannelSlots, ConfigSpec, Strategies};
-use crate::fact::SimKeys;
-use crate::io::{Event, Seed};
+use crate::fact::{Keys as _, SimKeys};
+use crate::io::Event;
 use crate::node::Node;
-use crate::sim::World;
+use crate::sim::{self, World};
+use crate::strategy::Sampler;
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
-use crate::strategy::sampler::Uniform;
+use crate::strategy::sampler::{Line, Spatial, Uniform};
 
 /// A cycle's length: nothing depends on it.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -30,7 +32,11 @@ impl Cluster {
     pub(super) fn new(epidemic: &Epidemic, seed: u64) -> Self {
         let mut world = World::new(seed);
         world.synchronous(PERIOD);
-        mesh(&mut world, *epidemic);
+        hosts(&mut world, *epidemic);
+        if epidemic.connection_limit > 0 {
+            // Callers arrive in a random order: who has the lower number must not always be served.
+            world.rule(sim::delay(Duration::ZERO, Duration::from_micros(1)));
+        }
         Self { epidemic: *epidemic, world, seed }
     }
 
@@ -123,29 +129,28 @@ struct Totals {
     bytes: u64,
 }
 
-/// Adds the hosts, and lets them meet.
-fn mesh(world: &mut World, epidemic: Epidemic) {
+/// Adds the hosts, which know one another from a directory that they share.
+fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, ..RumorConfig::default() };
     let calm_repair = RangeConfig { period: CALM, period_max: CALM, ..RangeConfig::default() };
-    for host in 0..epidemic.nodes {
-        let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
-        let config = ConfigSpec {
-            seeds,
-            alive_interval: CALM,
-            dials_per_second: u32::MAX,
-            view_rumors: RumorConfig::default(),
-            view_repair: calm_repair,
-            ..ConfigSpec::default()
+    let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
+    let line = epidemic.distance_exponent.map(|exponent| {
+        let nodes = (0..epidemic.nodes).map(|host| world.id(host)).collect();
+        Arc::new(Line::new(nodes, exponent))
+    });
+    let strategies = move |keys: SimKeys| {
+        let sampler: Box<dyn Sampler> = match &line {
+            Some(line) => Box::new(Spatial::new(line.clone(), &keys.id())),
+            None => Box::new(Uniform::default()),
         };
-        let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
-        world.add_with(config, Box::new(strategies));
-    }
-    let met = |world: &mut World| {
-        let partners = |host| world.node(host).map(|node| node.status().partners);
-        (0..epidemic.nodes).all(|host| partners(host) == Some(epidemic.nodes - 1))
+        let strategies = strategies(&epidemic, keys, calm_rumors, calm_repair);
+        Strategies { sampler, ..strategies }
     };
-    assert!(world.run_until(60 * PERIOD, PERIOD, met), "the hosts do not meet");
-    world.run_for(60 * PERIOD);
+    world.add_listed(epidemic.nodes, &config, Box::new(strategies));
+}
+
+fn calm() -> ConfigSpec {
+    ConfigSpec { alive_interval: CALM, ..ConfigSpec::default() }
 }
 
 fn strategies(
@@ -154,15 +159,19 @@ fn strategies(
     calm_rumors: RumorConfig,
     calm_repair: RangeConfig,
 ) -> Strategies {
-    let Epidemic { direction, fan_out, exclusions, names, rounds, .. } = *epidemic;
+    let Epidemic { direction, connection_limit, hunt, .. } = *epidemic;
     let (rumors, repair) = match epidemic.carrier {
         Carrier::Rumors => {
             let config = RumorConfig {
                 direction,
-                exclusions,
-                fan_out,
-                names,
-                rounds,
+                connection_limit,
+                hunt,
+                exclusions: epidemic.exclusions,
+                fan_out: epidemic.fan_out,
+                minimize: epidemic.minimize,
+                names: epidemic.names,
+                offer_after: epidemic.offer_after,
+                rounds: epidemic.rounds,
                 period: PERIOD,
                 stagger: false,
                 ..RumorConfig::default()
@@ -171,7 +180,9 @@ fn strategies(
         }
         Carrier::Repair => {
             let config = RangeConfig {
+                connection_limit,
                 direction,
+                hunt,
                 period: PERIOD,
                 period_max: PERIOD,
                 stagger: false,
@@ -191,7 +202,6 @@ fn strategies(
             reconcile: Box::new(RangeReconcile::new(repair)),
             ..defaults
         },
-        sampler: Box::new(Uniform::default()),
         ..Strategies::new(Box::new(keys))
     }
 }

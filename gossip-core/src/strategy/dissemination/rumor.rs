@@ -1,120 +1,60 @@
 //! Rumor mongering (SIR): only what is new, told every round until a removal rule ends it.
 
+mod asking;
+mod config;
+mod hot;
+mod offers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use self::asking::Asking;
+pub use self::config::{Exclusions, RumorConfig};
+use self::hot::{Hot, HotFacts, Short, short};
 use super::{Direction, Dissemination};
 use crate::fact::{Envelope, Why};
 use crate::id::{FactId, NodeId};
-use crate::strategy::{Contact, Cx, Heat, Removal};
+use crate::strategy::connections::Connections;
+use crate::strategy::{Contact, Cx, Effect, Removal};
 use crate::time::Mono;
 use crate::wire::Talk;
-
-/// To whom a rumor is never told (capability G6). On in nodes, off in the classic scenarios.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
-pub struct Exclusions {
-    /// Not to a node that it was already sent to.
-    pub recipients: bool,
-    /// Not back to the node that brought it.
-    pub sender: bool,
-}
-
-/// How rumors are told.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
-pub struct RumorConfig {
-    /// Which way rumors flow. Default push-pull.
-    pub direction: Direction,
-    /// To whom rumors are never told. Default: both.
-    pub exclusions: Exclusions,
-    /// Partners per round. Default 3 (capability G6).
-    pub fan_out: usize,
-    /// Time between rounds. Default 1 s (capability G6).
-    pub period: Duration,
-    /// Ids that one pull names, so that these rumors are not sent: the latest of those told here, at most
-    /// 64, which leaves room for facts in the same datagram. Default 64; 0 as in the classic papers,
-    /// where the partner sends whatever it tells.
-    pub names: usize,
-    /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
-    /// Default 4,096 (a guess).
-    pub hot_facts: usize,
-    /// Most bytes of rumors told at a time; beyond it the oldest ends early as well. Default 16 MiB
-    /// (a guess: 4,096 facts of 4 KiB).
-    pub hot_bytes: usize,
-    /// Most bytes told to one partner per round; a larger fact has a round of its own. Default 64 KiB (a guess: a third of the
-    /// receive buffer that Linux grants without being asked).
-    pub partner_bytes: usize,
-    /// Rounds after which any rumor ends, whatever its rule says. Default 32 (a guess: a rumor
-    /// needs about log n rounds); `u32::MAX`: never.
-    pub rounds: u32,
-    /// Whether the first round comes at a random moment of the first period, so that nodes started
-    /// together do not act together. Default true; off, it comes one period after the start, as in
-    /// the classic papers' synchronous cycles.
-    pub stagger: bool,
-}
-
-impl Default for RumorConfig {
-    fn default() -> Self {
-        Self {
-            direction: Direction::PushPull,
-            exclusions: Exclusions { recipients: true, sender: true },
-            fan_out: 3,
-            period: Duration::from_secs(1),
-            names: MAX_NAMES,
-            hot_facts: 4_096,
-            hot_bytes: 16 * 1024 * 1024,
-            partner_bytes: 64 * 1024,
-            rounds: 32,
-            stagger: true,
-        }
-    }
-}
-
-/// A fact that is still told.
-#[derive(Debug)]
-struct Hot {
-    fact: Envelope,
-    from: Option<NodeId>,
-    heat: Heat,
-    /// Whether somebody needed it, or only asked, since our last round: how pulls are judged.
-    needed: bool,
-    asked: bool,
-    rounds: u32,
-    sent_to: BTreeSet<NodeId>,
-    /// Its place in the order of arrival.
-    arrival: u64,
-}
 
 /// The strategy: rounds of push, pull or both.
 #[derive(Debug)]
 pub struct RumorMongering {
+    asking: Asking,
     config: RumorConfig,
-    /// By the first 8 bytes of the id, as partners name them.
-    hot: BTreeMap<[u8; 8], Hot>,
-    /// Arrival order, oldest first: which rumor ends early when there are too many.
-    order: BTreeMap<u64, [u8; 8]>,
-    arrivals: u64,
-    /// What all rumors take.
-    bytes: usize,
+    connections: Connections,
+    hot: HotFacts,
     next_round: Option<Mono>,
-    /// How often each member has pulled since our last round.
+    /// Whether this round pulls.
+    pulling: bool,
+    /// How often each member has asked for something since our last round.
     pulls: BTreeMap<NodeId, u32>,
     removal: Box<dyn Removal>,
     rounds: u64,
 }
 
+/// Most ids that one record names: what leaves room for facts in the same datagram.
+const MAX_NAMES: usize = 64;
+
+/// Most pulls, offers and asks of one member that are answered between two rounds of ours: a member with
+/// the same period pulls once, offers in two contacts and asks in two, one with a shorter period or a
+/// delayed datagram a few times (a guess). Each costs a look at all rumors.
+const PULLS_PER_ROUND: u32 = 8;
+
 impl RumorMongering {
     /// Rumors under this rule.
     #[must_use]
     pub fn new(config: RumorConfig, removal: Box<dyn Removal>) -> Self {
+        let RumorConfig { connection_limit, hunt, period, hot_facts, hot_bytes, .. } = config;
         Self {
+            asking: Asking::default(),
             config,
-            hot: BTreeMap::new(),
-            order: BTreeMap::new(),
-            arrivals: 0,
-            bytes: 0,
+            connections: Connections::new(connection_limit, hunt, period),
+            hot: HotFacts::new(hot_facts, hot_bytes),
             next_round: None,
+            pulling: false,
             pulls: BTreeMap::new(),
             removal,
             rounds: 0,
@@ -124,77 +64,136 @@ impl RumorMongering {
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
         self.pulls.clear();
+        self.connections.begin_round();
+        self.asking.expire(cx.now.mono);
+        self.hot.expire(cx.now.mono);
         self.judge_pulls(cx);
-        let push = self.config.direction.pushes();
-        let pull = match self.config.direction {
+        self.pulling = match self.config.direction {
             Direction::Push => false,
             Direction::Pull | Direction::PushPull => true,
             // Pulling begins when nothing young is left to push.
-            Direction::PushThenPull => !self.hot.values().any(self.youth(cx)),
+            Direction::PushThenPull => {
+                let young = self.youth(cx);
+                !self.hot.iter().any(|(_, hot)| young(hot))
+            }
         };
-        let mut partners = Vec::new();
-        let young = self.youth(cx);
-        if push && self.hot.values().any(&young) {
-            let tellable = |node: &NodeId| {
-                self.hot.values().any(|hot| self.may_tell(hot, *node) && young(hot))
-            };
-            partners = cx.pick(self.config.fan_out, tellable);
-            for partner in &partners {
-                self.tell(cx, *partner, |_, hot| young(hot));
-            }
-        }
-        if pull {
+        let mut partners = self.listeners(cx, self.config.fan_out);
+        if self.pulling {
             let missing = self.config.fan_out.saturating_sub(partners.len());
-            let others = cx.pick(missing, |node| !partners.contains(node));
-            let have: Vec<_> =
-                self.hot.keys().rev().take(self.config.names.min(MAX_NAMES)).copied().collect();
-            for partner in partners.into_iter().chain(others) {
-                cx.talk(partner, Talk::Pull(have.clone()));
-            }
+            partners.extend(cx.pick(missing, |node| !partners.contains(node)));
         }
-        self.age();
+        for partner in partners {
+            self.approach(cx, partner, 0);
+        }
+        self.age(cx);
     }
 
-    fn age(&mut self) {
-        let limit = self.config.rounds;
-        for hot in self.hot.values_mut() {
-            hot.rounds += 1;
+    /// Up to so many partners that may be told something.
+    fn listeners(&self, cx: &mut Cx<'_>, count: usize) -> Vec<NodeId> {
+        if !self.config.direction.pushes() || self.hot.is_empty() {
+            return Vec::new();
         }
-        let ended = self.hot.iter().filter(|(_, hot)| hot.rounds >= limit);
-        let ended: Vec<_> = ended.map(|(key, _)| *key).collect();
-        ended.into_iter().for_each(|key| self.end(key));
+        let young = self.youth(cx);
+        cx.pick(count, |node| {
+            let tellable = |hot: &Hot| self.may_tell(hot, *node) && young(hot);
+            !self.connections.tried(node) && self.hot.iter().any(|(_, hot)| tellable(hot))
+        })
+    }
+
+    /// Meets a partner, or calls it first if it may be busy.
+    fn approach(&mut self, cx: &mut Cx<'_>, partner: NodeId, refusals: u32) {
+        if self.connections.is_limited() {
+            self.connections.call(partner, refusals);
+            cx.talk(partner, Talk::Call);
+        } else {
+            self.meet(cx, partner);
+        }
+    }
+
+    fn meet(&mut self, cx: &mut Cx<'_>, partner: NodeId) {
+        if self.config.direction.pushes() {
+            let young = self.youth(cx);
+            self.tell(cx, partner, |_, hot| young(hot));
+        }
+        if self.pulling {
+            // Minimising compares counters of what was offered: it must not come back as well.
+            let names = if self.config.minimize { MAX_NAMES } else { self.config.names };
+            cx.talk(partner, Talk::Pull(self.hot.latest().take(names.min(MAX_NAMES)).collect()));
+        }
+    }
+
+    /// A partner is busy: another one, if we may hunt on.
+    fn hunt(&mut self, cx: &mut Cx<'_>, busy: NodeId) {
+        let Some(refusals) = self.connections.refused(busy) else { return };
+        let mut other = self.listeners(cx, 1);
+        if self.pulling && other.is_empty() {
+            other = cx.pick(1, |node| !self.connections.tried(node));
+        }
+        if let Some(other) = other.pop() {
+            self.approach(cx, other, refusals);
+        }
+    }
+
+    fn age(&mut self, cx: &Cx<'_>) {
+        // Who calls first is not told before its round is over.
+        let limit = self.config.rounds.saturating_add(u32::from(self.connections.is_limited()));
+        let mut ended = Vec::new();
+        for (key, hot) in self.hot.iter_mut() {
+            hot.rounds = hot.rounds.saturating_add(1);
+            if hot.rounds >= limit {
+                ended.push(*key);
+            }
+        }
+        ended.iter().for_each(|key| self.end(cx, key));
     }
 
     /// Tells one partner what it may be told, freshest first, within its budget.
-    fn tell(&mut self, cx: &mut Cx<'_>, partner: NodeId, wanted: impl Fn(&[u8; 8], &Hot) -> bool) {
+    fn tell(&mut self, cx: &mut Cx<'_>, partner: NodeId, wanted: impl Fn(&Short, &Hot) -> bool) {
         let feedback = self.removal.wants_feedback();
+        let whole = self.wholeness(cx);
         let mut budget = self.config.partner_bytes;
-        for key in self.order.values().rev().copied().collect::<Vec<_>>() {
+        let mut offered = Vec::new();
+        for key in self.hot.latest().collect::<Vec<_>>() {
             let Some(hot) = self.hot.get(&key) else { continue };
             if !self.may_tell(hot, partner) || !wanted(&key, hot) {
                 continue;
             }
             let bytes = hot.fact.bytes().len();
-            // One that alone exceeds the budget has a round of its own.
-            if bytes > budget && budget < self.config.partner_bytes {
-                break;
+            if !whole(hot) {
+                if offered.len() >= MAX_NAMES {
+                    continue;
+                }
+                offered.push((key, hot.heat.count()));
+            } else if bytes > budget && budget < self.config.partner_bytes {
+                // One that alone exceeds the budget has a round of its own.
+                budget = 0;
+                continue;
+            } else {
+                budget = budget.saturating_sub(bytes);
+                cx.fact(partner, hot.fact.clone(), feedback);
             }
-            budget = budget.saturating_sub(bytes);
-            cx.fact(partner, hot.fact.clone(), feedback);
-            self.contact(cx, key, partner, Contact::Sent);
+            self.contact(cx, &key, partner, Contact::Sent);
+        }
+        if !offered.is_empty() {
+            cx.talk(partner, Talk::Offer { rumors: offered, feedback });
         }
     }
 
-    fn contact(&mut self, cx: &mut Cx<'_>, key: [u8; 8], with: NodeId, contact: Contact) {
-        let Some(hot) = self.hot.get_mut(&key) else { return };
+    fn contact(&mut self, cx: &mut Cx<'_>, key: &Short, with: NodeId, contact: Contact) {
+        let Some(hot) = self.hot.get_mut(key) else { return };
         hot.sent_to.insert(with);
         if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
-            self.end(key);
+            self.end(cx, key);
         }
     }
 
-    fn note(&mut self, key: [u8; 8], contact: Contact) {
-        if let Some(hot) = self.hot.get_mut(&key) {
+    /// What came of telling, when the partner has answered. Under pull alone it is judged at the end of
+    /// the cycle.
+    fn answered(&mut self, cx: &mut Cx<'_>, key: &Short, by: NodeId, contact: Contact) {
+        if self.config.direction != Direction::Pull {
+            return self.contact(cx, key, by, contact);
+        }
+        if let Some(hot) = self.hot.get_mut(key) {
             hot.asked = true;
             hot.needed |= contact == Contact::Useful;
         }
@@ -204,7 +203,7 @@ impl RumorMongering {
     /// (footnote to table 3 of Demers et al. 1987).
     fn judge_pulls(&mut self, cx: &mut Cx<'_>) {
         let mut ended = Vec::new();
-        for (key, hot) in &mut self.hot {
+        for (key, hot) in self.hot.iter_mut() {
             if hot.asked || hot.needed {
                 let contact = if hot.needed { Contact::Useful } else { Contact::Useless };
                 (hot.asked, hot.needed) = (false, false);
@@ -213,7 +212,7 @@ impl RumorMongering {
                 }
             }
         }
-        ended.into_iter().for_each(|key| self.end(key));
+        ended.iter().for_each(|key| self.end(cx, key));
     }
 
     fn may_tell(&self, hot: &Hot, node: NodeId) -> bool {
@@ -235,26 +234,48 @@ impl RumorMongering {
         move |hot| always || wall.since(hot.fact.hlc().wall()) <= limit
     }
 
-    fn end(&mut self, key: [u8; 8]) {
-        if let Some(hot) = self.hot.remove(&key) {
-            self.order.remove(&hot.arrival);
-            self.bytes -= hot.fact.bytes().len();
+    fn end(&mut self, cx: &Cx<'_>, key: &Short) {
+        if self.offers() {
+            self.hot.cool(key, cx.now.mono + self.config.ask_timeout);
+        } else {
+            self.hot.end(key);
         }
+    }
+
+    /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
+    fn is_idle(&self) -> bool {
+        self.hot.is_empty() && !self.config.direction.pulls()
+    }
+
+    /// Whether a member wants something no more often than it may between two rounds of ours.
+    fn may_ask(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+        let pulls = self.pulls.entry(from).or_default();
+        *pulls += 1;
+        let may = *pulls <= PULLS_PER_ROUND;
+        if !may {
+            cx.reject(from, Why::PeerQueueFull);
+        }
+        may
+    }
+
+    /// Whether this member is served now; if not, it is told that we are busy.
+    fn serves(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+        let serves = self.connections.accepts(cx.now.mono, from);
+        if !serves {
+            cx.effects.push(Effect::Refused);
+            cx.talk(from, Talk::Busy(0));
+        }
+        serves
     }
 }
 
-/// Most ids that one pull names: what leaves room for facts in the same datagram.
-const MAX_NAMES: usize = 64;
-
-/// Most pulls of one member that are answered between two rounds of ours: a member with the same
-/// period pulls once, one with a shorter period or a delayed datagram a few times (a guess). Each
-/// costs a look at all rumors.
-const PULLS_PER_ROUND: u32 = 8;
-
-fn short(id: FactId) -> [u8; 8] {
-    let mut short = [0; 8];
-    short.copy_from_slice(id.as_bytes().split_at(8).0);
-    short
+/// The first round that is not over yet, of those that were due at a time and each period after it.
+fn upcoming(due: Mono, period: Duration, now: Mono) -> Mono {
+    if due >= now || period.is_zero() {
+        return due;
+    }
+    let past = now.since(due).as_nanos() % period.as_nanos();
+    now + period.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
 }
 
 impl Dissemination for RumorMongering {
@@ -263,78 +284,76 @@ impl Dissemination for RumorMongering {
     }
 
     fn fresh(&mut self, cx: &mut Cx<'_>, fact: &Envelope, from: Option<NodeId>) {
+        self.asking.came(&short(fact.id()));
         // A rumor that has outlived all rounds is repair's business.
         let lifetime = self.config.period * self.config.rounds;
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
         }
-        let key = short(fact.id());
-        self.end(key);
-        let bytes = fact.bytes().len();
-        while (self.hot.len() >= self.config.hot_facts
-            || self.bytes + bytes > self.config.hot_bytes)
-            && let Some(oldest) = self.order.first_key_value().map(|(_, key)| *key)
-        {
-            self.end(oldest);
+        if self.is_idle() {
+            let (period, now) = (self.config.period, cx.now.mono);
+            self.next_round = self.next_round.map(|due| upcoming(due, period, now));
         }
-        let hot = Hot {
-            fact: fact.clone(),
-            from,
-            heat: Heat::default(),
-            needed: false,
-            asked: false,
-            rounds: 0,
-            sent_to: BTreeSet::new(),
-            arrival: self.arrivals,
-        };
-        self.bytes += bytes;
-        self.hot.insert(key, hot);
-        self.order.insert(self.arrivals, key);
-        self.arrivals += 1;
+        self.hot.insert(fact, from);
     }
 
     fn displaced(&mut self, id: FactId) {
-        self.end(short(id));
+        self.hot.forget(&short(id));
     }
 
-    fn feedback(&mut self, cx: &mut Cx<'_>, from: NodeId, known: &[[u8; 8]], new: &[[u8; 8]]) {
-        // Only who was told may judge, and only about what it was told.
-        let told = |rumors: &Self, key: &[u8; 8]| {
-            rumors.hot.get(key).is_some_and(|hot| hot.sent_to.contains(&from))
-        };
-        let per_cycle = self.config.direction == Direction::Pull;
+    fn feedback(&mut self, cx: &mut Cx<'_>, from: NodeId, known: &[Short], new: &[Short]) {
         for (keys, contact) in [(known, Contact::Useless), (new, Contact::Useful)] {
-            for key in keys.iter().filter(|key| told(self, key)).copied().collect::<Vec<_>>() {
-                if per_cycle {
-                    self.note(key, contact);
-                } else {
-                    self.contact(cx, key, from, contact);
+            for key in keys {
+                // Only who was told may judge, and only about what it was told.
+                if self.hot.get(key).is_some_and(|hot| hot.sent_to.contains(&from)) {
+                    self.answered(cx, key, from, contact);
                 }
             }
         }
     }
 
-    fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[[u8; 8]]) {
-        if !self.config.direction.pulls() {
+    fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[Short]) {
+        if !self.config.direction.pulls() || !self.may_ask(cx, from) || !self.serves(cx, from) {
             return;
-        }
-        let pulls = self.pulls.entry(from).or_default();
-        *pulls += 1;
-        if *pulls > PULLS_PER_ROUND {
-            return cx.reject(from, Why::PeerQueueFull);
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
         for key in &have {
             if let Some(hot) = self.hot.get_mut(key) {
-                hot.asked = true;
+                // Counters that were compared are not moved a second time.
+                hot.asked |= !self.config.minimize;
                 hot.sent_to.insert(from);
             }
         }
         self.tell(cx, from, |key, _| !have.contains(key));
     }
 
+    fn heard(&mut self, cx: &mut Cx<'_>, from: NodeId, talk: Talk) {
+        match talk {
+            Talk::Ask(keys) => self.asked(cx, from, &keys),
+            Talk::Busy(_) => self.hunt(cx, from),
+            Talk::Call if self.serves(cx, from) => cx.talk(from, Talk::Welcome),
+            Talk::Offer { rumors, feedback } => self.offered(cx, from, &rumors, feedback),
+            Talk::Welcome if self.connections.welcomed(from) => self.meet(cx, from),
+            Talk::Ack(_)
+            | Talk::Call
+            | Talk::Compare(_)
+            | Talk::Done { .. }
+            | Talk::Feedback { .. }
+            | Talk::Ping(_)
+            | Talk::Pull(_)
+            | Talk::Ranges(_)
+            | Talk::Receipt(_)
+            | Talk::Same(_)
+            | Talk::Stale(_)
+            | Talk::Want { .. }
+            | Talk::Welcome => {}
+        }
+    }
+
     fn gone(&mut self, member: NodeId) {
         self.pulls.remove(&member);
+        self.asking.gone(member);
+        self.connections.gone(member);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
@@ -356,7 +375,10 @@ impl Dissemination for RumorMongering {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        Some(self.next_round.unwrap_or(Mono::ZERO))
+        match self.next_round {
+            None => Some(Mono::ZERO),
+            due => due.filter(|_| !self.is_idle()),
+        }
     }
 
     fn counts(&self) -> (usize, u64) {

@@ -16,7 +16,8 @@ use crate::fact::Why;
 use crate::id::NodeId;
 use crate::state::{Point, Set, Span};
 use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
-use crate::strategy::{Cx, Direction, SlotToken};
+use crate::strategy::connections::Connections;
+use crate::strategy::{Cx, Direction, Effect, SlotToken};
 use crate::time::{Epoch, Mono};
 use crate::wire::{Compare, Ranges, Same, Talk};
 
@@ -29,11 +30,17 @@ pub struct RangeConfig {
     pub backlog_bytes: usize,
     /// The chance that a round takes place. Default 1 (capability G4).
     pub chance: f64,
+    /// Most partners whose comparisons are begun with us in one period; others are told that we are
+    /// busy. Default 0: no limit. With the full digest each of its questions counts, not only the first.
+    pub connection_limit: u32,
     /// Which way facts flow; push-then-pull counts as push-pull. Default push-pull.
     pub direction: Direction,
     /// Compare one fingerprint of everything first. Default true; off, and with an infinite
     /// leaf, a round is the classic push, pull or push-pull of 1, 2 or 3 messages.
     pub fingerprint_first: bool,
+    /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
+    /// `u32::MAX`: all there are.
+    pub hunt: u32,
     /// Ranges of at most so many facts are listed. Default 24: a list fits a datagram.
     pub leaf: usize,
     /// Time between rounds while something changes. Default 2 s (a guess: two rumor rounds).
@@ -61,8 +68,10 @@ impl Default for RangeConfig {
         Self {
             backlog_bytes: 512 * 1024,
             chance: 1.0,
+            connection_limit: 0,
             direction: Direction::PushPull,
             fingerprint_first: true,
+            hunt: 0,
             leaf: 24,
             period: Duration::from_secs(2),
             period_max: Duration::from_secs(16),
@@ -103,6 +112,7 @@ const GREETED: usize = 16;
 #[derive(Debug)]
 pub struct RangeReconcile {
     config: RangeConfig,
+    connections: Connections,
     exchange: Option<Exchange>,
     /// When we met somebody first.
     met_first: Option<Mono>,
@@ -175,6 +185,7 @@ impl RangeReconcile {
     pub fn new(config: RangeConfig) -> Self {
         Self {
             config,
+            connections: Connections::new(config.connection_limit, config.hunt, config.period),
             exchange: None,
             met_first: None,
             next_exchange: 0,
@@ -232,8 +243,33 @@ impl RangeReconcile {
             None => None,
         };
         if let Some(with) = with {
+            self.connections.begin_round();
+            self.connections.call(with, 0);
             self.open(cx, with);
         }
+    }
+
+    /// A partner is busy: the exchange is over, and another partner is tried if we may hunt on.
+    fn hunt(&mut self, cx: &mut Cx<'_>, busy: NodeId, number: u32) {
+        if self.exchange_with(busy, number).is_none() {
+            return cx.reject(busy, Why::TooLate);
+        }
+        self.exchange = None;
+        let Some(refusals) = self.connections.refused(busy) else { return };
+        if let Some(other) = cx.pick(1, |node| !self.connections.tried(node)).pop() {
+            self.connections.call(other, refusals);
+            self.open(cx, other);
+        }
+    }
+
+    /// Whether this member's comparison is served now; if not, it is told that we are busy.
+    fn serves(&mut self, cx: &mut Cx<'_>, from: NodeId, exchange: u32) -> bool {
+        let serves = self.connections.accepts(cx.now.mono, from);
+        if !serves {
+            cx.effects.push(Effect::Refused);
+            cx.talk(from, Talk::Busy(exchange));
+        }
+        serves
     }
 
     /// Asks about more of what is left, as far as window and backlog allow.
@@ -324,6 +360,7 @@ impl Reconcile for RangeReconcile {
             self.exchange = None;
         }
         match talk {
+            Talk::Busy(exchange) => self.hunt(cx, from, exchange),
             Talk::Compare(compare) => self.on_compare(cx, from, compare),
             Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),
             Talk::Ranges(ranges) => self.on_question(cx, from, ranges),
@@ -341,11 +378,15 @@ impl Reconcile for RangeReconcile {
                 }
             }
             Talk::Ack(_)
+            | Talk::Ask(_)
+            | Talk::Call
             | Talk::Feedback { .. }
+            | Talk::Offer { .. }
             | Talk::Ping(_)
             | Talk::Pull(_)
             | Talk::Receipt(_)
-            | Talk::Stale(_) => cx.reject(from, Why::Unasked),
+            | Talk::Stale(_)
+            | Talk::Welcome => cx.reject(from, Why::Unasked),
         }
     }
 
@@ -413,6 +454,7 @@ impl Reconcile for RangeReconcile {
         if self.exchange.as_ref().is_some_and(|exchange| exchange.with == member) {
             self.exchange = None;
         }
+        self.connections.gone(member);
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {

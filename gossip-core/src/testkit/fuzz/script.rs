@@ -259,7 +259,7 @@ impl<'a> Script<'a> {
 
     fn talk(&mut self) -> Talk {
         let (exchange, step) = (u32::from(self.byte()), u32::from(self.byte()));
-        match self.byte() % 11 {
+        match self.byte() % 16 {
             0 => Talk::Ack(exchange),
             1 => Talk::Compare(self.compare(exchange)),
             2 => Talk::Done { exchange, step, rest: Vec::new() },
@@ -273,6 +273,14 @@ impl<'a> Script<'a> {
                 Talk::Same(same)
             }
             9 => Talk::Stale(self.receipt(exchange)),
+            10 => Talk::Ask(self.shorts()),
+            11 => Talk::Busy(exchange),
+            12 => Talk::Call,
+            13 => {
+                let rumors = self.shorts().into_iter().map(|key| (key, step)).collect();
+                Talk::Offer { rumors, feedback: self.one_in(2) }
+            }
+            14 => Talk::Welcome,
             _ => {
                 let count = self.below(80);
                 let points = (0..count).map(|_| self.point()).collect();

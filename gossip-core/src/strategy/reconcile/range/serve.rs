@@ -79,6 +79,9 @@ impl RangeReconcile {
         if ours.number().abs_diff(compare.epoch.number()) > EPOCHS_APART {
             return cx.reject(from, Why::EpochsApart);
         }
+        if !self.serves(cx, from, compare.exchange) {
+            return;
+        }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
@@ -98,6 +101,10 @@ impl RangeReconcile {
         }
         if !is_comparable(ranges.set, Epoch::of(cx.now.wall)) {
             return cx.reject(from, Why::EpochsApart);
+        }
+        // Of the full digest each question stands for itself.
+        if !self.config.fingerprint_first && !self.serves(cx, from, ranges.exchange) {
+            return;
         }
         let lists = spans.iter().filter(|(_, c)| matches!(c, RangeContent::Items(_))).count();
         let ask = |(span, content): &(Span, &RangeContent)| match content {

@@ -1,0 +1,137 @@
+//! How many partners are served in one period, and where the refused try next: the connection limit
+//! and hunting (Demers et al. 1987, section 1.4).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crate::id::NodeId;
+use crate::time::Mono;
+
+/// Both sides of it: whom we serve, and whom we call.
+///
+/// At most `limit` callers are served between two multiples of the period; a caller that was refused
+/// tries another partner, up to `hunt` times, and nobody twice in one round.
+#[derive(Debug)]
+pub(super) struct Connections {
+    accepted: BTreeSet<NodeId>,
+    /// Calls that are not answered yet, and how often each was refused before.
+    calls: BTreeMap<NodeId, u32>,
+    hunt: u32,
+    limit: u32,
+    period: Duration,
+    tried: BTreeSet<NodeId>,
+    window: u128,
+}
+
+impl Connections {
+    /// A limit of 0 is none.
+    pub(super) const fn new(limit: u32, hunt: u32, period: Duration) -> Self {
+        Self {
+            accepted: BTreeSet::new(),
+            calls: BTreeMap::new(),
+            hunt,
+            limit,
+            period,
+            tried: BTreeSet::new(),
+            window: 0,
+        }
+    }
+
+    pub(super) const fn is_limited(&self) -> bool {
+        self.limit > 0
+    }
+
+    /// Whether this caller is served; one that was accepted stays so for the rest of the period.
+    pub(super) fn accepts(&mut self, now: Mono, caller: NodeId) -> bool {
+        if !self.is_limited() {
+            return true;
+        }
+        let window = now.since(Mono::ZERO).as_nanos() / self.period.as_nanos().max(1);
+        if window != self.window {
+            self.window = window;
+            self.accepted.clear();
+        }
+        if self.accepted.len() < self.limit as usize {
+            self.accepted.insert(caller);
+        }
+        self.accepted.contains(&caller)
+    }
+
+    /// A round begins: what was called in the one before is over.
+    pub(super) fn begin_round(&mut self) {
+        self.calls.clear();
+        self.tried.clear();
+    }
+
+    /// We call this partner, after so many refusals.
+    pub(super) fn call(&mut self, partner: NodeId, refusals: u32) {
+        self.calls.insert(partner, refusals);
+        self.tried.insert(partner);
+    }
+
+    /// Whether it was tried in this round.
+    pub(super) fn tried(&self, partner: &NodeId) -> bool {
+        self.tried.contains(partner)
+    }
+
+    /// A partner accepts; false if we did not call it.
+    pub(super) fn welcomed(&mut self, by: NodeId) -> bool {
+        self.calls.remove(&by).is_some()
+    }
+
+    /// A partner is busy: after how many refusals another may be called, if we called it and may hunt
+    /// on.
+    pub(super) fn refused(&mut self, by: NodeId) -> Option<u32> {
+        let refusals = self.calls.remove(&by)?;
+        (refusals < self.hunt).then_some(refusals + 1)
+    }
+
+    /// A member is gone.
+    pub(super) fn gone(&mut self, member: NodeId) {
+        self.calls.remove(&member);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn node(number: u8) -> NodeId {
+        NodeId::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn serves_so_many_in_a_period() {
+        let mut connections = Connections::new(2, 0, SECOND);
+        let (first, second) = (
+            (Mono::ZERO + Duration::from_millis(1_999)),
+            (Mono::ZERO + Duration::from_millis(2_001)),
+        );
+        assert!(connections.accepts(first, node(1)));
+        assert!(connections.accepts(first, node(2)));
+        assert!(!connections.accepts(first, node(3)));
+        assert!(connections.accepts(first, node(1)), "accepted already");
+        assert!(connections.accepts(second, node(3)), "the next period");
+        let mut unlimited = Connections::new(0, 0, SECOND);
+        assert!((0..100).all(|number| unlimited.accepts(first, node(number))));
+    }
+
+    #[test]
+    fn hunts_so_often() {
+        let mut connections = Connections::new(1, 2, SECOND);
+        assert_eq!(connections.refused(node(1)), None, "never called");
+        connections.call(node(1), 0);
+        assert_eq!(connections.refused(node(1)), Some(1));
+        connections.call(node(2), 1);
+        assert_eq!(connections.refused(node(2)), Some(2));
+        connections.call(node(3), 2);
+        assert_eq!(connections.refused(node(3)), None, "hunted enough");
+        assert!(connections.tried(&node(2)) && !connections.tried(&node(4)));
+        assert!(!connections.welcomed(node(3)));
+        connections.begin_round();
+        connections.call(node(3), 0);
+        assert!(connections.welcomed(node(3)) && !connections.tried(&node(1)));
+    }
+}

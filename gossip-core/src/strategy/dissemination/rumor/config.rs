@@ -1,0 +1,89 @@
+//! How rumors are told: the strategy's parameters.
+
+use std::time::Duration;
+
+use crate::strategy::Direction;
+
+/// To whom a rumor is never told (capability G6). On in nodes, off in the classic scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
+pub struct Exclusions {
+    /// Not to a node that it was already sent to.
+    pub recipients: bool,
+    /// Not back to the node that brought it.
+    pub sender: bool,
+}
+
+/// How rumors are told.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
+pub struct RumorConfig {
+    /// Which way rumors flow. Default push-pull.
+    pub direction: Direction,
+    /// To whom rumors are never told. Default: both.
+    pub exclusions: Exclusions,
+    /// Partners per round. Default 3 (capability G6).
+    pub fan_out: usize,
+    /// Time between rounds. Default 1 s (capability G6).
+    pub period: Duration,
+    /// Ids that one pull names, so that these rumors are not sent: the latest of those told here, at
+    /// most 64, which leaves room for facts in the same datagram. Default 64; 0 as in the classic
+    /// papers, where the partner sends whatever it tells.
+    pub names: usize,
+    /// Periods of age from which on a fact is not sent whole but offered by its id, and sent to who
+    /// asks: one more round trip, and nobody gets it twice. Default `u32::MAX`: never, for a small
+    /// fact costs little more than its id; 0: always.
+    pub offer_after: u32,
+    /// How long a fact that was asked for is not asked of anybody else. Default 1 s (a guess: more than
+    /// any round trip on earth). Shorter brings copies for nothing, longer delays what was lost.
+    pub ask_timeout: Duration,
+    /// Whether only the smaller of two counters is incremented where both partners know a rumor, both
+    /// if they are equal (Demers et al. 1987, section 1.4): with push-pull and a counter it leaves the
+    /// smallest residue. Facts are offered by their ids then. Default false.
+    pub minimize: bool,
+    /// Most partners that are served in one period; others are told that we are busy. 0: no limit,
+    /// which is the default. With a limit each contact begins with a call, one more round trip: set it
+    /// alike on all nodes.
+    pub connection_limit: u32,
+    /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
+    /// `u32::MAX`: all there are.
+    pub hunt: u32,
+    /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
+    /// Default 4,096 (a guess).
+    pub hot_facts: usize,
+    /// Most bytes of rumors told at a time; beyond it the oldest ends early as well. Default 16 MiB
+    /// (a guess: 4,096 facts of 4 KiB).
+    pub hot_bytes: usize,
+    /// Most bytes told to one partner per round; a larger fact has a round of its own. Default 64 KiB (a guess: a third of the
+    /// receive buffer that Linux grants without being asked).
+    pub partner_bytes: usize,
+    /// Rounds after which any rumor ends, whatever its rule says. Default 32 (a guess: a rumor
+    /// needs about log n rounds); `u32::MAX`: never.
+    pub rounds: u32,
+    /// Whether the first round comes at a random moment of the first period, so that nodes started
+    /// together do not act together. Default true; off, it comes one period after the start, as in
+    /// the classic papers' synchronous cycles.
+    pub stagger: bool,
+}
+
+impl Default for RumorConfig {
+    fn default() -> Self {
+        Self {
+            direction: Direction::PushPull,
+            exclusions: Exclusions { recipients: true, sender: true },
+            fan_out: 3,
+            period: Duration::from_secs(1),
+            names: 64,
+            offer_after: u32::MAX,
+            ask_timeout: Duration::from_secs(1),
+            minimize: false,
+            connection_limit: 0,
+            hunt: 0,
+            hot_facts: 4_096,
+            hot_bytes: 16 * 1024 * 1024,
+            partner_bytes: 64 * 1024,
+            rounds: 32,
+            stagger: true,
+        }
+    }
+}
