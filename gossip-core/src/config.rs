@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::fact::Keys;
+use crate::fact::{Domain, HORIZON, Keys};
 use crate::id::{ChannelId, ClusterId, NodeId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
@@ -136,6 +136,7 @@ pub struct Config {
     cluster: ClusterId,
     constants: Constants,
     fact_limit: FactLimit,
+    horizon: Duration,
     payloads: Payloads,
     /// Shared by the machines of a node, and by the nodes of a simulation.
     spec: Arc<ConfigSpec>,
@@ -198,7 +199,8 @@ impl ConfigSpec {
         let founded = self.fact_bytes.is_some() || self.seeds.is_empty();
         let fact_limit = FactLimit { bytes: fact_bytes as u32, founded };
         let cluster = ClusterId::from_name(&self.cluster);
-        Ok(Config { cluster, constants, fact_limit, payloads, spec: Arc::new(self) })
+        let spec = Arc::new(self);
+        Ok(Config { cluster, constants, fact_limit, horizon: HORIZON, payloads, spec })
     }
 }
 
@@ -249,6 +251,19 @@ impl Config {
     pub(crate) const fn for_rule(mut self, name: &'static str) -> Self {
         self.constants.retain = name;
         self
+    }
+
+    /// The same configuration with another [`HORIZON`]: a simulation cannot wait for days.
+    #[cfg(feature = "sim")]
+    #[must_use]
+    pub const fn with_horizon(mut self, horizon: Duration) -> Self {
+        self.horizon = horizon;
+        self
+    }
+
+    /// What signatures and ids in a channel of this cluster begin with.
+    pub(crate) fn domain(&self, channel: ChannelId) -> Domain {
+        Domain::new(self.cluster, channel).with_horizon(self.horizon)
     }
 
     /// What all members must agree on; the retain rule's name is filled in by the node.

@@ -90,8 +90,8 @@ impl Node {
         let mut rng = Rng::from_seed(seed);
         let config = config.for_rule(main.retain.name());
         let cluster = config.cluster();
-        let view_domain = Domain::new(cluster, ChannelId::view(cluster));
-        let main_domain = Domain::new(cluster, config.main_channel());
+        let view_domain = config.domain(ChannelId::view(cluster));
+        let main_domain = config.domain(config.main_channel());
         let reach = Reach::of(&endpoints);
         let mut peering = Peering::new(&config, view_domain.clone(), reach, &mut rng);
         if let Some(directory) = directory {

@@ -5,6 +5,7 @@
 //! restart. Signatures are simulated ([`SimKeys`](crate::fact::SimKeys)); everything else is what
 //! production runs.
 
+pub mod check;
 mod disk;
 mod driver;
 pub mod epidemic;
@@ -12,9 +13,12 @@ mod host;
 mod rule;
 mod world;
 
-pub use self::disk::{Disk, Fault};
+pub use self::disk::{Crash, Disk, DiskCounts, Fault};
 pub use self::host::MakeStrategies;
-pub use self::rule::{Packet, Rule, Verdict, cut, delay, loss};
+pub use self::rule::{
+    Burst, Delay, Packet, Rule, RuleId, Verdict, alter, bandwidth, burst, cut, delay, duplicate,
+    during, jitter, late, loss, one_way, reorder,
+};
 pub use self::world::World;
 use crate::time::Wall;
 

@@ -77,7 +77,8 @@ impl Envelope {
         let id = domain.fact_id(kind, body.header);
         let value = body.value.map(|value| range_in(&bytes, value));
         let envelope = Self::assemble(&bytes, kind, body.header, &header, id, value);
-        Ok(Self { bytes, ..envelope })
+        let leaves_at = domain.leaves_at(header.flags, header.hlc, header.expires_at);
+        Ok(Self { bytes, leaves_at, ..envelope })
     }
 
     /// Takes back the bytes of a fact that was decoded before, as a store kept them beside its id.

@@ -113,6 +113,10 @@ impl Header<'_> {
 /// the compared set of any epoch without anybody signing it.
 #[must_use]
 pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
+    leaves_after(HORIZON, flags, hlc, expires_at)
+}
+
+fn leaves_after(horizon: Duration, flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
     let dead_since = if flags.tombstone() {
         hlc.wall()
     } else if expires_at != Wall::ZERO {
@@ -120,7 +124,7 @@ pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
     } else {
         return Epoch::NEVER;
     };
-    Epoch::of(dead_since + HORIZON + EPOCH)
+    Epoch::of(dead_since + horizon + EPOCH)
 }
 
 /// The cluster and channel that a fact belongs to: prefixed to what is signed and hashed, never
@@ -129,6 +133,7 @@ pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
 pub struct Domain {
     channel: ChannelId,
     cluster: ClusterId,
+    horizon: Duration,
     /// Fed with everything that all ids of the domain have in common.
     ids: Arc<blake3::Hasher>,
     /// The same for entries, whose kind is fed too: that lets it finish with the domain's block,
@@ -144,7 +149,19 @@ impl Domain {
         ids.update(cluster.as_bytes()).update(channel.as_bytes());
         let mut entry_ids = ids.clone();
         entry_ids.update(&[FactKind::ENTRY.0]);
-        Self { channel, cluster, ids: Arc::new(ids), entry_ids: Arc::new(entry_ids) }
+        let (ids, entry_ids) = (Arc::new(ids), Arc::new(entry_ids));
+        Self { channel, cluster, horizon: HORIZON, ids, entry_ids }
+    }
+
+    /// The same domain with another [`HORIZON`], for simulations that cannot wait for days.
+    #[must_use]
+    pub(crate) fn with_horizon(self, horizon: Duration) -> Self {
+        Self { horizon, ..self }
+    }
+
+    /// See [`leaves_at`].
+    pub(super) fn leaves_at(&self, flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
+        leaves_after(self.horizon, flags, hlc, expires_at)
     }
 
     /// The channel.

@@ -1,9 +1,10 @@
-//! A disk that lags, and forgets in a crash what was not synced.
+//! A disk that lags, fails, and forgets in a crash what was not synced, or half of it.
 
 use std::time::Duration;
 
 use crate::id::{ChannelId, ShardId, TopicId};
 use crate::io::Ticket;
+use crate::rng::Rng;
 use crate::state::{Set, Totals};
 use crate::store::{MemoryState, Restored, StoreError, StoreOp, StoreReply};
 
@@ -19,8 +20,11 @@ pub struct Disk {
     pub latency: Duration,
     /// How long after the first wish for durability the disk is flushed.
     pub sync_interval: Duration,
+    counts: DiskCounts,
     durable: MemoryState,
     state: MemoryState,
+    /// What changed `state` since it was `durable`, in order.
+    unsynced: Vec<StoreOp>,
     waiting: Vec<(Ticket, Result<StoreReply, StoreError>)>,
 }
 
@@ -37,6 +41,35 @@ pub enum Fault {
     Writes,
 }
 
+/// How often a disk did what nobody wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct DiskCounts {
+    /// Reads that failed.
+    pub failed_reads: u64,
+    /// Writes and syncs that failed.
+    pub failed_writes: u64,
+    /// Answers that took time.
+    pub late: u64,
+    /// Ops that a crash made undone.
+    pub lost: u64,
+    /// Crashes that left some of what was not synced, and lost the rest.
+    pub torn: u64,
+}
+
+/// What a crash leaves of what was not synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "scripts choose one")]
+pub enum Crash {
+    /// Nothing.
+    Clean,
+    /// The first so many ops, as some blocks reach a disk and others do not.
+    Torn,
+}
+
+/// Beyond so many unsynced ops the disk writes half of them back by itself, as systems do.
+const WRITE_BACK: usize = 4_096;
+
 impl Disk {
     /// What is on the disk now, to be put back later.
     #[must_use]
@@ -46,8 +79,24 @@ impl Disk {
 
     /// Puts an older content back, as an operator with a backup does.
     pub fn restore(&mut self, snapshot: Self) {
-        *self = Self { waiting: Vec::new(), ..snapshot };
+        *self = Self { waiting: Vec::new(), unsynced: Vec::new(), ..snapshot };
         self.durable = self.state.clone();
+    }
+
+    /// What it did that nobody wants, since the beginning.
+    #[must_use]
+    pub const fn counts(&self) -> DiskCounts {
+        self.counts
+    }
+
+    /// What a node reads.
+    pub(super) const fn held(&self) -> &MemoryState {
+        &self.state
+    }
+
+    /// What a crash cannot take.
+    pub(super) const fn durable(&self) -> &MemoryState {
+        &self.durable
     }
 
     /// The answer, or `None` if it comes with the next flush.
@@ -56,9 +105,16 @@ impl Disk {
         ticket: Ticket,
         op: StoreOp,
     ) -> Option<Result<StoreReply, StoreError>> {
+        self.counts.late += u64::from(!(self.latency + self.jitter).is_zero());
         let durability = matches!(op, StoreOp::Sync { .. } | StoreOp::Remember { .. });
         if let Some(error) = self.refusal(&op) {
             return Some(Err(error));
+        }
+        if Self::changes(&op) {
+            self.unsynced.push(op.clone());
+            if self.unsynced.len() > WRITE_BACK {
+                self.write_back(WRITE_BACK / 2);
+            }
         }
         let reply = self.state.apply(op);
         if !durability {
@@ -75,13 +131,23 @@ impl Disk {
         }
         let waiting = std::mem::take(&mut self.waiting);
         if self.fault == Fault::Writes {
+            self.counts.failed_writes += waiting.len() as u64;
             return waiting.into_iter().map(|(ticket, _)| (ticket, Err(full()))).collect();
         }
-        self.durable = self.state.clone();
+        self.write_back(self.unsynced.len());
         waiting
     }
 
-    pub(super) fn crash(&mut self) {
+    pub(super) fn crash(&mut self, crash: Crash, rng: &mut Rng) {
+        let unsynced = self.unsynced.len();
+        let kept = match crash {
+            Crash::Clean => 0,
+            Crash::Torn => rng.index(unsynced + 1),
+        };
+        self.counts.lost += (unsynced - kept) as u64;
+        self.counts.torn += u64::from(kept > 0 && kept < unsynced);
+        self.write_back(kept);
+        self.unsynced.clear();
         self.waiting.clear();
         self.state = self.durable.clone();
         self.state.reopen();
@@ -91,12 +157,43 @@ impl Disk {
         self.state.restored()
     }
 
-    fn refusal(&self, op: &StoreOp) -> Option<StoreError> {
-        let writes = match op {
+    pub(super) fn totals(&mut self, channel: ChannelId, set: Set) -> Totals {
+        let shard = ShardId { channel, topic: TopicId(0) };
+        match self.state.apply(StoreOp::Total { shard, set }) {
+            Ok(StoreReply::Totals(totals)) => totals,
+            _ => Totals::default(),
+        }
+    }
+
+    /// Does the first so many unsynced ops to what is durable.
+    fn write_back(&mut self, count: usize) {
+        for op in self.unsynced.drain(..count) {
+            // What was refused is refused again.
+            drop(self.durable.apply(op));
+        }
+    }
+
+    fn refusal(&mut self, op: &StoreOp) -> Option<StoreError> {
+        let writes = Self::changes(op) || matches!(op, StoreOp::Sync { .. });
+        match self.fault {
+            Fault::Writes if writes => {
+                self.counts.failed_writes += 1;
+                Some(full())
+            }
+            Fault::Reads if !writes => {
+                self.counts.failed_reads += 1;
+                Some(StoreError::Unreadable { reason: String::from("input/output error") })
+            }
+            Fault::None | Fault::Reads | Fault::Writes => None,
+        }
+    }
+
+    /// Whether an op changes what is held.
+    pub(super) const fn changes(op: &StoreOp) -> bool {
+        match op {
             StoreOp::Merge(_)
             | StoreOp::Remember { .. }
             | StoreOp::Sweep { .. }
-            | StoreOp::Sync { .. }
             | StoreOp::Wipe { .. } => true,
             StoreOp::Describe(_)
             | StoreOp::Fetch { .. }
@@ -105,22 +202,8 @@ impl Disk {
             | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
+            | StoreOp::Sync { .. }
             | StoreOp::Total { .. } => false,
-        };
-        match self.fault {
-            Fault::Writes if writes => Some(full()),
-            Fault::Reads if !writes => {
-                Some(StoreError::Unreadable { reason: String::from("input/output error") })
-            }
-            Fault::None | Fault::Reads | Fault::Writes => None,
-        }
-    }
-
-    pub(super) fn totals(&mut self, channel: ChannelId, set: Set) -> Totals {
-        let shard = ShardId { channel, topic: TopicId(0) };
-        match self.state.apply(StoreOp::Total { shard, set }) {
-            Ok(StoreReply::Totals(totals)) => totals,
-            _ => Totals::default(),
         }
     }
 }

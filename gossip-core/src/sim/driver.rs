@@ -3,8 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::check::Observation;
 use super::host::{EVENTS, address_of, number_of};
-use super::{Packet, Verdict, World};
+use super::rule::Copy;
+use super::{Disk, Packet, World};
 use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
 use crate::store::{StoreError, StoreOp, StoreReply};
@@ -13,9 +17,15 @@ use crate::transport::{Address, Inbound};
 
 /// What is going to happen.
 pub(super) enum Happening {
-    Deliver { from: SocketAddr, to: SocketAddr, bytes: bytes::Bytes },
+    Deliver {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Bytes,
+    },
     Exported(usize, u64, Ticket, Result<(), ExportError>),
     Flush(usize),
+    /// What came while the host was paused.
+    Input(usize, u64, Input),
     Merge(usize, u64, Ticket, StoreOp),
     Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
     Verified(usize, u64, Ticket, Job),
@@ -46,8 +56,16 @@ impl World {
             }
             Happening::Flush(number) => {
                 let answers = self.host_mut(number).disk.flush();
+                if answers.iter().any(|(_, reply)| reply.is_ok()) {
+                    self.observe(number, &Observation::Flushed);
+                }
                 for (ticket, reply) in answers {
                     self.input(number, Input::Stored(ticket, reply));
+                }
+            }
+            Happening::Input(number, boot, input) => {
+                if self.boot(number) == boot {
+                    self.input(number, input);
                 }
             }
             Happening::Merge(number, boot, ticket, op) => {
@@ -81,6 +99,7 @@ impl World {
         loop {
             let Some(node) = &mut self.host_mut(number).node else { return };
             let output = node.poll_output();
+            self.observe(number, &Observation::Output(&output));
             if let Some(trace) = &mut self.trace {
                 trace.update(format!("{number} {:?} {output:?}", self.now).as_bytes());
             }
@@ -137,37 +156,43 @@ impl World {
     }
 
     fn store(&mut self, number: usize, ticket: Ticket, op: StoreOp) {
-        let boot = self.boot(number);
+        let seen = (self.is_watched() && Disk::changes(&op)).then(|| op.clone());
         let disk = &mut self.host_mut(number).disk;
         let (latency, jitter, sync) = (disk.latency, disk.jitter, disk.sync_interval);
         match disk.run(ticket, op) {
             Some(reply) => {
-                let delay = latency + self.below(jitter);
+                if let Some(op) = &seen {
+                    self.observe(number, &Observation::Applied { op, reply: &reply });
+                }
+                let (delay, boot) = (latency + self.below(jitter), self.boot(number));
                 self.at(delay, Happening::Stored(number, boot, ticket, reply));
             }
             None => self.at(sync, Happening::Flush(number)),
         }
     }
 
-    fn send(&mut self, number: usize, to: &Address, bytes: bytes::Bytes) {
+    fn send(&mut self, number: usize, to: &Address, bytes: Bytes) {
         let Address::Socket(to) = *to else { return };
         let from = address_of(number);
-        let packet = Packet { from: number, to: number_of(to), bytes: &bytes, now: self.now };
-        let mut rng = self.rng.clone();
-        let verdict = self
-            .rules
-            .iter_mut()
-            .map(|rule| rule.on_packet(&packet, &mut rng))
-            .find(|verdict| *verdict != Verdict::Pass);
-        self.rng = rng;
-        match verdict.unwrap_or(Verdict::Pass) {
-            Verdict::Drop => {}
-            Verdict::Pass => self.at(Duration::ZERO, Happening::Deliver { from, to, bytes }),
-            Verdict::Deliver(delay) => self.at(delay, Happening::Deliver { from, to, bytes }),
+        if self.rules.is_empty() {
+            return self.at(Duration::ZERO, Happening::Deliver { from, to, bytes });
         }
+        // Lent out, so that rules may draw from the world's generator.
+        let mut rules = std::mem::take(&mut self.rules);
+        let sent = bytes.clone();
+        let packet = Packet { from: number, to: number_of(to), bytes: &sent, now: self.now };
+        let mut copies = vec![Copy::new(bytes)];
+        while let Some(copy) = copies.pop() {
+            if let Some(Copy { bytes, delay, .. }) =
+                copy.pass(&mut rules, &packet, &mut self.rng, &mut copies)
+            {
+                self.at(delay, Happening::Deliver { from, to, bytes });
+            }
+        }
+        self.rules = rules;
     }
 
-    fn at(&mut self, delay: Duration, happening: Happening) {
+    pub(super) fn at(&mut self, delay: Duration, happening: Happening) {
         self.sequence += 1;
         self.agenda.insert((self.now + delay, self.sequence), happening);
     }

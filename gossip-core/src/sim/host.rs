@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::Disk;
+use super::{Disk, START};
 use crate::config::{Config, Strategies};
 use crate::fact::{Envelope, SimKeys};
 use crate::io::{Answer, Event, RequestId};
 use crate::membership::Directory;
 use crate::node::Node;
-use crate::time::Mono;
+use crate::time::{Mono, Wall};
 
 /// Makes a node's slots; called at every start of the node.
 pub type MakeStrategies = Box<dyn Fn(SimKeys) -> Strategies>;
@@ -33,10 +33,45 @@ pub(super) struct Host {
     pub(super) node: Option<Node>,
     pub(super) requests: u64,
     pub(super) seed: [u8; 32],
-    /// How far the clock is ahead, in milliseconds; negative: behind.
-    pub(super) skew_ms: i64,
+    pub(super) clock: HostClock,
+    /// Until when it hears, answers and does nothing.
+    pub(super) paused_until: Mono,
     pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
     pub(super) wake: Option<Mono>,
+}
+
+/// A wall clock that is set wrong and runs wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HostClock {
+    /// How far it was ahead at `since`, in milliseconds; negative: behind.
+    skew_ms: i64,
+    /// By how many millionths it runs too fast since then; negative: too slow.
+    drift_ppm: i64,
+    since: Mono,
+}
+
+impl HostClock {
+    /// What it shows when it is this true time.
+    pub(super) fn wall(&self, now: Mono) -> Wall {
+        let truth = START + now.since(Mono::ZERO);
+        Wall::from_millis(truth.millis().saturating_add_signed(self.ahead(now)))
+    }
+
+    /// Sets it ahead by so many milliseconds.
+    pub(super) fn set(&mut self, now: Mono, skew_ms: i64) {
+        *self = Self { skew_ms, since: now, ..*self };
+    }
+
+    /// From now on it runs too fast by so many millionths.
+    pub(super) fn drift(&mut self, now: Mono, drift_ppm: i64) {
+        *self = Self { skew_ms: self.ahead(now), drift_ppm, since: now };
+    }
+
+    /// How far it is ahead, in milliseconds.
+    pub(super) fn ahead(&self, now: Mono) -> i64 {
+        let elapsed = i64::try_from(now.since(self.since).as_millis()).unwrap_or(i64::MAX);
+        self.skew_ms + elapsed.saturating_mul(self.drift_ppm) / 1_000_000
+    }
 }
 
 /// Most events that a host keeps for the script; older ones are dropped.

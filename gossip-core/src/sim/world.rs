@@ -6,34 +6,41 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::check::{Checker, Observation, Sight, Violation};
 use super::driver::Happening;
-use super::host::{Host, MakeStrategies, address_of};
-use super::{Disk, Rule, START};
+use super::host::{Host, HostClock, MakeStrategies, address_of};
+use super::rule::Ruling;
+use super::{Crash, Disk, Rule, RuleId, START};
 use crate::config::{Config, ConfigSpec, Strategies};
-use crate::fact::{Envelope, Keys as _, SimKeys, Verifier};
+use crate::fact::{Envelope, HORIZON, Keys as _, SimKeys, Verifier};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Answer, Boot, Command, Event, Input, RequestId, Seed, Write};
 use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
-use crate::time::{Epoch, Mono, Now, Wall};
+use crate::store::MemoryState;
+use crate::time::{Epoch, Mono, Now};
 use crate::transport::DATAGRAM_BYTES;
 
 /// A world of nodes.
 pub struct World {
     pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
+    checkers: Vec<Box<dyn Checker>>,
     /// How long a synchronous cycle takes; `None`: everything happens when it happens.
     pub(super) cycle: Option<Duration>,
+    horizon: Duration,
     pub(super) hosts: Vec<Host>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
-    pub(super) rules: Vec<Box<dyn Rule>>,
+    pub(super) rules: Vec<Ruling>,
+    next_rule: u64,
     pub(super) sequence: u64,
     /// Steps since time last advanced.
     pub(super) standstill: u64,
     pub(super) trace: Option<blake3::Hasher>,
     pub(super) verifier: Verifier,
+    violations: Vec<Violation>,
 }
 
 impl World {
@@ -42,15 +49,19 @@ impl World {
     pub fn new(seed: u64) -> Self {
         Self {
             agenda: BTreeMap::new(),
+            checkers: Vec::new(),
             cycle: None,
+            horizon: HORIZON,
             hosts: Vec::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
             rules: Vec::new(),
+            next_rule: 0,
             sequence: 0,
             standstill: 0,
             trace: None,
             verifier: Verifier::simulated(),
+            violations: Vec::new(),
         }
     }
 
@@ -60,6 +71,11 @@ impl World {
     /// judged by the state at the cycle's start, and who is newly infected acts from the next on.
     pub const fn synchronous(&mut self, period: Duration) {
         self.cycle = Some(period);
+    }
+
+    /// From now on nodes start with another horizon than that of a day.
+    pub const fn set_horizon(&mut self, horizon: Duration) {
+        self.horizon = horizon;
     }
 
     /// Adds a host with default strategies and starts its node. Returns its number.
@@ -85,6 +101,7 @@ impl World {
             address: address_of(number),
             answers: BTreeMap::new(),
             boots: 0,
+            clock: HostClock::default(),
             config,
             directory,
             disk: Disk::default(),
@@ -93,9 +110,9 @@ impl World {
             exports_fail: false,
             keys: SimKeys::new(number as u64),
             node: None,
+            paused_until: Mono::ZERO,
             requests: 0,
             seed: self.rng.bytes(),
-            skew_ms: 0,
             strategies,
             wake: None,
         });
@@ -126,9 +143,24 @@ impl World {
         numbers.for_each(|number| self.start(number));
     }
 
-    /// Adds a rule for packets. Rules are asked in order; the first that decides wins.
-    pub fn rule(&mut self, rule: impl Rule + 'static) {
-        self.rules.push(Box::new(rule));
+    /// Adds a rule for packets. Rules are asked in order.
+    pub fn rule(&mut self, rule: impl Rule + 'static) -> RuleId {
+        let id = RuleId(self.next_rule);
+        self.next_rule += 1;
+        self.rules.push(Ruling { fired: 0, id, rule: Box::new(rule) });
+        id
+    }
+
+    /// Ends a rule. Returns how many packets it did not just let pass.
+    pub fn end_rule(&mut self, id: RuleId) -> u64 {
+        let place = self.rules.iter().position(|ruling| ruling.id == id);
+        place.map_or(0, |place| self.rules.remove(place).fired)
+    }
+
+    /// How many packets a rule in force did not just let pass.
+    #[must_use]
+    pub fn fired(&self, id: RuleId) -> u64 {
+        self.rules.iter().find(|ruling| ruling.id == id).map_or(0, |ruling| ruling.fired)
     }
 
     /// Removes all rules: from now on every packet arrives at once.
@@ -136,9 +168,31 @@ impl World {
         self.rules.clear();
     }
 
-    /// Sets a host's clock ahead by so many milliseconds; negative: behind.
+    /// Sets a host's clock ahead of true time by so many milliseconds; negative: behind. On a host
+    /// that runs, the clock jumps.
     pub fn skew(&mut self, host: usize, millis: i64) {
-        self.host_mut(host).skew_ms = millis;
+        let now = self.now;
+        self.host_mut(host).clock.set(now, millis);
+    }
+
+    /// Lets a host's clock run too fast by so many millionths from now on; negative: too slow.
+    pub fn drift(&mut self, host: usize, millionths: i64) {
+        let now = self.now;
+        self.host_mut(host).clock.drift(now, millionths);
+    }
+
+    /// How far a host's clock is ahead of true time, in milliseconds; negative: behind.
+    #[must_use]
+    pub fn ahead(&self, host: usize) -> i64 {
+        self.hosts.get(host).map_or(0, |host| host.clock.ahead(self.now))
+    }
+
+    /// Stops a host for some time, as a suspended machine: time passes, and nothing is handled.
+    /// What came meanwhile is handled afterwards, in order.
+    pub fn pause(&mut self, host: usize, time: Duration) {
+        let until = self.now + time;
+        let paused_until = &mut self.host_mut(host).paused_until;
+        *paused_until = until.max(*paused_until);
     }
 
     /// Gives a host another configuration, from its next start on.
@@ -153,25 +207,44 @@ impl World {
 
     /// Kills a node: it says nothing, and its disk keeps only what was synced.
     pub fn crash(&mut self, host: usize) {
-        let host = self.host_mut(host);
-        host.node = None;
-        host.wake = None;
-        host.boots += 1;
-        host.disk.crash();
+        self.crash_as(host, Crash::Clean);
+    }
+
+    /// Kills a node; its disk keeps what was synced, and of the rest what the kind of crash says.
+    pub fn crash_as(&mut self, host: usize, crash: Crash) {
+        let mut rng = self.rng.clone();
+        let dead = self.host_mut(host);
+        dead.node = None;
+        dead.wake = None;
+        dead.boots += 1;
+        dead.paused_until = Mono::ZERO;
+        dead.disk.crash(crash, &mut rng);
+        self.rng = rng;
+        self.observe(host, &Observation::Crashed);
+    }
+
+    /// Puts an older content of a host's disk back, as an operator with a backup does; its node must
+    /// not run.
+    pub fn put_back(&mut self, host: usize, snapshot: Disk) {
+        self.host_mut(host).disk.restore(snapshot);
+        self.observe(host, &Observation::PutBack);
     }
 
     /// Starts a node on what its disk holds.
     pub fn start(&mut self, number: usize) {
-        let now = self.time_at(number);
+        let (now, horizon) = (self.time_at(number), self.horizon);
         let host = self.host_mut(number);
         assert!(host.node.is_none(), "host {number} runs already");
         let restored = host.disk.restored();
+        self.observe(number, &Observation::Started(&restored));
+        let host = self.host_mut(number);
         #[expect(clippy::expect_used, reason = "a script with a bad configuration is a bug")]
         let config = host
             .config
             .clone()
             .resume(&restored, host.keys.id())
             .expect("the disk comes from this host");
+        let config = config.with_horizon(horizon);
         let mut seed = blake3::Hasher::new();
         seed.update(&host.seed).update(&host.boots.to_le_bytes());
         let boot = Boot {
@@ -245,7 +318,14 @@ impl World {
 
     /// Hands a node any input; what follows from it happens.
     pub fn input(&mut self, number: usize, input: Input) {
-        let now = self.time_at(number);
+        let (now, boot) = (self.time_at(number), self.boot(number));
+        let paused_until = self.host_mut(number).paused_until;
+        if paused_until > self.now {
+            return self.at(paused_until.since(self.now), Happening::Input(number, boot, input));
+        }
+        if self.host_mut(number).node.is_some() {
+            self.observe(number, &Observation::Input(&input));
+        }
         if let Some(node) = &mut self.host_mut(number).node {
             node.handle(now, input);
             self.drain(number);
@@ -328,6 +408,73 @@ impl World {
         sums.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
     }
 
+    /// Lets a checker watch from now on; without any, nothing is observed and nothing costs.
+    pub fn check(&mut self, checker: Box<dyn Checker>) {
+        self.checkers.push(checker);
+    }
+
+    /// The promises that were broken so far, in the order in which it was noticed.
+    #[must_use]
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    /// Tells the checkers that everything is calm and that nodes have had time to agree.
+    pub fn finish_checks(&mut self) {
+        let mut checkers = std::mem::take(&mut self.checkers);
+        for checker in &mut checkers {
+            let mut broken = Vec::new();
+            checker.finish(self, &mut broken);
+            let (at, name) = (self.now, checker.name());
+            let violation = |(host, what)| Violation { at, checker: name, host, what };
+            self.violations.extend(broken.into_iter().map(violation));
+        }
+        self.checkers = checkers;
+    }
+
+    pub(super) fn observe(&mut self, host: usize, what: &Observation<'_>) {
+        if self.checkers.is_empty() {
+            return;
+        }
+        // Lent out, so that checkers may look at the world.
+        let mut checkers = std::mem::take(&mut self.checkers);
+        let mut broken = Vec::new();
+        for checker in &mut checkers {
+            let sight = Sight { host, now: self.time_at(host), world: self };
+            checker.observe(&sight, what, &mut broken);
+            let (at, name) = (self.now, checker.name());
+            let violation = |what| Violation { at, checker: name, host, what };
+            self.violations.extend(broken.drain(..).map(violation));
+        }
+        self.checkers = checkers;
+    }
+
+    pub(super) const fn is_watched(&self) -> bool {
+        !self.checkers.is_empty()
+    }
+
+    /// What a host was told before its last start.
+    #[must_use]
+    pub fn configuration(&self, host: usize) -> Option<&ConfigSpec> {
+        self.hosts.get(host).map(|host| host.config.spec())
+    }
+
+    /// The epoch of true time.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        Epoch::of(START + self.now.since(Mono::ZERO))
+    }
+
+    /// What a host's node reads.
+    pub(super) fn held(&self, host: usize) -> &MemoryState {
+        self.host(host).disk.held()
+    }
+
+    /// What a crash could not take from a host.
+    pub(super) fn durable(&self, host: usize) -> &MemoryState {
+        self.host(host).disk.durable()
+    }
+
     /// Begins to hash every output; it costs more than the run itself.
     pub fn begin_trace(&mut self) {
         self.trace = Some(blake3::Hasher::new());
@@ -344,9 +491,16 @@ impl World {
     }
 
     fn time_at(&self, host: usize) -> Now {
-        let skew = self.hosts.get(host).map_or(0, |host| host.skew_ms);
-        let truth = (START + self.now.since(Mono::ZERO)).millis();
-        Now { mono: self.now, wall: Wall::from_millis(truth.saturating_add_signed(skew)) }
+        let clock = self.hosts.get(host).map(|host| host.clock).unwrap_or_default();
+        Now { mono: self.now, wall: clock.wall(self.now) }
+    }
+
+    fn host(&self, host: usize) -> &Host {
+        #[expect(
+            clippy::expect_used,
+            reason = "a script that names a host it did not add is a bug"
+        )]
+        self.hosts.get(host).expect("the host exists")
     }
 
     pub(super) fn host_mut(&mut self, host: usize) -> &mut Host {

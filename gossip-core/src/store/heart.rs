@@ -10,6 +10,7 @@ use self::shard::Shard;
 use super::{
     LeaseId, MAX_LEASES, Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply,
 };
+use crate::fact::Envelope;
 use crate::id::ShardId;
 use crate::state::Totals;
 
@@ -107,6 +108,31 @@ impl MemoryState {
     pub fn restored(&self) -> Restored {
         let hlc = self.shards.values().map(Shard::hlc).max().unwrap_or_default();
         Restored { commit: self.commit, hlc, meta: self.meta.clone() }
+    }
+
+    /// All facts of a shard, in key order.
+    #[must_use]
+    pub fn all(&self, shard: ShardId) -> Vec<Envelope> {
+        let all = |shard: &Shard| shard.scan(&[], None, usize::MAX, usize::MAX);
+        self.shards.get(&shard).map(all).unwrap_or_default()
+    }
+
+    /// The facts of a key, in the order of the retain rule.
+    #[must_use]
+    pub fn head(&self, shard: ShardId, key: &[u8]) -> Vec<Envelope> {
+        self.shards.get(&shard).map(|shard| shard.head(key)).unwrap_or_default()
+    }
+
+    /// The last commit.
+    #[must_use]
+    pub const fn commit(&self) -> u64 {
+        self.commit
+    }
+
+    /// What is kept under a name.
+    #[must_use]
+    pub fn meta(&self, name: &MetaName) -> Option<&Bytes> {
+        self.meta.get(name)
     }
 
     /// How many facts are held.

@@ -1,0 +1,117 @@
+//! What was acknowledged is durable, newer than all before it, and never lost.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+
+use super::{Checker, Observation, PerHost, Sight, Version, key_of, shard_of, text, version};
+use crate::fact::Envelope;
+use crate::id::FactId;
+use crate::io::{Answer, Input, Output};
+use crate::sim::World;
+use crate::store::StoreOp;
+use crate::time::{Epoch, Hlc};
+
+/// An acknowledged write is durable at its author, has a higher version than all that the author
+/// wrote before, and is found at the end wherever nothing newer displaced it.
+#[derive(Debug, Default)]
+pub struct Acknowledged {
+    authors: PerHost<Author>,
+    /// The newest acknowledged write of each key.
+    newest: BTreeMap<Bytes, Written>,
+    /// What nodes handed out before they forgot it: that the cluster may not have it, is known.
+    exported: BTreeSet<FactId>,
+}
+
+#[derive(Debug, Default)]
+struct Author {
+    /// Own facts that are on their way through the store.
+    facts: BTreeMap<FactId, Written>,
+    last: Hlc,
+}
+
+#[derive(Clone, Debug)]
+struct Written {
+    key: Bytes,
+    leaves_at: Epoch,
+    version: Version,
+}
+
+impl Written {
+    fn of(fact: &Envelope) -> Self {
+        Self { key: key_of(fact), leaves_at: fact.leaves_at(), version: version(fact) }
+    }
+}
+
+impl Checker for Acknowledged {
+    fn name(&self) -> &'static str {
+        "acknowledged"
+    }
+
+    fn observe(&mut self, sight: &Sight<'_>, what: &Observation<'_>, broken: &mut Vec<String>) {
+        match what {
+            Observation::Applied { op: StoreOp::Merge(merge), .. } => {
+                let me = sight.me();
+                let author = self.authors.of(sight.host());
+                for fact in merge.facts.iter().filter(|fact| fact.author() == me) {
+                    author.facts.insert(fact.id(), Written::of(fact));
+                }
+            }
+            Observation::Output(Output::Answer(_, Answer::Written(results))) => {
+                for written in results.iter().flatten() {
+                    self.acknowledged(sight, written.id, broken);
+                }
+            }
+            Observation::Output(Output::Export(_, export)) => {
+                self.exported.extend(export.facts.iter().map(Envelope::id));
+            }
+            // A backup takes its host's clock of versions back with it, and a new life is another
+            // author to all intents.
+            Observation::PutBack => *self.authors.of(sight.host()) = Author::default(),
+            Observation::Applied { .. }
+            | Observation::Crashed
+            | Observation::Flushed
+            | Observation::Input(Input::Command(..) | _)
+            | Observation::Output(_)
+            | Observation::Started(_) => {}
+        }
+    }
+
+    fn finish(&mut self, world: &World, broken: &mut Vec<(usize, String)>) {
+        for written in self.newest.values().filter(|it| !self.exported.contains(&it.version.2)) {
+            for host in (0..world.len()).filter(|host| world.node(*host).is_some()) {
+                let held = world.held(host).head(shard_of(world, host), &written.key);
+                let held = held.first().map(version);
+                // What has left the compared set may be gone for good.
+                let gone = held.is_none() && written.leaves_at <= world.epoch();
+                if !gone && held < Some(written.version) {
+                    let (key, at) = (text(&written.key), written.version.0);
+                    broken.push((host, format!("lost: {key} at {at:?}; held is {held:?}")));
+                }
+            }
+        }
+    }
+}
+
+impl Acknowledged {
+    fn acknowledged(&mut self, sight: &Sight<'_>, id: FactId, broken: &mut Vec<String>) {
+        let author = self.authors.of(sight.host());
+        let Some(written) = author.facts.remove(&id) else {
+            return broken.push(format!("{id:?} was acknowledged and never merged"));
+        };
+        let (key, version) = (text(&written.key), written.version);
+        if version.0 <= author.last {
+            let last = author.last;
+            broken.push(format!("{key} was written at {:?}, after {last:?}", version.0));
+        }
+        author.last = author.last.max(version.0);
+        let durable = sight.durable().head(sight.shard(), &written.key);
+        if durable.first().map(super::version) < Some(version) {
+            broken.push(format!("{key} at {:?} was acknowledged before it was durable", version.0));
+        }
+        let newest = self.newest.entry(written.key.clone()).or_insert_with(|| written.clone());
+        if newest.version < version {
+            *newest = written;
+        }
+    }
+}

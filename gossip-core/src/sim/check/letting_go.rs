@@ -1,0 +1,67 @@
+//! No deletion is let go of while somebody still holds what it deleted.
+
+use std::collections::BTreeSet;
+
+use super::{Checker, Observation, PerHost, Sight, must_renew, named, shard_of, version};
+use crate::io::{Event, Output};
+use crate::store::StoreOp;
+use crate::time::Epoch;
+
+/// When a store drops a dormant fact, no host that may come back with what it holds has an older
+/// fact of the same key. Who left for good, or has lost state and must take it anew, is no such
+/// host.
+#[derive(Debug, Default)]
+pub struct LettingGo {
+    floors: PerHost<Epoch>,
+    /// Hosts with an older content of their disk, until they have forgotten it.
+    put_back: BTreeSet<usize>,
+}
+
+impl Checker for LettingGo {
+    fn name(&self) -> &'static str {
+        "letting-go"
+    }
+
+    fn observe(&mut self, sight: &Sight<'_>, what: &Observation<'_>, broken: &mut Vec<String>) {
+        match what {
+            Observation::Output(Output::Store(_, StoreOp::Sweep { floor, .. })) => {
+                let before = std::mem::replace(self.floors.of(sight.host()), *floor);
+                if before != *floor {
+                    self.dropping(sight, *floor, broken);
+                }
+            }
+            Observation::Output(Output::Event(Event::Renewed { .. })) => {
+                self.put_back.remove(&sight.host());
+            }
+            Observation::PutBack => {
+                self.put_back.insert(sight.host());
+            }
+            Observation::Applied { .. }
+            | Observation::Crashed
+            | Observation::Flushed
+            | Observation::Input(_)
+            | Observation::Output(_)
+            | Observation::Started(_) => {}
+        }
+    }
+}
+
+impl LettingGo {
+    fn dropping(&self, sight: &Sight<'_>, floor: Epoch, broken: &mut Vec<String>) {
+        let world = sight.world();
+        let others: Vec<_> = (0..world.len())
+            .filter(|host| *host != sight.host())
+            .filter(|host| !self.put_back.contains(host) && !must_renew(world, *host))
+            .collect();
+        let held = sight.held().all(sight.shard());
+        for dropped in held.iter().filter(|fact| fact.leaves_at() < floor) {
+            for host in &others {
+                let there = world.held(*host).head(shard_of(world, *host), dropped.key());
+                if there.first().is_some_and(|there| version(there) < version(dropped)) {
+                    let dropped = named(dropped);
+                    broken.push(format!("lets go of the {dropped}; host {host} holds an older"));
+                }
+            }
+        }
+    }
+}
