@@ -4,6 +4,7 @@
 //! [`Outcome`](outcome::Outcome). It is named in [`SCENARIOS`]; threads, sweeps, comparisons, JSON,
 //! tables and reports are the same for all of them.
 
+mod anti_entropy;
 mod common;
 mod execute;
 mod figure;
@@ -18,6 +19,7 @@ mod rumor;
 mod runner;
 mod scale;
 mod show;
+mod spread;
 mod variants;
 
 use std::fmt;
@@ -105,7 +107,8 @@ impl Entry {
 }
 
 /// All scenarios. A later one is a file and a line here.
-const SCENARIOS: &[Entry] = &[Entry::of::<rumor::Rumor>()];
+const SCENARIOS: &[Entry] =
+    &[Entry::of::<anti_entropy::AntiEntropy>(), Entry::of::<rumor::Rumor>()];
 
 /// A scenario as it was asked for.
 #[derive(Clone)]

@@ -11,6 +11,8 @@ pub(crate) struct Outcome {
     pub(crate) fields: Map<String, Value>,
     /// Its results that are one number each, the most important first.
     pub(crate) measures: Vec<Measure>,
+    /// What else is worth a sentence.
+    pub(crate) notes: Vec<String>,
     /// Its results that are many.
     pub(crate) tables: Vec<Table>,
     pub(crate) figures: Vec<Figure>,

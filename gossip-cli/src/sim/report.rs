@@ -69,6 +69,11 @@ pub(super) fn page<S: Scenario>(findings: &[Finding<S>], fits: &[Fit]) -> anyhow
         [only] => cards(&only.outcome.measures),
         _ => comparison(findings),
     };
+    if let [only] = findings {
+        for note in &only.outcome.notes {
+            let _ = writeln!(body, "<p class=\"note\">{}.</p>", escaped(note));
+        }
+    }
     for problem in findings.iter().flat_map(|finding| &finding.outcome.problems) {
         let _ = writeln!(body, "<p class=\"problem\">{}</p>", escaped(problem));
     }

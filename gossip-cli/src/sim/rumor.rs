@@ -1,16 +1,14 @@
 //! Scenario `rumor`: one update told from node to node until nobody tells it any more.
 
 use clap::Args;
-use gossip_core::sim::epidemic::{Cycle, Ending, Epidemic, Spread};
+use gossip_core::sim::epidemic::{Carrier, Ending, Epidemic};
 use gossip_core::strategy::Direction;
 use gossip_core::strategy::dissemination::Exclusions;
 use gossip_core::strategy::removal::Limit;
-use serde_json::{Map, json};
 
 use super::common::Common;
-use super::figure::{Axis, Figure, Mark, Series};
-use super::outcome::{Measure, Outcome, Sample, Table};
-use super::scale::number;
+use super::outcome::Outcome;
+use super::spread::{self, Reach, Run, Tally};
 use super::{Defaults, Scenario};
 use crate::failure::Failure;
 use crate::output::count;
@@ -39,6 +37,18 @@ pub(super) struct Rumor {
     /// [classic: nobody; production: both]
     #[arg(long, value_parser = ["nobody", "recipients", "sender", "both"])]
     exclude: Option<String>,
+    /// Ids that a pull names so that they are not sent [classic: 0; production: 64]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=64))]
+    names: Option<u32>,
+    /// Offer the update by its id from this age on, in cycles, and send it to who asks; 0: always
+    /// [default: never]
+    #[arg(long, value_name = "CYCLES")]
+    offer_after: Option<u32>,
+    /// Where both partners know it, only the smaller of their counters goes up
+    #[arg(long)]
+    minimize: bool,
+    #[command(flatten)]
+    reach: Reach,
 }
 
 impl Rumor {
@@ -59,7 +69,10 @@ impl Rumor {
             ending: self.ending(preset.ending),
             exclusions: exclusions.unwrap_or(preset.exclusions),
             fan_out: self.fanout.map_or(preset.fan_out, |fanout| fanout as usize),
-            ..preset
+            names: self.names.map_or(preset.names, |names| names as usize),
+            offer_after: self.offer_after.unwrap_or(preset.offer_after),
+            minimize: self.minimize || preset.minimize,
+            ..self.reach.within(preset)
         }
     }
 
@@ -108,32 +121,52 @@ impl Scenario for Rumor {
         let (rule, k) = words(epidemic.ending);
         let rule =
             k.map_or_else(|| format!("told for ever ({rule})"), |k| format!("{rule} k = {k}"));
-        let direction = epidemic.direction.name();
+        let first = if self.offer_after == Some(0) { ", ids first" } else { "" };
+        let minimize = if self.minimize { ", minimised" } else { "" };
         format!(
-            "{} nodes, {direction}, {rule}, fan-out {}",
+            "{} nodes, {}{first}, {rule}{minimize}, fan-out {}{}",
             count(common.nodes.into()),
-            epidemic.fan_out
+            epidemic.direction.name(),
+            epidemic.fan_out,
+            self.reach.words()
         )
     }
 
     fn check(&self, common: &Common) -> anyhow::Result<()> {
-        let Epidemic { nodes, fan_out, ending, .. } = self.epidemic(common);
+        self.reach.check()?;
+        let epidemic = self.epidemic(common);
+        let Epidemic { nodes, fan_out, ending, direction, .. } = epidemic;
+        let name = direction.name();
+        let refuse = |text: String| Err(Failure::usage(text));
         if fan_out >= nodes {
-            let text = format!(
+            return refuse(format!(
                 "--fanout {fan_out} needs more than {nodes} nodes: raise --nodes or lower --fanout"
-            );
-            return Err(Failure::usage(text));
+            ));
         }
         if ending == Ending::Never && self.k.is_some() {
-            return Err(Failure::usage(
-                "--k says nothing to `--removal never`: leave one of them out",
+            return refuse("--k says nothing to `--removal never`: leave one of them out".into());
+        }
+        let counted = matches!(ending, Ending::Feedback(Limit::Counter(_)));
+        if self.minimize && !(counted && direction == Direction::PushPull) {
+            return refuse(
+                "--minimize compares the counters of both partners: it needs --direction push-pull and \
+                 --removal feedback-counter"
+                    .into(),
+            );
+        }
+        if self.names.is_some() && !direction.pulls() {
+            return refuse(format!("--names is about pulls, and {name} has none: leave it out"));
+        }
+        if self.offer_after.is_some() && !direction.pushes() {
+            return refuse(format!(
+                "--offer-after is about pushes, and {name} has none: leave it out"
             ));
         }
         Ok(())
     }
 
     fn world_bytes(&self, common: &Common) -> u64 {
-        u64::from(common.nodes) * NODE_BYTES
+        spread::world_bytes(common)
     }
 
     fn world(&self, common: &Common) -> Self::World {
@@ -141,14 +174,7 @@ impl Scenario for Rumor {
     }
 
     fn run(&self, world: &mut Epidemic, seed: u64, watch: &mut dyn FnMut(String)) -> Run {
-        let nodes = world.nodes as u64;
-        let mut cycle = 0;
-        let spread = world.run_watched(seed, &mut |Cycle { susceptible, .. }| {
-            let infected = nodes - u64::from(*susceptible);
-            watch(format!("cycle {cycle}: {} of {} have it", count(infected), count(nodes)));
-            cycle += 1;
-        });
-        Run::of(&spread)
+        spread::run(world, seed, watch)
     }
 
     fn tally(&self, _: &Common) -> Tally {
@@ -160,255 +186,13 @@ impl Scenario for Rumor {
     }
 
     fn outcome(&self, common: &Common, tally: Tally) -> Outcome {
-        tally.outcome(f64::from(common.nodes))
+        tally.outcome(Carrier::Rumors, common)
     }
-}
-
-/// What a simulated node takes, rounded up from what 10,000 of them took.
-const NODE_BYTES: u64 = 60 * 1024;
-
-/// What one run leaves: histograms instead of hosts.
-#[derive(Debug)]
-pub(super) struct Run {
-    cycles: Vec<Cycle>,
-    /// How many hosts it reached in each cycle.
-    arrivals: Vec<u64>,
-    /// How many hosts sent it how often.
-    sent: Vec<u64>,
-    residue: f64,
-    traffic: f64,
-    payload_copies: f64,
-    t_ave: f64,
-    t_last: f64,
-}
-
-impl Run {
-    fn of(spread: &Spread) -> Self {
-        let arrivals = histogram(spread.arrivals.iter().flatten().copied());
-        let reached: u64 = arrivals.iter().sum();
-        Self {
-            arrivals,
-            sent: histogram(spread.sent.iter().copied()),
-            residue: spread.residue(),
-            traffic: spread.traffic(),
-            payload_copies: spread.payloads as f64 / reached.max(1) as f64,
-            t_ave: spread.t_ave(),
-            t_last: spread.t_last().into(),
-            cycles: spread.cycles.clone(),
-        }
-    }
-}
-
-fn histogram(values: impl Iterator<Item = u32>) -> Vec<u64> {
-    let mut counts = Vec::new();
-    values.for_each(|value| add(&mut counts, value as usize, 1));
-    counts
-}
-
-fn add(counts: &mut Vec<u64>, place: usize, more: u64) {
-    if counts.len() <= place {
-        counts.resize(place + 1, 0);
-    }
-    if let Some(count) = counts.get_mut(place) {
-        *count += more;
-    }
-}
-
-/// All runs so far.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    runs: u64,
-    /// Sums over runs at each cycle; a run that has ended stays as it was.
-    cycles: Vec<Sums>,
-    /// What runs that have ended add to any later cycle.
-    left: u64,
-    arrivals: Vec<u64>,
-    sent: Vec<u64>,
-    residue: Sample,
-    traffic: Sample,
-    payload_copies: Sample,
-    t_ave: Sample,
-    t_last: Sample,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    susceptible: u64,
-    infected: u64,
-    sent: u64,
-}
-
-impl Tally {
-    fn add(&mut self, run: Run) {
-        let left = run.cycles.last().map_or(0, |cycle| u64::from(cycle.susceptible));
-        if self.cycles.len() < run.cycles.len() {
-            let ended = Sums { susceptible: self.left, ..Sums::default() };
-            self.cycles.resize(run.cycles.len(), ended);
-        }
-        let ended = Cycle { susceptible: left as u32, infected: 0, sent: 0 };
-        let cycles = run.cycles.iter().copied().chain(std::iter::repeat(ended));
-        for (sums, cycle) in self.cycles.iter_mut().zip(cycles) {
-            sums.susceptible += u64::from(cycle.susceptible);
-            sums.infected += u64::from(cycle.infected);
-            sums.sent += u64::from(cycle.sent);
-        }
-        self.runs += 1;
-        self.left += left;
-        let merge = |into: &mut Vec<u64>, from: &[u64]| {
-            from.iter().enumerate().for_each(|(place, count)| add(into, place, *count));
-        };
-        merge(&mut self.arrivals, &run.arrivals);
-        merge(&mut self.sent, &run.sent);
-        self.residue.add(run.residue);
-        self.traffic.add(run.traffic);
-        self.payload_copies.add(run.payload_copies);
-        self.t_ave.add(run.t_ave);
-        self.t_last.add(run.t_last);
-    }
-
-    fn outcome(&self, nodes: f64) -> Outcome {
-        let means = self.means();
-        let per_cycle: Vec<_> = means
-            .iter()
-            .map(|[cycle, susceptible, infected, sent]| {
-                json!({"cycle": *cycle as u64, "susceptible": susceptible, "infected": infected, "sent": sent})
-            })
-            .collect();
-        let measures = vec![
-            Measure::mean("residue", &self.residue, "share of the nodes that it never reaches")
-                .logarithmic(),
-            Measure::mean("traffic", &self.traffic, "sendings of the update per node"),
-            Measure::mean(
-                "payload_copies",
-                &self.payload_copies,
-                "copies per node that it reaches",
-            ),
-            Measure::mean("t_ave", &self.t_ave, "cycles until it reaches a node, on average"),
-            Measure::mean(
-                "t_last",
-                &self.t_last,
-                "cycles until it reaches the last node that it reaches",
-            ),
-        ];
-        Outcome {
-            fields: Map::from_iter([("per_cycle".to_owned(), per_cycle.into())]),
-            measures,
-            tables: vec![self.rounds(nodes)],
-            figures: vec![self.curve(nodes), self.arrivals(nodes), self.load(nodes)],
-            problems: Vec::new(),
-        }
-    }
-
-    /// Cycle, susceptible, infected and sent, as means over runs.
-    fn means(&self) -> Vec<[f64; 4]> {
-        let runs = self.runs.max(1) as f64;
-        let mean = |sum: u64| sum as f64 / runs;
-        let row = |(cycle, sums): (usize, &Sums)| {
-            [cycle as f64, mean(sums.susceptible), mean(sums.infected), mean(sums.sent)]
-        };
-        self.cycles.iter().enumerate().map(row).collect()
-    }
-
-    fn rounds(&self, nodes: f64) -> Table {
-        let means = self.means();
-        let heads = ["cycle", "have it", "tell it", "lack it", "sent"];
-        let row = |[cycle, susceptible, infected, sent]: &[f64; 4]| {
-            [*cycle, nodes - susceptible, *infected, *susceptible, *sent].map(tenths).to_vec()
-        };
-        Table {
-            title: String::new(),
-            heads: heads.map(Into::into).to_vec(),
-            rows: means.iter().map(row).collect(),
-            bars: Some((
-                "who has it".into(),
-                means.iter().map(|[_, susceptible, ..]| 1.0 - susceptible / nodes).collect(),
-            )),
-        }
-    }
-
-    fn curve(&self, nodes: f64) -> Figure {
-        let means = self.means();
-        let have = means.iter().map(|[cycle, susceptible, ..]| (*cycle, nodes - susceptible));
-        let tell = means.iter().map(|[cycle, _, infected, _]| (*cycle, *infected));
-        Figure {
-            id: "curve".into(),
-            title: "Who has it, and who tells it".into(),
-            about: "Nodes that have the update, and nodes that still tell it, at each cycle's end; means over runs.".into(),
-            x: Axis::linear("cycle"),
-            y: Axis::linear("nodes"),
-            series: vec![
-                Series::new("have it", Mark::Area, have),
-                Series::new("tell it", Mark::Line, tell),
-            ],
-        }
-    }
-
-    fn arrivals(&self, nodes: f64) -> Figure {
-        let all = nodes * self.runs.max(1) as f64;
-        let share = |(cycle, count): (usize, &u64)| (cycle as f64, *count as f64 / all);
-        Figure {
-            id: "arrivals".into(),
-            title: "When it arrives".into(),
-            about: "The share of all nodes that the update reaches in each cycle; its origin has it in cycle 0.".into(),
-            x: Axis::linear("cycle"),
-            y: Axis::linear("share of nodes"),
-            series: vec![Series::new("arrivals", Mark::Bars, self.arrivals.iter().enumerate().map(share))],
-        }
-    }
-
-    fn load(&self, nodes: f64) -> Figure {
-        let all = nodes * self.runs.max(1) as f64;
-        let share = |(sent, count): (usize, &u64)| (sent as f64, *count as f64 / all);
-        Figure {
-            id: "load".into(),
-            title: "Who bears the traffic".into(),
-            about: "The share of all nodes that send the update so many times in a run: the narrower, the more even is the load.".into(),
-            x: Axis::linear("times that a node sends it"),
-            y: Axis::linear("share of nodes"),
-            series: vec![Series::new("nodes", Mark::Bars, self.sent.iter().enumerate().map(share))],
-        }
-    }
-}
-
-/// A mean count of nodes: whole ones as they are, and no more than tenths.
-fn tenths(value: f64) -> String {
-    if value.fract() == 0.0 || value >= 999.95 { number(value) } else { format!("{value:.1}") }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn run(susceptible: &[u32]) -> Run {
-        let cycle = |susceptible: &u32| Cycle { susceptible: *susceptible, infected: 0, sent: 1 };
-        Run {
-            cycles: susceptible.iter().map(cycle).collect(),
-            arrivals: vec![1, 1],
-            sent: vec![0, 2],
-            residue: 0.0,
-            traffic: 1.0,
-            payload_copies: 1.0,
-            t_ave: 1.0,
-            t_last: 2.0,
-        }
-    }
-
-    #[test]
-    fn runs_that_have_ended_stay_as_they_were() {
-        for order in [[0, 1], [1, 0]] {
-            let runs = [run(&[9, 5]), run(&[9, 6, 3, 1])];
-            let mut tally = Tally::default();
-            for number in order {
-                let Run { cycles, .. } = &runs[number];
-                tally.add(Run { cycles: cycles.clone(), ..run(&[]) });
-            }
-            let susceptible: Vec<_> = tally.means().iter().map(|row| row[1]).collect();
-            assert_eq!(susceptible, [9.0, 5.5, 4.0, 3.0]);
-            let sent: Vec<_> = tally.means().iter().map(|row| row[3]).collect();
-            assert_eq!(sent, [1.0, 1.0, 0.5, 0.5]);
-            assert_eq!(tally.arrivals, [2, 2]);
-        }
-    }
 
     #[test]
     fn every_rule_of_nodes_can_be_simulated() {

@@ -19,6 +19,7 @@ pub(super) fn one<S: Scenario>(finding: &Finding<S>, timing: bool) -> String {
     let rest = paint(FAINT, &format!("{runs}, seed {}", common.seed));
     let mut lines = vec![String::new(), format!("  {title}  {rest}"), String::new()];
     lines.extend(measures(&outcome.measures));
+    lines.extend(outcome.notes.iter().map(|note| format!("\n  {}", paint(FAINT, note))));
     for shown in &outcome.tables {
         lines.extend([String::new(), table(shown)]);
     }
