@@ -11,6 +11,7 @@ mod driver;
 pub mod epidemic;
 mod host;
 mod rule;
+pub mod swarm;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};

@@ -141,7 +141,8 @@ fn tails(trials: u32, chance: f64, found: u32) -> f64 {
 }
 
 /// At most the chance that a normal number is as far from 0, on either side.
-fn normal_tails(deviations: f64) -> f64 {
+#[must_use]
+pub fn normal_tails(deviations: f64) -> f64 {
     (-deviations * deviations / 2.0).exp()
 }
 
