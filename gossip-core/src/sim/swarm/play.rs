@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::chaos::Mood;
 use super::{Act, Config, Outcome, Plan, Step, Value};
 use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
 use crate::fact::{Keys, Why};
@@ -94,7 +95,7 @@ impl<'a> Player<'a> {
         world.set_horizon(config.horizon);
         check::all().into_iter().for_each(|checker| world.check(checker));
         calm_network(&mut world, config);
-        let flavour = Rc::new(Flavour::of(seed));
+        let flavour = Rc::new(Flavour::of(config, seed));
         for host in 0..config.nodes {
             // Who knows two others is found although one of them is down.
             let known = [0, 1].into_iter().filter(|other| *other != host);
@@ -285,10 +286,11 @@ impl<'a> Player<'a> {
         if !world.violations().is_empty() {
             return;
         }
+        // Who does not agree breaks more promises than can be told apart.
         if steady {
             self.converged = agreed_at.map(|at| at.since(healed));
+            world.finish_checks();
         }
-        world.finish_checks();
     }
 
     fn outcome(mut self) -> Outcome {
@@ -418,8 +420,8 @@ struct Flavour {
 
 impl Flavour {
     /// Mostly the defaults at half their pace. Some seeds have queues so small that they shed, and
-    /// some repair so often that everybody confirms deletions while the chaos lasts.
-    fn of(seed: u64) -> Self {
+    /// those with a lull repair so often that everybody confirms deletions in it.
+    fn of(config: &Config, seed: u64) -> Self {
         let mut rng = Rng::from_number(seed).fork("flavour");
         let limits = if rng.chance(0.4) {
             Limits { peer_bytes: 1_400, channel_bytes: 2_800, recent: 16, ..Limits::default() }
@@ -430,8 +432,10 @@ impl Flavour {
             [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
         let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
         let second = Duration::from_secs(1);
-        let (rumors, repair) =
-            if rng.chance(0.4) { (second * 6, second / 2) } else { (second * 2, second * 4) };
+        let (rumors, repair) = match Mood::of(config, seed) {
+            Mood::Storm => (second * 2, second * 4),
+            Mood::Lull => (second * 6, second / 2),
+        };
         Self { direction, limits, rumors, repair }
     }
 
