@@ -64,7 +64,7 @@ impl RumorMongering {
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
         self.pulls.clear();
-        self.connections.begin_round();
+        self.connections.begin_round(cx.now.mono);
         self.asking.expire(cx.now.mono);
         self.hot.expire(cx.now.mono);
         self.judge(cx);

@@ -243,7 +243,7 @@ impl RangeReconcile {
             None => None,
         };
         if let Some(with) = with {
-            self.connections.begin_round();
+            self.connections.begin_round(cx.now.mono);
             self.connections.call(with, 0);
             self.open(cx, with);
         }
