@@ -35,22 +35,15 @@ fn main() {
         "k3" => ids_first,
         "k3-whole" => Epidemic { offer_after: k, ..ids_first },
         "d5" => Epidemic { carrier: Carrier::Repair, ..push_pull },
-        "d5-limit" => {
-            Epidemic { carrier: Carrier::Repair, connection_limit: 1, ..push_pull }
+        "d5-limit" => Epidemic { carrier: Carrier::Repair, connection_limit: 1, ..push_pull },
+        "d5-hunt" => {
+            Epidemic { carrier: Carrier::Repair, connection_limit: 1, hunt: u32::MAX, ..push_pull }
         }
-        "d5-hunt" => Epidemic {
-            carrier: Carrier::Repair,
-            connection_limit: 1,
-            hunt: u32::MAX,
-            ..push_pull
-        },
         "limit" => Epidemic { ending: counter, connection_limit: 1, ..classic },
         "hunt" => Epidemic { ending: counter, connection_limit: 1, hunt: u32::MAX, ..classic },
         "push-pull" => Epidemic { ending: counter, ..push_pull },
         "minimize" => Epidemic { ending: counter, minimize: true, ..push_pull },
-        "near" => {
-            Epidemic { ending: Ending::Never, distance_exponent: Some(2.0), ..push_pull }
-        }
+        "near" => Epidemic { ending: Ending::Never, distance_exponent: Some(2.0), ..push_pull },
         "production" => Epidemic::production(nodes),
         _ => return println!("see the source for the names of experiments"),
     };

@@ -103,11 +103,13 @@ impl World {
             boots: 0,
             clock: HostClock::default(),
             config,
+            deferred: 0,
             directory,
             disk: Disk::default(),
             events: VecDeque::new(),
             exports: Vec::new(),
             exports_fail: false,
+            failed_exports: 0,
             keys: SimKeys::new(number as u64),
             node: None,
             paused_until: Mono::ZERO,
@@ -321,6 +323,7 @@ impl World {
         let (now, boot) = (self.time_at(number), self.boot(number));
         let paused_until = self.host_mut(number).paused_until;
         if paused_until > self.now {
+            self.host_mut(number).deferred += 1;
             return self.at(paused_until.since(self.now), Happening::Input(number, boot, input));
         }
         if self.host_mut(number).node.is_some() {
@@ -447,6 +450,12 @@ impl World {
             self.violations.extend(broken.drain(..).map(violation));
         }
         self.checkers = checkers;
+    }
+
+    /// How many inputs of a host waited for the end of a pause, and how many of its exports failed.
+    pub(super) fn troubles(&self, host: usize) -> (u64, u64) {
+        let host = self.host(host);
+        (host.deferred, host.failed_exports)
     }
 
     pub(super) const fn is_watched(&self) -> bool {

@@ -4,6 +4,7 @@ mod lawless;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::id::NodeId;
@@ -93,6 +94,14 @@ fn reconcilers_one_way() {
 }
 
 #[test]
+fn reconcilers_that_serve_few() {
+    let few = RangeConfig { connection_limit: 1, hunt: 2, ..RangeConfig::default() };
+    reconcile_laws(&ranges(few), 0..4);
+    let digest = RangeConfig { leaf: usize::MAX, fingerprint_first: false, ..few };
+    reconcile_laws(&ranges(digest), 0..2);
+}
+
+#[test]
 fn reconcilers_by_full_digest() {
     let digest = RangeConfig { leaf: usize::MAX, ..RangeConfig::default() };
     reconcile_laws(&ranges(digest), 0..4);
@@ -123,4 +132,26 @@ fn push_pull() {
 #[test]
 fn push_then_pull() {
     disseminate(Direction::PushThenPull);
+}
+
+/// Ids first, minimised, with a connection limit, and all of that at once.
+#[test]
+fn rumors_of_few_words() {
+    let plain = RumorConfig::default();
+    let by_id = RumorConfig { offer_after: 0, ..plain };
+    let soon_by_id = RumorConfig { offer_after: 2, ..plain };
+    let minimized = RumorConfig { minimize: true, ..plain };
+    let limited = RumorConfig { connection_limit: 1, ..plain };
+    let hunting = RumorConfig { hunt: u32::MAX, ..limited };
+    let all = RumorConfig { offer_after: 0, minimize: true, hunt: 3, ..limited };
+    for config in [by_id, soon_by_id, minimized, limited, hunting, all] {
+        for direction in Direction::ALL {
+            let config = RumorConfig { direction, ..config };
+            let [.., removal] = REMOVALS;
+            let make: MakeDissemination =
+                Rc::new(move || Box::new(RumorMongering::new(config, removal())));
+            dissemination_laws(&make, 0..1);
+            exclusion_laws(&make, 0..1);
+        }
+    }
 }

@@ -67,7 +67,7 @@ impl RumorMongering {
         self.connections.begin_round();
         self.asking.expire(cx.now.mono);
         self.hot.expire(cx.now.mono);
-        self.judge_pulls(cx);
+        self.judge(cx);
         self.pulling = match self.config.direction {
             Direction::Push => false,
             Direction::Pull | Direction::PushPull => true,
@@ -199,17 +199,23 @@ impl RumorMongering {
         }
     }
 
-    /// Several pulls in one cycle count as one contact: useful if any recipient needed the rumor
-    /// (footnote to table 3 of Demers et al. 1987).
-    fn judge_pulls(&mut self, cx: &mut Cx<'_>) {
+    /// What others' contacts since our last round come to. Several pulls in one cycle count as one:
+    /// useful if any recipient needed the rumor (footnote to table 3 of Demers et al. 1987).
+    fn judge(&mut self, cx: &mut Cx<'_>) {
         let mut ended = Vec::new();
         for (key, hot) in self.hot.iter_mut() {
-            if hot.asked || hot.needed {
-                let contact = if hot.needed { Contact::Useful } else { Contact::Useless };
-                (hot.asked, hot.needed) = (false, false);
-                if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
-                    ended.push(*key);
-                }
+            let pulled = (hot.asked || hot.needed).then_some(if hot.needed {
+                Contact::Useful
+            } else {
+                Contact::Useless
+            });
+            let outlived = (0..hot.outlived).map(|_| Contact::Useless);
+            (hot.asked, hot.needed, hot.outlived) = (false, false, 0);
+            if outlived
+                .chain(pulled)
+                .any(|contact| !self.removal.stays_hot(cx.rng, &mut hot.heat, contact))
+            {
+                ended.push(*key);
             }
         }
         ended.iter().for_each(|key| self.end(cx, key));
@@ -313,7 +319,11 @@ impl Dissemination for RumorMongering {
     }
 
     fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[Short]) {
-        if !self.config.direction.pulls() || !self.may_ask(cx, from) || !self.serves(cx, from) {
+        let nothing = self.hot.is_empty() && !self.connections.is_limited();
+        if nothing || !self.config.direction.pulls() {
+            return;
+        }
+        if !self.may_ask(cx, from) || !self.serves(cx, from) {
             return;
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
