@@ -18,6 +18,7 @@ mod output;
 mod records;
 mod registry;
 mod signals;
+mod sim;
 mod sockets;
 mod verbs;
 
@@ -50,6 +51,7 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Members(arguments) => verbs::members::run(&global, &arguments),
         Command::Node(arguments) => verbs::node::run(&global, &arguments),
         Command::Snapshot(command) => verbs::snapshot::run(&global, command),
+        Command::Sim(command) => sim::run(&global, &command),
         Command::Status => verbs::status::run(&global),
         Command::Version => verbs::version::run(&global),
         Command::Wait(arguments) => verbs::wait::run(&global, &arguments),

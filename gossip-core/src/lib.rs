@@ -9,6 +9,7 @@ pub mod fact;
 pub mod id;
 pub mod io;
 pub mod membership;
+mod mistake;
 pub mod node;
 mod peering;
 pub mod rng;

@@ -19,6 +19,7 @@ use crate::fact::{Domain, Keys, Protection, Why};
 use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::io::{Answer, Boot, Command, Event, Input, Output, Refused, RequestId, Ticket};
 use crate::membership::{MemberStatus, Roster, ViewRetain};
+use crate::mistake::{Mistake, made};
 use crate::peering::{Introduction, Peering, Reach};
 use crate::rng::Rng;
 use crate::status::{PeerCounts, Status};
@@ -28,7 +29,7 @@ use crate::strategy::dissemination::RumorMongering;
 use crate::strategy::reconcile::RangeReconcile;
 use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
 use crate::strategy::{Detector, Overlay, Partners, Sampler};
-use crate::time::{Epoch, HybridClock, Mono, Now};
+use crate::time::{Epoch, Hlc, HybridClock, Mono, Now};
 
 /// One member of a cluster.
 #[derive(Debug)]
@@ -102,7 +103,11 @@ impl Node {
             boot_commit: restored.commit,
             boot_mono: now.mono,
             channels: BTreeMap::new(),
-            clock: HybridClock::resume(restored.hlc),
+            clock: HybridClock::resume(if made(Mistake::ForgetClock) {
+                Hlc::ZERO
+            } else {
+                restored.hlc
+            }),
             clock_disagreed: false,
             deadline: None,
             detector,
@@ -396,7 +401,7 @@ impl Node {
     fn introduction(&self) -> Introduction {
         Introduction {
             alive: self.life.alive_bytes(),
-            commit: self.boot_commit,
+            commit: if made(Mistake::ForgetLoss) { u64::MAX } else { self.boot_commit },
             fact_limit: self.config.fact_limit(),
             me: self.keys.id(),
             members: self.reaches.clone(),

@@ -12,6 +12,8 @@ mod driver;
 pub mod epidemic;
 mod host;
 mod rule;
+pub mod swarm;
+pub mod tombstones;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};

@@ -52,7 +52,7 @@
 //! | another process has it open | [`OpenError::InUse`] | stop that one |
 //! | a newer program wrote it, or something small into it | [`OpenError::NewerSchema`], [`OpenError::NewerContent`] | run that program |
 //! | the directory holds other files, or another kind of store | [`OpenError::NotAStore`], [`OpenError::OtherStore`] | name another directory |
-//! | the log ends within a write | nothing: opens as of the last whole batch | |
+//! | the log ends within a write, or in noise | nothing: opens as of the last whole batch | |
 //! | the log is damaged before what was durable; a file is lost or damaged | [`OpenError::Corrupt`] | start empty, and take the state from partners or a snapshot |
 //! | no permission, no space, no such disk | [`OpenError::Io`] | mend that |
 //! | a row cannot be read for a question | [`StoreError::Unreadable`](gossip_core::store::StoreError::Unreadable) | look at the disk; all else goes on |
@@ -68,6 +68,7 @@ mod health;
 mod keys;
 mod load;
 mod lock;
+mod log;
 mod mark;
 mod marker;
 mod merge;

@@ -1,6 +1,5 @@
 //! Opening: what is this directory, is it free, and is everything there that was promised?
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use rocksdb::{DB, ErrorKind};
 use crate::config::RocksConfig;
 use crate::error::OpenError;
 use crate::lock::Lock;
+use crate::log::{self, Traps};
 use crate::mark::Mark;
 use crate::marker::{self, Directory, failed};
 use crate::tables;
@@ -44,35 +44,35 @@ pub(crate) fn open(path: &Path, config: &RocksConfig) -> Result<Opened, OpenErro
         let what = format!("{DATABASE}/CURRENT is missing");
         return Err(OpenError::Corrupt { path: path.into(), what });
     }
-    if has_log(&database).map_err(|source| failed("read", &database, source))? {
-        // Only looks: were it opened for writing, RocksDB would make the loss final.
-        let families = tables::families(config);
-        let looked = DB::open_cf_descriptors_read_only(&options, &database, families, false);
-        keeps(path, &looked.map_err(|error| refused(path, &error))?, promised)?;
-    }
-    let db = DB::open_cf_descriptors(&options, &database, tables::families(config));
-    let db = db.map_err(|error| refused(path, &error))?;
-    keeps(path, &db, promised)?;
+    // At these even the look would never end.
+    let traps = Traps::find(&database).map_err(|source| failed("read", &database, source))?;
+    let disarmed = traps.disarm().map_err(|source| failed("write", &database, source));
+    let db = disarmed.and_then(|()| open_database(path, config, &options, promised));
+    let db = db.inspect_err(|_| traps.restore())?;
     if is_new {
         marker::complete(path)?;
     }
     Ok(Opened { db, lock, mark, options })
 }
 
-/// Whether a log has anything in it.
-fn has_log(database: &Path) -> io::Result<bool> {
-    let entries = match fs::read_dir(database) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        entries => entries?,
-    };
-    for entry in entries {
-        let entry = entry?;
-        let is_log = Path::new(&entry.file_name()).extension().is_some_and(|end| end == "log");
-        if is_log && entry.metadata()?.len() > 0 {
-            return Ok(true);
-        }
+/// Opens RocksDB if everything is there.
+fn open_database(
+    path: &Path,
+    config: &RocksConfig,
+    options: &rocksdb::Options,
+    promised: u64,
+) -> Result<DB, OpenError> {
+    let database = path.join(DATABASE);
+    if log::is_any(&database).map_err(|source| failed("read", &database, source))? {
+        // Only looks: were it opened for writing, RocksDB would make the loss final.
+        let families = tables::families(config);
+        let looked = DB::open_cf_descriptors_read_only(options, &database, families, false);
+        keeps(path, &looked.map_err(|error| refused(path, &error))?, promised)?;
     }
-    Ok(false)
+    let db = DB::open_cf_descriptors(options, &database, tables::families(config));
+    let db = db.map_err(|error| refused(path, &error))?;
+    keeps(path, &db, promised)?;
+    Ok(db)
 }
 
 /// Everything that was durable once is there.

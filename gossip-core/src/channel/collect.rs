@@ -16,6 +16,7 @@ use super::{Channel, Pending};
 use crate::fact::{Signature, Why};
 use crate::id::{BootId, NodeId};
 use crate::io::{Change, Event};
+use crate::mistake::{Mistake, made};
 use crate::store::{MetaName, StoreOp, StoreReply};
 use crate::strategy::Partners;
 use crate::time::{Epoch, Mono, Now, Wall};
@@ -241,7 +242,11 @@ impl Channel {
     }
 
     fn raise_floor(&mut self, env: &mut Env<'_>) {
-        let confirmed = self.collect.confirmed_floor(env.members, env.view_equal);
+        let confirmed = if made(Mistake::DropUnconfirmed) {
+            Some(Epoch::of(env.now.wall))
+        } else {
+            self.collect.confirmed_floor(env.members, env.view_equal)
+        };
         let Some(floor) = confirmed.filter(|floor| *floor > self.collect.floor) else { return };
         self.collect.floor = floor;
         let value = Some(Bytes::copy_from_slice(&floor.number().to_be_bytes()));
@@ -256,6 +261,10 @@ impl Channel {
             return;
         }
         let commit = self.collect.commit();
+        if made(Mistake::PromiseEarly) {
+            let reply = Some(StoreReply::Synced { commit });
+            return self.give_receipt(env, to, exchange, commit, reply);
+        }
         self.ask(env, Pending::Receipt { to, exchange, commit }, StoreOp::Sync { commit });
     }
 

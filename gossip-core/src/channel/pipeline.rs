@@ -16,6 +16,7 @@ use super::{Channel, Pending};
 use crate::config::Limits;
 use crate::fact::{Envelope, Job, MAX_BATCH, Signature, Verdict, Verdicts, Verified, Why};
 use crate::id::{FactId, NodeId};
+use crate::mistake::{Mistake, made};
 use crate::store::{Merge, Sifted, StoreOp, StoreReply};
 use crate::time::Epoch;
 
@@ -179,6 +180,9 @@ impl Pipeline {
 
     /// Makes room for one more fact of this peer, at the expense of the heaviest.
     fn make_room(&mut self, from: NodeId) -> Result<Option<Incoming>, Why> {
+        if made(Mistake::UnboundedQueue) {
+            return Ok(None);
+        }
         let weight = |peer: &NodeId| self.weight.get(peer).copied().unwrap_or(0);
         if weight(&from) >= self.limits.peer_bytes {
             return Err(Why::PeerQueueFull);
@@ -226,7 +230,9 @@ impl Channel {
         match self.pipeline.make_room(*from) {
             Ok(None) => {}
             Ok(Some(shed)) => {
-                self.pipeline.finish(&shed.fact);
+                if !made(Mistake::ForgetShed) {
+                    self.pipeline.finish(&shed.fact);
+                }
                 env.reject(Some(shed.from), Why::QueueFull);
             }
             Err(why) => return env.reject(Some(*from), why),
@@ -238,6 +244,10 @@ impl Channel {
     pub(super) fn may_enter(&self, env: &Env<'_>, fact: &Envelope) -> Result<(), Why> {
         if self.is_view() && !(env.has_room)(&fact.author()) {
             return Err(Why::TableFull);
+        }
+        if made(Mistake::ExpireByArrival) && fact.expires_at() < env.now.wall {
+            let lives = fact.is_tombstone() || fact.is_live(env.now.wall);
+            return if lives { Ok(()) } else { Err(Why::Obsolete) };
         }
         if Parking::is_far(env.now.wall, fact) { Err(Why::FarAhead) } else { Ok(()) }
     }

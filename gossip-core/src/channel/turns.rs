@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::io::Ticket;
+use crate::mistake::{Mistake, made};
 use crate::store::{StoreError, StoreOp, StoreReply};
 
 type Reply = Result<StoreReply, StoreError>;
@@ -18,9 +19,10 @@ pub(super) struct Turns(BTreeMap<Ticket, Option<Reply>>);
 impl Turns {
     /// Whether an op's answer is heard in turn: those that change the shard, and those that say
     /// what is known. Other reads are of no more than their moment, and durability is for later.
-    pub(super) const fn has(op: &StoreOp) -> bool {
+    pub(super) fn has(op: &StoreOp) -> bool {
         use StoreOp::{Merge, Sift, Sweep, Wipe};
-        matches!(op, Merge(_) | Sift { .. } | Sweep { .. } | Wipe { .. })
+        !made(Mistake::TakeAnswersAsTheyCome)
+            && matches!(op, Merge(_) | Sift { .. } | Sweep { .. } | Wipe { .. })
     }
 
     /// The answer to this op is heard after those of all asked before that have a turn.

@@ -6,6 +6,7 @@ use std::vec::IntoIter;
 
 use super::header::Domain;
 use super::{Claims, Envelope, Why};
+use crate::mistake::{Mistake, made};
 
 /// Most facts in one job: beyond it a batch gains nothing more (measured: 12.1 µs per signature
 /// at 1,024 against 13.6 at 256), while one forged copy costs a full pass one by one.
@@ -82,6 +83,11 @@ impl Job {
             Mode::Zip215 => check(&domain, &envelopes),
             #[cfg(feature = "sim")]
             Mode::Simulated => check_simulated(&domain, &envelopes),
+        };
+        let outcomes = if made(Mistake::SkipVerification) {
+            outcomes.into_iter().map(|_| Ok(())).collect()
+        } else {
+            outcomes
         };
         Verdicts { envelopes, outcomes }
     }

@@ -9,6 +9,7 @@ use crate::fact::{Domain, Draft, Envelope, FactKind, Job, MAX_BATCH, Verdict, Ve
 use crate::id::{BootId, Endpoints, TopicId};
 use crate::io::{Answer, Event, Output, Refused, RequestId, Ticket};
 use crate::membership::{Alive, Leave, incarnation};
+use crate::mistake::{Mistake, made};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
 use crate::time::{Mono, Now, Wall};
@@ -79,7 +80,11 @@ impl Life {
             endpoints,
             founded: restored.meta.contains_key(&MetaName::FactBytes),
             owned: restored.meta.contains_key(&MetaName::Owner),
-            incarnation: stored.saturating_add(1).max(now.wall.millis()),
+            incarnation: if made(Mistake::ReuseIncarnation) && stored > 0 {
+                stored
+            } else {
+                stored.saturating_add(1).max(now.wall.millis())
+            },
             jumps: Vec::new(),
             left: false,
             telling: None,
@@ -123,6 +128,11 @@ impl Node {
         }
         let value = Bytes::copy_from_slice(&self.life.incarnation.to_be_bytes());
         self.life.unborn = Some(self.remember(MetaName::Incarnation, Some(value)));
+        if made(Mistake::SpeakUnborn) && !self.life.is_known() {
+            self.state_alive();
+            let seeds = self.config.spec().seeds.clone();
+            self.peering.add_seeds(self.now.mono, seeds);
+        }
     }
 
     pub(super) fn life_stored(&mut self, ticket: Ticket, reply: Result<StoreReply, StoreError>) {
@@ -222,7 +232,7 @@ impl Node {
     /// Whoever left for good before this start begins with nothing: nobody waited for it before
     /// letting go of deletions, so what it holds may be long dead.
     pub(super) fn return_from_leave(&mut self, restored: &Restored) {
-        if restored.meta.contains_key(&MetaName::Left) {
+        if restored.meta.contains_key(&MetaName::Left) && !made(Mistake::ReturnWithState) {
             self.in_channel(self.config.main_channel(), |channel, env| channel.take_anew(env));
         }
     }

@@ -238,3 +238,6 @@ fn inserted<'a>(
 fn key_of(fact: &Envelope) -> Bytes {
     Bytes::copy_from_slice(fact.key())
 }
+
+#[cfg(test)]
+mod tests;

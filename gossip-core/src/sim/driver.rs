@@ -127,6 +127,7 @@ impl World {
                     let host = self.host_mut(number);
                     let reason = String::from("no space left on device");
                     let result = if host.exports_fail {
+                        host.failed_exports += 1;
                         Err(ExportError { reason })
                     } else {
                         host.exports.extend(export.facts);

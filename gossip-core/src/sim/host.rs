@@ -35,6 +35,10 @@ pub(super) struct Host {
     pub(super) requests: u64,
     pub(super) seed: [u8; 32],
     pub(super) clock: HostClock,
+    /// How many inputs waited for the end of a pause.
+    pub(super) deferred: u64,
+    /// How many exports found no room.
+    pub(super) failed_exports: u64,
     /// Until when it hears, answers and does nothing.
     pub(super) paused_until: Mono,
     pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,

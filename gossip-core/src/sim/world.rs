@@ -105,11 +105,13 @@ impl World {
             boots: 0,
             clock: HostClock::default(),
             config,
+            deferred: 0,
             directory,
             disk: Disk::default(),
             events: VecDeque::new(),
             exports: Vec::new(),
             exports_fail: false,
+            failed_exports: 0,
             keys: SimKeys::new(number as u64),
             node: None,
             paused_until: Mono::ZERO,
@@ -316,18 +318,20 @@ impl World {
 
     /// Hands a node any input; what follows from it happens.
     pub fn input(&mut self, number: usize, input: Input) {
-        let now = self.time_at(number);
+        let (now, time) = (self.now, self.time_at(number));
         // What is sent to a host that is not there is lost.
-        let Some(host) = self.hosts.get(number) else { return };
-        if host.paused_until > self.now {
-            return self.hear(host.paused_until.since(self.now), number, input);
+        let Some(host) = self.hosts.get_mut(number) else { return };
+        if host.paused_until > now {
+            host.deferred += 1;
+            let wait = host.paused_until.since(now);
+            return self.hear(wait, number, input);
         }
         if host.node.is_none() {
             return;
         }
         self.observe(number, &Observation::Input(&input));
         if let Some(node) = &mut self.host_mut(number).node {
-            node.handle(now, input);
+            node.handle(time, input);
             self.drain(number);
         }
     }
@@ -459,6 +463,12 @@ impl World {
             self.violations.extend(broken.drain(..).map(violation));
         }
         self.checkers = checkers;
+    }
+
+    /// How many inputs of a host waited for the end of a pause, and how many of its exports failed.
+    pub(super) fn troubles(&self, host: usize) -> (u64, u64) {
+        let host = self.host(host);
+        (host.deferred, host.failed_exports)
     }
 
     pub(super) const fn is_watched(&self) -> bool {

@@ -1,6 +1,7 @@
 //! How a new fact fares against what its key has: the one rule of every store's merge.
 
 use crate::fact::Envelope;
+use crate::mistake::{Mistake, made};
 use crate::strategy::Retain;
 use crate::time::Epoch;
 
@@ -32,6 +33,9 @@ pub fn decide<'a>(
     }
     if held.clone().any(|held| held.id() == fact.id()) {
         return Decision::Known;
+    }
+    if made(Mistake::MergeByArrival) {
+        return Decision::Keep(vec![None]);
     }
     let mut kept: Vec<_> = held.clone().chain([fact]).collect();
     retain.retain(&mut kept);

@@ -6,6 +6,7 @@
 mod cluster;
 mod contact;
 mod durability;
+mod epidemics;
 mod epochs;
 mod hostile;
 mod laws;
@@ -16,6 +17,8 @@ mod snapshot;
 mod store;
 mod strategies;
 mod streams;
+mod swarm;
+mod tombstones;
 mod transport;
 mod transport_faults;
 mod validity;

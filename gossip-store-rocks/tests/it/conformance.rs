@@ -1,12 +1,12 @@
 //! The suite of the store port, with stores that are closed or dropped and opened again.
 
-use std::path::Path;
-
 use async_trait::async_trait;
 use gossip_core::store::{Restored, Store, StoreError, StoreOp, StoreReply};
 use gossip_core::testkit::store_conformance;
-use gossip_store_rocks::{RocksConfig, RocksStore};
+use gossip_store_rocks::RocksStore;
 use tempfile::TempDir;
+
+use crate::support::open;
 
 /// A store in a directory of its own.
 #[derive(Debug)]
@@ -23,10 +23,6 @@ impl Housed {
     fn within(directory: TempDir) -> Self {
         Self { store: open(directory.path()), directory }
     }
-}
-
-fn open(path: &Path) -> RocksStore {
-    RocksStore::open(path, RocksConfig::default()).expect("the store opens")
 }
 
 #[async_trait]

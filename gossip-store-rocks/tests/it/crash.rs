@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ use gossip_core::testkit::Script;
 use gossip_core::testkit::model::Model;
 use gossip_core::time::{Epoch, Hlc};
 use gossip_store_rocks::{RocksConfig, RocksStore};
+
+use crate::support::try_open;
 
 /// Whether the store under test keeps its promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +98,7 @@ impl Subject {
     fn new(retain: Arc<dyn Retain>, honesty: Honesty, memtable_bytes: usize) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the test");
         let config = RocksConfig { memtable_bytes, statistics: true, ..RocksConfig::default() };
-        let store = RocksStore::open(directory.path(), config.clone()).expect("it opens");
+        let store = try_open(directory.path(), config.clone()).expect("it opens");
         let moment = Moment { model: Model::default(), state: MemoryState::new() };
         Self {
             config,
@@ -239,7 +242,7 @@ impl Subject {
             let synced = self.synced.get(newest).copied().unwrap_or(0);
             cut(newest, synced, *length, rng);
         }
-        let store = RocksStore::open(directory.path(), config.clone()).expect("it opens again");
+        let store = try_open(directory.path(), config.clone()).expect("it opens again");
         let found = Content::of_store(&store, &script.shards()).await;
         assert!(found.commit >= promised, "commit {promised} was durable, not {}", found.commit);
         let after = moments.into_iter().skip(remembered).flatten();
@@ -288,16 +291,36 @@ fn cut(log: &Path, synced: u64, length: u64, rng: &mut Rng) {
     };
     let mut file = OpenOptions::new().write(true).open(log).expect("the log is there");
     file.set_len(kept).expect("a log can be cut");
-    match rng.below(4) {
+    match rng.below(3) {
         0 => file.set_len(length).expect("a log can be filled with zeros"),
         1 => {
             file.seek(SeekFrom::End(0)).expect("a log has an end");
-            let noise: Vec<u8> = (0..length - kept).flat_map(|_| rng.bytes::<1>()).collect();
-            file.write_all(&noise).expect("noise can be written");
+            file.write_all(&noise(kept, length, rng)).expect("noise can be written");
         }
         _ => {}
     }
 }
+
+/// What the disk had there before. Where RocksDB looks for a record's type, which is behind all
+/// that is whole and at each block's start, half of it has one that RocksDB knows.
+fn noise(from: u64, upto: u64, rng: &mut Rng) -> Vec<u8> {
+    let mut noise: Vec<u8> = (from..upto).flat_map(|_| rng.bytes::<1>()).collect();
+    let blocks = (from / BLOCK + 1..).map(|block| block * BLOCK);
+    for start in iter::once(from).chain(blocks.take_while(|start| *start < upto)) {
+        let kind = noise.get_mut((start - from) as usize + 6);
+        let known = KINDS.get(rng.below(2 * KINDS.len() as u64) as usize);
+        if let (Some(kind), Some(known)) = (kind, known) {
+            *kind = *known;
+        }
+    }
+    noise
+}
+
+/// The blocks of RocksDB's logs: after something damaged it reads on at the next one.
+const BLOCK: u64 = 32 * 1024;
+
+/// The types that records can have there.
+const KINDS: [u8; 14] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 130, 131];
 
 /// Everything that a store tells.
 #[derive(Debug, PartialEq)]

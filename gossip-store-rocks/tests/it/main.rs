@@ -7,6 +7,7 @@ mod conformance;
 mod crash;
 mod fixture;
 mod full;
+mod noise;
 mod opening;
 mod order;
 mod support;

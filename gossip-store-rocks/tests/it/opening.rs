@@ -8,49 +8,15 @@ use std::process::Command;
 
 use gossip_core::store::{Store as _, StoreError, StoreOp};
 use gossip_core::testkit::facts::at_minute;
-use gossip_store_rocks::{OpenError, RocksConfig, RocksStore};
+use gossip_store_rocks::OpenError;
 use rocksdb::{ColumnFamily, DB, Options};
 use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
-use tempfile::TempDir;
 
-use crate::support::{author, everything, merge, merge_op, open};
+use crate::support::{
+    assert_says, author, everything, files, filled, merge, merge_op, open, refusal,
+};
 
 const CHILD: &str = "GOSSIP_TEST_STORE";
-
-fn refusal(path: &Path) -> OpenError {
-    match RocksStore::open(path, RocksConfig::default()) {
-        Ok(store) => panic!("{store:?} opens"),
-        Err(error) => error,
-    }
-}
-
-fn assert_says(error: &OpenError, words: &[&str]) {
-    let text = error.to_string();
-    assert!(words.iter().all(|word| text.contains(word)), "{text:?} says {words:?}");
-}
-
-/// A store that was closed or dropped, with 100 commits, each durable.
-async fn filled(close: bool) -> TempDir {
-    let directory = tempfile::tempdir().expect("a directory for the test");
-    let store = open(directory.path());
-    for number in 0..100_u64 {
-        merge(&store, &[author(1).put(number.to_be_bytes(), [7; 500], at_minute(number))]).await;
-    }
-    store.run(StoreOp::Sync { commit: 100 }).await.expect("it syncs");
-    if close {
-        store.close().await.expect("it closes");
-    }
-    directory
-}
-
-fn files(directory: &Path, end: &str) -> Vec<PathBuf> {
-    let files = fs::read_dir(directory.join("db")).expect("there is a database");
-    let files = files.map(|file| file.expect("its files are listed").path());
-    let mut files: Vec<_> = files.filter(|path| path.to_string_lossy().contains(end)).collect();
-    files.sort();
-    assert!(!files.is_empty(), "there are files with {end}");
-    files
-}
 
 /// Writes something else over the middle of a file.
 fn spoil(path: &Path) {

@@ -1,7 +1,5 @@
 //! Several ops on their way at a time: their order is that of their first polls.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{FutureExt as _, poll};
@@ -9,13 +7,10 @@ use gossip_core::state::Set;
 use gossip_core::store::{MetaName, Store as _, StoreError, StoreOp, StoreReply};
 use gossip_core::testkit::facts::at_minute;
 use gossip_core::time::Epoch;
-use gossip_store_rocks::{RocksConfig, RocksStore};
+use gossip_store_rocks::RocksConfig;
 use tokio::time::timeout;
 
-use crate::support::{author, everything, merge_op, open};
-
-/// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{PATIENCE, author, everything, merge_op, open, try_open};
 
 #[tokio::test]
 async fn reads_see_what_was_merged_before_them_and_nothing_later() {
@@ -66,7 +61,7 @@ async fn an_op_that_nobody_waits_for_is_run_all_the_same() {
 async fn one_sync_answers_many() {
     let directory = tempfile::tempdir().expect("a directory for the test");
     let config = RocksConfig { statistics: true, ..RocksConfig::default() };
-    let store = RocksStore::open(directory.path(), config).expect("it opens");
+    let store = try_open(directory.path(), config).expect("it opens");
     let write = async |number: u64| {
         let fact = author(1).put(number.to_be_bytes(), "v", at_minute(number));
         for _ in 0..10 {

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::poll;
@@ -12,12 +12,9 @@ use gossip_core::store::{Merge, Store as _, StoreError, StoreOp};
 use gossip_core::strategy::Retain;
 use gossip_core::testkit::facts::at_minute;
 use gossip_core::time::Epoch;
-use gossip_store_rocks::{OpenError, RocksConfig, RocksStore};
+use gossip_store_rocks::{OpenError, RocksConfig};
 
-use crate::support::{author, everything, merge, merge_op, open};
-
-/// Longer than anything here takes on a slow machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{PATIENCE, author, everything, merge, merge_op, open, try_open};
 
 /// A rule that says when it is asked, and is stuck until somebody lets it go.
 #[derive(Debug)]
@@ -92,7 +89,7 @@ async fn a_drop_after_a_close_that_is_stuck_waits_for_nothing() {
     let_go.send(()).expect("it listens");
     let begun = Instant::now();
     let store = loop {
-        match RocksStore::open(directory.path(), RocksConfig::default()) {
+        match try_open(directory.path(), RocksConfig::default()) {
             Ok(store) => break store,
             Err(OpenError::InUse { .. }) => assert!(begun.elapsed() < PATIENCE, "it ends"),
             Err(error) => panic!("{error}"),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{Checker, Observation, PerHost, Sight, Version, key_of, shard_of, text, version};
 use crate::fact::Envelope;
 use crate::id::FactId;
-use crate::io::{Answer, Input, Output};
+use crate::io::{Answer, Output};
 use crate::sim::World;
 use crate::store::StoreOp;
 use crate::time::{Epoch, Hlc};
@@ -67,11 +67,14 @@ impl Checker for Acknowledged {
             }
             // A backup takes its host's clock of versions back with it, and a new life is another
             // author to all intents.
-            Observation::PutBack => *self.authors.of(sight.host()) = Author::default(),
+            Observation::PutBack => {
+                *self.authors.of(sight.host()) = Author::default();
+                self.excuse(sight.world());
+            }
             Observation::Applied { .. }
             | Observation::Crashed
             | Observation::Flushed
-            | Observation::Input(Input::Command(..) | _)
+            | Observation::Input(_)
             | Observation::Output(_)
             | Observation::Started(_) => {}
         }
@@ -94,6 +97,17 @@ impl Checker for Acknowledged {
 }
 
 impl Acknowledged {
+    /// What only a disk had that now holds an older content, nobody can bring back.
+    fn excuse(&mut self, world: &World) {
+        self.newest.retain(|key, written| {
+            let holds = |host: usize| {
+                let held = world.durable(host).head(shard_of(world, host), key);
+                held.first().is_some_and(|held| version(held) >= written.version)
+            };
+            (0..world.len()).any(holds)
+        });
+    }
+
     fn acknowledged(&mut self, sight: &Sight<'_>, id: FactId, broken: &mut Vec<String>) {
         let author = self.authors.of(sight.host());
         let Some(written) = author.facts.remove(&id) else {

@@ -9,6 +9,7 @@ use slab::Slab;
 use self::heads::Heads;
 use crate::fact::{Envelope, Verified};
 use crate::id::FactId;
+use crate::mistake::{Mistake, made};
 use crate::state::{Item, Point, Set, Totals};
 use crate::store::catalogue::{Catalogue, Entry, Record, Slot};
 use crate::store::decision::{Decision, decide};
@@ -33,8 +34,16 @@ impl Shard {
     /// Merges facts in order.
     pub(super) fn merge(&mut self, merge: Merge) -> Vec<Merged> {
         let Merge { shard: _, retain, facts, epoch, floor } = merge;
-        self.catalogue.raise(epoch);
-        facts.iter().map(|fact| self.merge_one(&*retain, fact, floor)).collect()
+        self.raise(epoch);
+        let merge = |fact: &Verified<Envelope>| {
+            let merged = self.merge_one(&*retain, fact, floor);
+            if made(Mistake::ForgetTombstone) && fact.is_tombstone() {
+                let slots = self.heads.slots(fact.key(), &self.facts).to_vec();
+                slots.into_iter().for_each(|slot| self.discard(slot));
+            }
+            merged
+        };
+        facts.iter().map(merge).collect()
     }
 
     fn merge_one(
@@ -94,7 +103,7 @@ impl Shard {
         let due: Vec<_> = self.catalogue.due(wall).filter_map(fact).take_while(fits).collect();
         due.iter().for_each(|(at, entry, _)| self.catalogue.announce(*at, entry));
         let expired = due.into_iter().map(|(_, _, fact)| fact).collect();
-        self.catalogue.raise(epoch);
+        self.raise(epoch);
         let left = self.catalogue.take_left();
         let dropped = self.catalogue.before(floor).take(DROP_LIMIT);
         let dropped: Vec<_> = dropped.map(Entry::slot).collect();
@@ -161,6 +170,12 @@ impl Shard {
         self.catalogue.hlc()
     }
 
+    fn raise(&mut self, epoch: Epoch) {
+        if !made(Mistake::ForgetEpoch) {
+            self.catalogue.raise(epoch);
+        }
+    }
+
     /// Puts a fact that its key already names into the vacant slot.
     fn insert(&mut self, fact: Envelope, slot: Slot) {
         self.catalogue.insert(&Record::of(&fact, slot), false);
@@ -180,7 +195,9 @@ impl Shard {
     /// Removes a fact from everything but its key.
     fn take(&mut self, slot: Slot) -> Option<Envelope> {
         let fact = self.facts.try_remove(slot as usize)?;
-        self.catalogue.remove(&Record::of(&fact, slot));
+        if !made(Mistake::KeepIndexEntry) {
+            self.catalogue.remove(&Record::of(&fact, slot));
+        }
         Some(fact)
     }
 

@@ -6,6 +6,7 @@ mod hot;
 mod offers;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use self::asking::Asking;
 pub use self::config::{Exclusions, RumorConfig};
@@ -66,7 +67,7 @@ impl RumorMongering {
         self.connections.begin_round();
         self.asking.expire(cx.now.mono);
         self.hot.expire(cx.now.mono);
-        self.judge_pulls(cx);
+        self.judge(cx);
         self.pulling = match self.config.direction {
             Direction::Push => false,
             Direction::Pull | Direction::PushPull => true,
@@ -198,17 +199,23 @@ impl RumorMongering {
         }
     }
 
-    /// Several pulls in one cycle count as one contact: useful if any recipient needed the rumor
-    /// (footnote to table 3 of Demers et al. 1987).
-    fn judge_pulls(&mut self, cx: &mut Cx<'_>) {
+    /// What others' contacts since our last round come to. Several pulls in one cycle count as one:
+    /// useful if any recipient needed the rumor (footnote to table 3 of Demers et al. 1987).
+    fn judge(&mut self, cx: &mut Cx<'_>) {
         let mut ended = Vec::new();
         for (key, hot) in self.hot.iter_mut() {
-            if hot.asked || hot.needed {
-                let contact = if hot.needed { Contact::Useful } else { Contact::Useless };
-                (hot.asked, hot.needed) = (false, false);
-                if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
-                    ended.push(*key);
-                }
+            let pulled = (hot.asked || hot.needed).then_some(if hot.needed {
+                Contact::Useful
+            } else {
+                Contact::Useless
+            });
+            let outlived = (0..hot.outlived).map(|_| Contact::Useless);
+            (hot.asked, hot.needed, hot.outlived) = (false, false, 0);
+            if outlived
+                .chain(pulled)
+                .any(|contact| !self.removal.stays_hot(cx.rng, &mut hot.heat, contact))
+            {
+                ended.push(*key);
             }
         }
         ended.iter().for_each(|key| self.end(cx, key));
@@ -241,6 +248,11 @@ impl RumorMongering {
         }
     }
 
+    /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
+    fn is_idle(&self) -> bool {
+        self.hot.is_empty() && !self.config.direction.pulls()
+    }
+
     /// Whether a member wants something no more often than it may between two rounds of ours.
     fn may_ask(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
         let pulls = self.pulls.entry(from).or_default();
@@ -263,6 +275,15 @@ impl RumorMongering {
     }
 }
 
+/// The first round that is not over yet, of those that were due at a time and each period after it.
+fn upcoming(due: Mono, period: Duration, now: Mono) -> Mono {
+    if due >= now || period.is_zero() {
+        return due;
+    }
+    let past = now.since(due).as_nanos() % period.as_nanos();
+    now + period.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
+}
+
 impl Dissemination for RumorMongering {
     fn name(&self) -> &'static str {
         self.config.direction.name()
@@ -274,6 +295,10 @@ impl Dissemination for RumorMongering {
         let lifetime = self.config.period * self.config.rounds;
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
+        }
+        if self.is_idle() {
+            let (period, now) = (self.config.period, cx.now.mono);
+            self.next_round = self.next_round.map(|due| upcoming(due, period, now));
         }
         self.hot.insert(fact, from);
     }
@@ -294,7 +319,11 @@ impl Dissemination for RumorMongering {
     }
 
     fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[Short]) {
-        if !self.config.direction.pulls() || !self.may_ask(cx, from) || !self.serves(cx, from) {
+        let nothing = self.hot.is_empty() && !self.connections.is_limited();
+        if nothing || !self.config.direction.pulls() {
+            return;
+        }
+        if !self.may_ask(cx, from) || !self.serves(cx, from) {
             return;
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
@@ -356,7 +385,10 @@ impl Dissemination for RumorMongering {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        Some(self.next_round.unwrap_or(Mono::ZERO))
+        match self.next_round {
+            None => Some(Mono::ZERO),
+            due => due.filter(|_| !self.is_idle()),
+        }
     }
 
     fn counts(&self) -> (usize, u64) {

@@ -6,6 +6,7 @@ use super::diff::{self, Difference};
 use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Step, WANT_POINTS};
 use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
+use crate::mistake::{Mistake, made};
 use crate::state::{Point, Set, Span, Totals};
 use crate::store::{Ask, Description};
 use crate::strategy::{Cx, Effect};
@@ -211,7 +212,7 @@ impl RangeReconcile {
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
-        if fingerprint == compare.fingerprint {
+        if fingerprint == compare.fingerprint || made(Mistake::EqualUncompared) {
             let floor = cx.floor.max(compare.floor);
             let pending = Pending::AskedDormant { from, compare, floor };
             return self.total(cx, pending, Set::Dormant { from: floor, upto: epoch });

@@ -1,0 +1,467 @@
+//! Playing a plan: chaos as it says, then calm until all agree.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::chaos::Mood;
+use super::{Act, Config, Outcome, Plan, Step, Value};
+use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
+use crate::fact::{Keys, Why};
+use crate::io::{Answer, Command, RequestId, Write};
+use crate::node::Node;
+use crate::rng::Rng;
+use crate::sim::check::{self, Violation};
+use crate::sim::{self, Crash, Disk, Fault, RuleId, World};
+use crate::strategy::Direction;
+use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
+use crate::strategy::dissemination::RumorConfig;
+use crate::strategy::reconcile::RangeConfig;
+use crate::time::Mono;
+
+/// How often it is looked whether all agree.
+const MOMENT: Duration = Duration::from_millis(500);
+
+/// Who agrees, agrees still after this.
+const STEADY: Duration = Duration::from_secs(3);
+
+/// How long a goodbye is told.
+const GOODBYE: Duration = Duration::from_millis(700);
+
+/// Most violations of a run that are kept.
+const KEPT: usize = 16;
+
+/// Plays a plan. A panic of a node is a violation like any other.
+pub(super) fn play(config: &Config, seed: u64, plan: &Plan) -> Outcome {
+    let played = catch_unwind(AssertUnwindSafe(|| {
+        let mut player = Player::new(config, seed, plan);
+        player.chaos();
+        player.calm();
+        player.outcome()
+    }));
+    played.unwrap_or_else(|panic| {
+        let what = message(&*panic);
+        let violation = Violation { at: Mono::ZERO, checker: "panic", host: 0, what };
+        Outcome { violations: vec![violation], ..Outcome::default() }
+    })
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("a node panicked: {}", text.unwrap_or("without words"))
+}
+
+/// What a step needs besides its act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// What must exist before it begins.
+    Prepare,
+    Begin,
+    /// Its goodbye was said.
+    Part,
+    End,
+}
+
+/// A step under way.
+#[derive(Default)]
+struct Running {
+    /// A count before it began.
+    before: u64,
+    fired: u64,
+    rule: Option<RuleId>,
+    snapshot: Option<Disk>,
+}
+
+struct Player<'a> {
+    config: &'a Config,
+    converged: Option<Duration>,
+    plan: &'a Plan,
+    running: Vec<Running>,
+    world: World,
+    writes: Vec<(usize, RequestId)>,
+}
+
+impl<'a> Player<'a> {
+    fn new(config: &'a Config, seed: u64, plan: &'a Plan) -> Self {
+        let mut world = World::new(seed);
+        if config.trace {
+            world.begin_trace();
+        }
+        world.set_horizon(config.horizon);
+        check::all().into_iter().for_each(|checker| world.check(checker));
+        calm_network(&mut world, config);
+        let flavour = Rc::new(Flavour::of(config, seed));
+        for host in 0..config.nodes {
+            // Who knows two others is found although one of them is down.
+            let known = [0, 1].into_iter().filter(|other| *other != host);
+            let seeds = known.map(|other| crate::io::Seed::Address(world.address(other)));
+            let seeds = if host == 0 { Vec::new() } else { seeds.collect() };
+            let spec = ConfigSpec { seeds, ..flavour.spec() };
+            let flavour = flavour.clone();
+            world.add_with(spec, Box::new(move |keys| flavour.strategies(Box::new(keys))));
+        }
+        let running = plan.steps.iter().map(|_| Running::default()).collect();
+        Self { config, converged: None, plan, running, world, writes: Vec::new() }
+    }
+
+    fn chaos(&mut self) {
+        let mut timeline = BTreeMap::new();
+        for (place, step) in self.plan.steps.iter().enumerate() {
+            let mut add = |at: Duration, phase| timeline.insert((at, place, phase), ());
+            if let Act::PutBack(_, age) = step.act {
+                add(step.at.saturating_sub(age), Phase::Prepare);
+            }
+            add(step.at, Phase::Begin);
+            if matches!(step.act, Act::Leave(_) | Act::Stop(_)) {
+                add(step.at + GOODBYE.min(step.lasts), Phase::Part);
+            }
+            if !step.lasts.is_zero() {
+                add((step.at + step.lasts).min(self.config.duration), Phase::End);
+            }
+        }
+        for ((at, place, phase), ()) in timeline {
+            self.world.run_for(at.saturating_sub(self.world.now().since(Mono::ZERO)));
+            if !self.world.violations().is_empty() {
+                return;
+            }
+            self.phase(place, phase);
+        }
+        let rest = self.config.duration.saturating_sub(self.world.now().since(Mono::ZERO));
+        self.world.run_for(rest);
+    }
+
+    fn phase(&mut self, place: usize, phase: Phase) {
+        let plan = self.plan;
+        let Some(step) = plan.steps.get(place) else { return };
+        let mut running = self.running.get_mut(place).map(std::mem::take).unwrap_or_default();
+        match phase {
+            Phase::Prepare => {
+                if let Act::PutBack(host, _) = step.act {
+                    running.snapshot = Some(self.world.disk(host).snapshot());
+                }
+            }
+            Phase::Begin => self.begin(step, &mut running),
+            Phase::Part => {
+                if let (Some(host), true) = (step.act.stops(), running.fired > 0) {
+                    self.world.crash(host);
+                }
+            }
+            Phase::End => self.end(step, &mut running),
+        }
+        if let Some(place) = self.running.get_mut(place) {
+            *place = running;
+        }
+    }
+
+    fn begin(&mut self, step: &Step, running: &mut Running) {
+        running.before = self.count(&step.act);
+        let world = &mut self.world;
+        if let Some(host) = step.act.stops()
+            && world.node(host).is_none()
+        {
+            // Somebody else has stopped it already.
+            return;
+        }
+        match step.act {
+            Act::Crash(host) => world.crash(host),
+            Act::TornCrash(host) => world.crash_as(host, Crash::Torn),
+            Act::PutBack(host, _) => {
+                world.crash(host);
+                if let Some(snapshot) = running.snapshot.take() {
+                    world.put_back(host, snapshot);
+                }
+            }
+            Act::Leave(host) => drop(world.command(host, Command::Leave)),
+            Act::Stop(host) => drop(world.command(host, Command::Stop)),
+            Act::FailWrites(host) => world.disk(host).fault = Fault::Writes,
+            Act::FailReads(host) => world.disk(host).fault = Fault::Reads,
+            Act::FailExports(host) => world.fail_exports(host, true),
+            Act::SlowDisk(host, [latency, jitter, sync]) => {
+                let disk = world.disk(host);
+                (disk.latency, disk.jitter, disk.sync_interval) = (latency, jitter, sync);
+            }
+            Act::Pause(host) => world.pause(host, step.lasts),
+            Act::Skew(host, millis) => world.skew(host, millis),
+            Act::Drift(host, millionths) => world.drift(host, millionths),
+            Act::Read(host, key) if world.node(host).is_some() => {
+                let (channel, key) = (world.main_channel(host), name(key));
+                world.command(host, Command::Get { channel, key });
+            }
+            Act::Write(host, key, value) if world.node(host).is_some() => {
+                self.write(host, key, value);
+            }
+            Act::Read(..) | Act::Write(..) => {}
+            _ => running.rule = rule(world, &step.act),
+        }
+        running.fired = u64::from(is_immediate(&step.act));
+    }
+
+    fn end(&mut self, step: &Step, running: &mut Running) {
+        let world = &mut self.world;
+        match step.act {
+            Act::FailWrites(host) => {
+                world.disk(host).fault = Fault::None;
+                if running.rule.is_none() && world.node(host).is_some() {
+                    world.crash(host);
+                    world.start(host);
+                }
+            }
+            Act::FailReads(host) => world.disk(host).fault = Fault::None,
+            Act::FailExports(host) => world.fail_exports(host, false),
+            Act::SlowDisk(host, _) => calm_disk(world.disk(host)),
+            Act::Skew(host, _) => world.skew(host, 0),
+            Act::Drift(host, _) => {
+                world.drift(host, 0);
+                world.skew(host, 0);
+            }
+            _ => {}
+        }
+        if let Some(host) = step.act.stops()
+            && world.node(host).is_none()
+        {
+            world.start(host);
+        }
+        running.fired += match running.rule.take() {
+            Some(rule) => world.end_rule(rule),
+            None => self.count(&step.act) - running.before,
+        };
+    }
+
+    /// How often a fault of this kind has hit its host so far.
+    fn count(&mut self, act: &Act) -> u64 {
+        match *act {
+            Act::FailExports(host) => self.world.troubles(host).1,
+            Act::FailReads(host) => self.world.disk(host).counts().failed_reads,
+            Act::FailWrites(host) => self.world.disk(host).counts().failed_writes,
+            Act::Pause(host) => self.world.troubles(host).0,
+            Act::SlowDisk(host, _) => self.world.disk(host).counts().late,
+            Act::TornCrash(host) => self.world.disk(host).counts().torn,
+            _ => 0,
+        }
+    }
+
+    fn write(&mut self, host: usize, key: u16, value: Value) {
+        let channel = self.world.main_channel(host);
+        let (value, ttl) = match value {
+            Value::Bytes(bytes) => (Some(Bytes::from(vec![b'v'; bytes])), None),
+            Value::Delete => (None, None),
+            Value::Expires(ttl) => (Some(Bytes::from_static(b"soon gone")), Some(ttl)),
+        };
+        let writes = vec![Write { key: name(key), value, ttl }];
+        let request = self.world.command(host, Command::Write { channel, writes });
+        self.writes.push((host, request));
+    }
+
+    fn calm(&mut self) {
+        if !self.world.violations().is_empty() {
+            return;
+        }
+        let world = &mut self.world;
+        for host in 0..world.len() {
+            world.drift(host, 0);
+            world.skew(host, 0);
+            world.fail_exports(host, false);
+            calm_disk(world.disk(host));
+            let poisoned = std::mem::take(&mut world.disk(host).fault) == Fault::Writes;
+            if poisoned && world.node(host).is_some() {
+                world.crash(host);
+            }
+            if world.node(host).is_none() {
+                world.start(host);
+            }
+        }
+        let healed = world.now();
+        let mut agreed_at = None;
+        let steady = world.run_until(self.config.calm + STEADY, MOMENT, |world| {
+            let agreed = world.violations().is_empty() && agree(world);
+            agreed_at = agreed.then(|| agreed_at.unwrap_or(world.now()));
+            let since = agreed_at.map(|at| world.now().since(at));
+            !world.violations().is_empty() || since >= Some(STEADY)
+        });
+        if !world.violations().is_empty() {
+            return;
+        }
+        // Who does not agree breaks more promises than can be told apart.
+        if steady {
+            self.converged = agreed_at.map(|at| at.since(healed));
+            world.finish_checks();
+        }
+    }
+
+    fn outcome(mut self) -> Outcome {
+        let mut violations = self.world.violations().to_vec();
+        if violations.is_empty() && self.converged.is_none() {
+            let what = disagreement(&mut self.world);
+            let at = self.world.now();
+            violations.push(Violation { at, checker: "liveness", host: 0, what });
+        }
+        let count = |what: &str| violations.iter().filter(|it| it.what.starts_with(what)).count();
+        let (lost_writes, resurrections) = (count("lost") as u64, count("resurrected") as u64);
+        violations.truncate(KEPT);
+        let mut outcome = Outcome {
+            violations,
+            converged: self.converged,
+            lost_writes,
+            resurrections,
+            lasted: self.world.now().since(Mono::ZERO),
+            trace: self.world.trace(),
+            ..Outcome::default()
+        };
+        for (step, running) in self.plan.steps.iter().zip(&self.running) {
+            if step.act.is_fault() {
+                *outcome.faults.entry(step.act.kind()).or_default() += running.fired;
+                if running.fired == 0 {
+                    outcome.idle.push(step.clone());
+                }
+            }
+        }
+        for (host, request) in std::mem::take(&mut self.writes) {
+            match self.world.answer(host, request) {
+                Some(Answer::Written(results)) if results.iter().all(Result::is_ok) => {
+                    outcome.writes.0 += 1;
+                }
+                _ => outcome.writes.1 += 1,
+            }
+        }
+        for status in (0..self.world.len()).filter_map(|host| Some(self.world.node(host)?.status()))
+        {
+            outcome.frames += status.wire.received_frames;
+            outcome.collected += status.collected;
+            let shed = [Why::PeerQueueFull, Why::QueueFull];
+            outcome.shed += shed.iter().filter_map(|why| status.rejected.get(why)).sum::<u64>();
+        }
+        outcome
+    }
+}
+
+/// Whether a fault is done once it has begun.
+const fn is_immediate(act: &Act) -> bool {
+    matches!(
+        act,
+        Act::Crash(_)
+            | Act::Drift(..)
+            | Act::Leave(_)
+            | Act::PutBack(..)
+            | Act::Skew(..)
+            | Act::Stop(_)
+    )
+}
+
+/// The rule of a network's fault; `None` for all others.
+fn rule(world: &mut World, act: &Act) -> Option<RuleId> {
+    let is_in = |hosts: u64| move |host: usize| hosts >> host & 1 == 1;
+    Some(match *act {
+        Act::Alter(chance) => world.rule(sim::alter(chance)),
+        Act::Bandwidth(rate, queue) => world.rule(sim::bandwidth(rate, queue)),
+        Act::Burst(burst) => world.rule(sim::burst(burst)),
+        Act::Duplicate(chance) => world.rule(sim::duplicate(chance)),
+        Act::Late(delay) => world.rule(sim::late(delay)),
+        Act::Loss(chance) => world.rule(sim::loss(chance)),
+        Act::OneWay(from, to) => world.rule(sim::one_way(is_in(from), is_in(to))),
+        Act::Partition(side) => world.rule(sim::cut(is_in(side))),
+        Act::Reorder(chance, by) => world.rule(sim::reorder(chance, by)),
+        _ => return None,
+    })
+}
+
+/// Lines as between good hosts.
+fn calm_network(world: &mut World, config: &Config) {
+    world.rule(sim::loss(config.loss));
+    let (least, most) = (Duration::from_millis(1), Duration::from_millis(20));
+    world.rule(sim::late(sim::Delay::Uniform { least, most }));
+}
+
+const fn calm_disk(disk: &mut Disk) {
+    disk.latency = Duration::ZERO;
+    disk.jitter = Duration::ZERO;
+    disk.sync_interval = Duration::from_millis(5);
+}
+
+fn name(key: u16) -> Bytes {
+    Bytes::from(format!("key-{key}"))
+}
+
+/// Whether all nodes run, see one another, and hold the same.
+fn agree(world: &mut World) -> bool {
+    let all = world.len();
+    let mut statuses = (0..all).filter_map(|host| Some(world.node(host)?.status()));
+    statuses.all(|status| status.peers.alive == all && !status.renewing) && world.converged()
+}
+
+/// Why nodes do not agree.
+fn disagreement(world: &mut World) -> String {
+    let all = world.len();
+    let sums: Vec<_> = (0..all).map(|host| world.totals(host, None).sum).collect();
+    let differ = sums.iter().filter(|sum| Some(*sum) != sums.first()).count();
+    let status = |host| world.node(host).map(Node::status);
+    let statuses: Vec<_> = (0..all).filter_map(status).collect();
+    let blind = statuses.iter().filter(|status| status.peers.alive != all);
+    let (blind, renewing) =
+        (blind.count(), statuses.iter().filter(|status| status.renewing).count());
+    format!(
+        "no agreement: {differ} of {all} hold something else than host 0, {blind} do not see all \
+         members alive, {renewing} are taking the state anew"
+    )
+}
+
+/// What all nodes of a seed are told, besides their cluster.
+struct Flavour {
+    direction: Direction,
+    limits: Limits,
+    /// The time between two rounds of rumors, and between two rounds of repair.
+    rumors: Duration,
+    repair: Duration,
+}
+
+impl Flavour {
+    /// Mostly the defaults at half their pace. Some seeds have queues so small that they shed, and
+    /// those with a lull repair so often that everybody confirms deletions in it.
+    fn of(config: &Config, seed: u64) -> Self {
+        let mut rng = Rng::from_number(seed).fork("flavour");
+        let limits = if rng.chance(0.4) {
+            Limits { peer_bytes: 1_400, channel_bytes: 2_800, recent: 16, ..Limits::default() }
+        } else {
+            Limits::default()
+        };
+        let directions =
+            [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
+        let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
+        let second = Duration::from_secs(1);
+        let (rumors, repair) = match Mood::of(config, seed) {
+            Mood::Storm => (second * 2, second * 4),
+            Mood::Lull => (second * 6, second / 2),
+        };
+        Self { direction, limits, rumors, repair }
+    }
+
+    fn spec(&self) -> ConfigSpec {
+        ConfigSpec {
+            redial_max: Duration::from_secs(6),
+            view_rumors: RumorConfig { period: self.rumors * 2, ..RumorConfig::default() },
+            view_repair: self.repair(),
+            limits: self.limits,
+            ..ConfigSpec::default()
+        }
+    }
+
+    fn repair(&self) -> RangeConfig {
+        RangeConfig { period: self.repair, period_max: self.repair, ..RangeConfig::default() }
+    }
+
+    fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
+        let direction = self.direction;
+        let rumors = RumorConfig { direction, period: self.rumors, ..RumorConfig::default() };
+        let interval = Duration::from_secs(4);
+        let patience = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
+        Strategies {
+            detector: Box::new(Heartbeat::new(patience)),
+            main: ChannelSlots::new(rumors, self.repair()),
+            ..Strategies::new(keys)
+        }
+    }
+}
