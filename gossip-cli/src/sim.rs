@@ -126,6 +126,14 @@ pub(crate) fn run(global: &Global, command: &SimCommand) -> anyhow::Result<()> {
     (command.entry.execute)(global, &command.matches)
 }
 
+/// The picture that this JSON describes, as a file.
+///
+/// # Errors
+/// When it describes none.
+pub(crate) fn picture(json: &str) -> anyhow::Result<String> {
+    plot::file(&serde_json::from_str(json)?)
+}
+
 /// A scenario's command line.
 fn command<S: Scenario>() -> Command {
     let Defaults { nodes, runs } = S::DEFAULTS;

@@ -97,7 +97,7 @@ pub(crate) const fn made(_: Mistake) -> bool {
 
 /// Lets the nodes of this thread make a mistake while something runs, or none.
 #[cfg(feature = "testkit")]
-pub(crate) fn making<R>(mistake: Option<Mistake>, act: impl FnOnce() -> R) -> R {
+pub fn making<R>(mistake: Option<Mistake>, act: impl FnOnce() -> R) -> R {
     /// Ends the mistake also when a node panics.
     struct Until(Option<Mistake>);
 

@@ -5,6 +5,7 @@
 //! restart. Signatures are simulated ([`SimKeys`](crate::fact::SimKeys)); everything else is what
 //! production runs.
 
+mod agenda;
 pub mod check;
 mod disk;
 mod driver;
@@ -12,6 +13,7 @@ pub mod epidemic;
 mod host;
 mod rule;
 pub mod swarm;
+pub mod tombstones;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};

@@ -79,7 +79,8 @@ impl Disk {
 
     /// Puts an older content back, as an operator with a backup does.
     pub fn restore(&mut self, snapshot: Self) {
-        *self = Self { waiting: Vec::new(), unsynced: Vec::new(), ..snapshot };
+        let counts = self.counts;
+        *self = Self { counts, waiting: Vec::new(), unsynced: Vec::new(), ..snapshot };
         self.durable = self.state.clone();
     }
 

@@ -4,6 +4,7 @@
 //! [`Outcome`]; a plan that breaks a promise is [shrunk](shrink) to the few steps that it takes.
 
 mod chaos;
+mod flavour;
 mod plan;
 mod play;
 mod shrink;
@@ -16,7 +17,7 @@ pub use self::plan::{Act, Plan, Step, Value};
 pub use self::shrink::{Shrunk, shrink};
 use super::check::Violation;
 #[cfg(feature = "testkit")]
-pub use crate::mistake::Mistake;
+pub use crate::mistake::{Mistake, making};
 
 /// What all seeds of a swarm have in common.
 #[derive(Clone, Debug, PartialEq)]
@@ -101,7 +102,7 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
 #[must_use]
 pub fn play(config: &Config, seed: u64, plan: &Plan) -> Outcome {
     #[cfg(feature = "testkit")]
-    return crate::mistake::making(config.mistake, || play::play(config, seed, plan));
+    return making(config.mistake, || play::play(config, seed, plan));
     #[cfg(not(feature = "testkit"))]
     play::play(config, seed, plan)
 }

@@ -17,6 +17,8 @@ mod snapshot;
 mod store;
 mod strategies;
 mod streams;
+mod swarm;
+mod tombstones;
 mod transport;
 mod transport_faults;
 mod validity;

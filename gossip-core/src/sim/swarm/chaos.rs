@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Act, Config, Plan, Step, Value};
 use crate::rng::Rng;
 use crate::sim::{Burst, Delay};
+use crate::time::EPOCH;
 
 /// Keys that applications write: few, so that writes meet.
 const KEYS: u64 = 40;
@@ -24,6 +25,7 @@ const CALM_BEFORE: Duration = Duration::from_secs(2);
 pub fn chaos(config: &Config, seed: u64) -> Plan {
     let mut draw = Draw {
         config,
+        mood: Mood::of(config, seed),
         down: vec![Vec::new(); config.nodes],
         rng: Rng::from_number(seed).fork("chaos"),
         steps: Vec::new(),
@@ -34,8 +36,28 @@ pub fn chaos(config: &Config, seed: u64) -> Plan {
     Plan { steps }
 }
 
+/// How the faults of a seed are spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mood {
+    /// All the time.
+    Storm,
+    /// Not in its third quarter or so, in which nodes agree and let go of deletions. Who was away
+    /// before may be away for all of it, and come back to what the others have forgotten.
+    Lull,
+}
+
+impl Mood {
+    /// A lull comes after the first deletions have left the compared set, if it comes.
+    pub(super) fn of(config: &Config, seed: u64) -> Self {
+        let has_time = config.duration >= config.horizon + EPOCH;
+        let lull = has_time && Rng::from_number(seed).fork("mood").chance(0.35);
+        if lull { Self::Lull } else { Self::Storm }
+    }
+}
+
 struct Draw<'a> {
     config: &'a Config,
+    mood: Mood,
     /// When hosts are down: a host is down for one reason at a time.
     down: Vec<Vec<(Duration, Duration)>>,
     rng: Rng,
@@ -58,6 +80,9 @@ impl Draw<'_> {
             if let Some(kind) = kinds.get(at) {
                 self.fault(*kind);
             }
+        }
+        if self.mood == Mood::Lull {
+            self.absence();
         }
         for _ in 0..count(self.config.churn * self.config.nodes as f64) {
             self.churn();
@@ -100,6 +125,34 @@ impl Draw<'_> {
         self.step(at, lasts, act);
     }
 
+    /// Somebody is away from before the lull until after it.
+    fn absence(&mut self) {
+        let host = self.host();
+        let (from, upto) = self.lull();
+        let at = CALM_BEFORE * 4 + self.millis(from.as_millis() as u64 / 2);
+        let lasts = upto.saturating_sub(at) + self.millis(3_000);
+        let act = match self.rng.below(8) {
+            0 => Act::Partition(1 << host),
+            1 => Act::Crash(host),
+            2 | 3 => Act::Leave(host),
+            4 => Act::Pause(host),
+            // Nobody is away, but somebody goes back to what it held before.
+            _ => {
+                let (back, down) = (upto + self.millis(2_000), self.millis(2_000));
+                return self.step(back, down, Act::PutBack(host, back.saturating_sub(at)));
+            }
+        };
+        if let Some(down) = self.down.get_mut(host) {
+            down.push((at, at + lasts));
+        }
+        self.step(at, lasts, act);
+    }
+
+    /// When nothing happens in a seed with a lull.
+    fn lull(&self) -> (Duration, Duration) {
+        (self.config.duration * 3 / 10, self.config.duration * 9 / 10)
+    }
+
     /// A host goes and comes back.
     fn churn(&mut self) {
         let host = self.host();
@@ -121,10 +174,25 @@ impl Draw<'_> {
             return;
         }
         down.push(busy);
+        if self.rng.chance(0.4) {
+            self.around(host, at, lasts);
+        }
         if matches!(act, Act::Leave(_)) && self.rng.chance(0.3) {
             self.step(at, lasts + self.config.duration / 10, Act::FailExports(host));
         }
         self.step(at, lasts, act);
+    }
+
+    /// A host writes just before it goes and as soon as it is back, when its clock may be behind.
+    fn around(&mut self, host: usize, at: Duration, lasts: Duration) {
+        let back = at + lasts;
+        for moment in [at.saturating_sub(self.millis(20)), back + self.millis(300)] {
+            let (key, value) = (self.key(), Value::Bytes(self.rng.index(20)));
+            self.step(moment, Duration::ZERO, Act::Write(host, key, value));
+        }
+        let behind = self.rng.below(4_000) as i64;
+        let until = lasts / 2 + self.millis(5_000);
+        self.step(at + lasts / 2, until, Act::Skew(host, -behind));
     }
 
     fn write(&mut self) -> Act {
@@ -189,7 +257,15 @@ impl Draw<'_> {
     /// A moment such that what lasts so long ends with the chaos.
     fn begin(&mut self, lasts: Duration) -> Duration {
         let room = self.config.duration.saturating_sub(lasts + CALM_BEFORE);
-        CALM_BEFORE + self.millis(room.as_millis() as u64)
+        let at = CALM_BEFORE + self.millis(room.as_millis() as u64);
+        let (from, upto) = self.lull();
+        if self.mood == Mood::Storm || at + lasts <= from || at >= upto {
+            return at;
+        }
+        // What would reach into the lull comes before it, or after it if it is short.
+        let (before, after) =
+            (from.saturating_sub(lasts), self.config.duration.saturating_sub(lasts));
+        if after > upto && self.rng.chance(0.3) { after } else { before.max(CALM_BEFORE) }
     }
 
     fn step(&mut self, at: Duration, lasts: Duration, act: Act) {
