@@ -133,7 +133,11 @@ fn steps_obey_the_conditional_laws() {
         for (other, _) in laws {
             let verdict = other.judge(&runs);
             assert!(verdict.comparisons > 100, "{verdict:?}");
-            assert_eq!(verdict.holds(0.001), other == law, "{other:?} of {direction:?}: {verdict:?}");
+            assert_eq!(
+                verdict.holds(0.001),
+                other == law,
+                "{other:?} of {direction:?}: {verdict:?}"
+            );
         }
     }
     // Of those that ask the same host in one cycle a limit lets one have its answer.
