@@ -354,14 +354,20 @@ impl Tally {
             let means = [nodes - susceptible, *infected, *susceptible, *sent].map(mean);
             [number(*cycle)].into_iter().chain(means).collect()
         };
+        let rows: Vec<Vec<String>> = means.iter().map(row).collect();
+        let bars = means.iter().map(|[_, susceptible, ..]| 1.0 - susceptible / nodes);
+        // A long end in which nothing changes is its first and its last cycle.
+        let same = |row: &Vec<String>| row.get(1..) == rows.last().and_then(|last| last.get(1..));
+        let first = rows.iter().rposition(|row| !same(row)).map_or(0, |place| place + 1);
+        let last = rows.len().saturating_sub(1);
+        let kept = rows.iter().zip(bars).enumerate();
+        let kept = kept.filter(|(place, _)| *place <= first || *place == last);
+        let (rows, bars) = kept.map(|(_, (row, bar))| (row.clone(), bar)).unzip();
         Table {
             title: String::new(),
             heads: heads.map(Into::into).to_vec(),
-            rows: means.iter().map(row).collect(),
-            bars: Some((
-                "who has it".into(),
-                means.iter().map(|[_, susceptible, ..]| 1.0 - susceptible / nodes).collect(),
-            )),
+            rows,
+            bars: Some(("who has it".into(), bars)),
         }
     }
 
