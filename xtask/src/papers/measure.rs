@@ -69,8 +69,8 @@ impl Simulator {
         let output = output.context("gossip-cli does not start")?;
         match output.status.code() {
             Some(0) => {}
-            Some(PARTIAL) | None => return Err(Interrupted.into()),
-            Some(code) => bail!("exit code {code}"),
+            Some(PARTIAL) => return Err(Interrupted.into()),
+            _ => bail!("{}", output.status),
         }
         let text = String::from_utf8(output.stdout)?;
         let documents = documents(&text)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::verdict::Verdict;
-use super::{Measured, Outcome, PICTURES};
+use super::{Measured, Outcome, PICTURES, picture};
 
 /// The whole page. It says nothing about the time or the machine: the same program writes the same
 /// page.
@@ -54,10 +54,11 @@ fn overview(tables: &[Measured]) -> String {
     text + "\n"
 }
 
-fn section(Measured { table, rows }: &Measured) -> String {
+fn section(measured: &Measured) -> String {
+    let Measured { table, rows } = measured;
     let folder = PICTURES.trim_start_matches("docs/");
     let mut text = format!("## {}\n\n{}\n\n", table.title, table.about);
-    if rows.iter().any(Option::is_some) {
+    if picture::figure(measured).is_some() {
         let _ = writeln!(text, "![{}]({folder}/{}.svg)\n", table.title, table.id);
     }
     text += "| | Figure | Published | Ours | Tolerance | |\n|---|---|---|---|---|---|\n";

@@ -9,6 +9,7 @@ use super::{Measured, Outcome};
 /// What a table looks like; nothing when nothing was measured.
 pub(super) fn figure(measured: &Measured) -> Option<Value> {
     let (axes, series) = match measured.table.picture {
+        Picture::None => return None,
         Picture::Residue => (Axes::RESIDUE, residue(measured)),
         Picture::Times => (Axes::TIMES, times(measured)),
         Picture::Curve => (Axes::CURVE, curve(measured)?),

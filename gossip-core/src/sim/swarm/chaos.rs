@@ -150,7 +150,7 @@ impl Draw<'_> {
 
     /// When nothing happens in a seed with a lull.
     fn lull(&self) -> (Duration, Duration) {
-        (self.config.duration * 3 / 10, self.config.duration * 9 / 10)
+        (self.config.duration * 3 / 10, self.config.duration * 19 / 20)
     }
 
     /// A host goes and comes back.

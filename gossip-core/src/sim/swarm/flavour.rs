@@ -37,7 +37,7 @@ impl Flavour {
         let second = Duration::from_secs(1);
         let (rumors, repair) = match Mood::of(config, seed) {
             Mood::Storm => (second * 2, second * 4),
-            Mood::Lull => (second * 6, second / 2),
+            Mood::Lull => (second * 6, second * 2 / 5),
         };
         Self { direction, limits, rumors, repair }
     }
