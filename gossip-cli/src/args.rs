@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::sim::SimCommand;
 use crate::{disk, registry};
 
 /// Gossip nodes for integration tests, and the commands that talk to them.
@@ -66,12 +67,21 @@ pub(crate) enum Command {
     /// Wait until a condition holds; exit code 5 when it does not in time
     #[command(after_help = "Example: gossip-cli wait --members 5 --timeout 30s")]
     Wait(WaitArgs),
+    /// Simulate clusters of production nodes: how updates spread, and what it costs
+    #[command(
+        subcommand,
+        after_help = "Begin with: gossip-cli sim rumor --preset production --nodes 16"
+    )]
+    Sim(SimCommand),
     /// Make a node talk to these members from now on
     #[command(after_help = "Example: gossip-cli join 127.0.0.1:7946")]
     Join(JoinArgs),
     /// Make a node say goodbye to its cluster and stop
     #[command(after_help = "Example: gossip-cli leave --admin 127.0.0.1:7981")]
     Leave,
+    /// Draw a picture described in JSON on standard input, as SVG: for `cargo xtask papers`
+    #[command(hide = true, after_help = "Example: gossip-cli plot < figure.json > figure.svg")]
+    Plot,
     /// Show this program's version
     #[command(after_help = "Example: gossip-cli version --json")]
     Version,

@@ -18,6 +18,7 @@ mod output;
 mod records;
 mod registry;
 mod signals;
+mod sim;
 mod sockets;
 mod verbs;
 
@@ -49,6 +50,8 @@ fn run(Cli { global, command }: Cli) -> anyhow::Result<()> {
         Command::Leave => verbs::leave::run(&global),
         Command::Members(arguments) => verbs::members::run(&global, &arguments),
         Command::Node(arguments) => verbs::node::run(&global, &arguments),
+        Command::Plot => verbs::plot::run(),
+        Command::Sim(command) => sim::run(&global, &command),
         Command::Snapshot(command) => verbs::snapshot::run(&global, command),
         Command::Status => verbs::status::run(&global),
         Command::Version => verbs::version::run(&global),

@@ -16,17 +16,36 @@ fn main() {
     let (nodes, runs, k) =
         (nodes.parse().unwrap(), runs.parse::<u64>().unwrap(), k.parse().unwrap());
     let classic = Epidemic::classic(nodes);
+    let push_pull = Epidemic { direction: Direction::PushPull, ..classic };
+    let counter = Ending::Feedback(Limit::Counter(k));
+    let ids_first = Epidemic {
+        direction: Direction::PushThenPull,
+        ending: Ending::Never,
+        offer_after: 0,
+        names: 64,
+        ..classic
+    };
     let epidemic = match what.as_str() {
-        "t1" => Epidemic { ending: Ending::Feedback(Limit::Counter(k)), ..classic },
+        "t1" => Epidemic { ending: counter, ..classic },
         "t2" => Epidemic { ending: Ending::Blind(Limit::Coin(k)), ..classic },
-        "t3" => Epidemic {
-            direction: Direction::Pull,
-            ending: Ending::Feedback(Limit::Counter(k)),
-            ..classic
-        },
-        "k1" => Epidemic { direction: Direction::PushPull, ending: Ending::Never, ..classic },
-        "d5" => Epidemic { direction: Direction::PushPull, carrier: Carrier::Repair, ..classic },
-        _ => return println!("t1, t2, t3, k1 or d5"),
+        "t3" => Epidemic { direction: Direction::Pull, ending: counter, ..classic },
+        "push" => Epidemic { ending: Ending::Never, ..classic },
+        "pull" => Epidemic { direction: Direction::Pull, ending: Ending::Never, ..classic },
+        "k1" => Epidemic { ending: Ending::Never, ..push_pull },
+        "k3" => ids_first,
+        "k3-whole" => Epidemic { offer_after: k, ..ids_first },
+        "d5" => Epidemic { carrier: Carrier::Repair, ..push_pull },
+        "d5-limit" => Epidemic { carrier: Carrier::Repair, connection_limit: 1, ..push_pull },
+        "d5-hunt" => {
+            Epidemic { carrier: Carrier::Repair, connection_limit: 1, hunt: u32::MAX, ..push_pull }
+        }
+        "limit" => Epidemic { ending: counter, connection_limit: 1, ..classic },
+        "hunt" => Epidemic { ending: counter, connection_limit: 1, hunt: u32::MAX, ..classic },
+        "push-pull" => Epidemic { ending: counter, ..push_pull },
+        "minimize" => Epidemic { ending: counter, minimize: true, ..push_pull },
+        "near" => Epidemic { ending: Ending::Never, distance_exponent: Some(2.0), ..push_pull },
+        "production" => Epidemic::production(nodes),
+        _ => return println!("see the source for the names of experiments"),
     };
     let began = Instant::now();
     let mut sums = [0.0; 6];

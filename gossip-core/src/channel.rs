@@ -15,6 +15,7 @@ mod turns;
 mod writes;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +36,7 @@ use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::io::Ticket;
 use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
-use crate::strategy::{Partners, SlotToken};
+use crate::strategy::{Partners, Retain, SlotToken};
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::Class;
 
@@ -54,6 +55,9 @@ pub(crate) struct Channel {
     recent: Recent,
     /// The newcomer's way back, while this node is on it.
     renewal: Option<Renewal>,
+    retain: Arc<dyn Retain>,
+    /// The slots' own generator.
+    rng: Rng,
     rules: Rules,
     shard: ShardId,
     slots: Slots,
@@ -129,6 +133,7 @@ impl Channel {
         floor: Epoch,
         boot_commit: u64,
     ) -> Self {
+        let ChannelSlots { dissemination, reconcile, retain } = slots;
         let shard = ShardId { channel: domain.channel(), topic: TopicId(0) };
         Self {
             collect: Collect::new(floor, boot_commit),
@@ -139,9 +144,11 @@ impl Channel {
             pipeline: Pipeline::new(limits),
             recent: Recent::new(limits.recent),
             renewal: None,
+            retain,
+            rng: rng.fork("channel slots"),
             rules,
             shard,
-            slots: Slots::new(slots, rng),
+            slots: Slots { dissemination, reconcile },
             turns: Turns::default(),
             writes: Writes::default(),
         }
@@ -368,7 +375,7 @@ impl Channel {
         self.collect.expires(env.now, fact.expires_at());
         env.changed(self.id(), fact);
         if self.is_view() {
-            env.effects.push(ChannelEffect::ViewChanged(fact.clone()));
+            env.effects.push_back(ChannelEffect::ViewChanged(fact.clone()));
         }
     }
 

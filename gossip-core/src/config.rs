@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::fact::{Domain, HORIZON, Keys};
+use crate::fact::{Domain, Keys};
 use crate::id::{ChannelId, ClusterId, NodeId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
@@ -136,10 +136,11 @@ pub struct Config {
     cluster: ClusterId,
     constants: Constants,
     fact_limit: FactLimit,
-    horizon: Duration,
+    main: Domain,
     payloads: Payloads,
     /// Shared by the machines of a node, and by the nodes of a simulation.
     spec: Arc<ConfigSpec>,
+    view: Domain,
 }
 
 impl ConfigSpec {
@@ -199,8 +200,10 @@ impl ConfigSpec {
         let founded = self.fact_bytes.is_some() || self.seeds.is_empty();
         let fact_limit = FactLimit { bytes: fact_bytes as u32, founded };
         let cluster = ClusterId::from_name(&self.cluster);
+        let main = Domain::new(cluster, ChannelId::derived(cluster, ChannelId::MAIN));
+        let view = Domain::new(cluster, ChannelId::view(cluster));
         let spec = Arc::new(self);
-        Ok(Config { cluster, constants, fact_limit, horizon: HORIZON, payloads, spec })
+        Ok(Config { cluster, constants, fact_limit, main, payloads, spec, view })
     }
 }
 
@@ -253,17 +256,22 @@ impl Config {
         self
     }
 
-    /// The same configuration with another [`HORIZON`]: a simulation cannot wait for days.
+    /// The same configuration with another [`HORIZON`](crate::fact::HORIZON): a simulation cannot wait for days.
     #[cfg(feature = "sim")]
     #[must_use]
-    pub const fn with_horizon(mut self, horizon: Duration) -> Self {
-        self.horizon = horizon;
-        self
+    pub fn with_horizon(self, horizon: Duration) -> Self {
+        let [main, view] = [self.main, self.view].map(|domain| domain.with_horizon(horizon));
+        Self { main, view, ..self }
     }
 
-    /// What signatures and ids in a channel of this cluster begin with.
-    pub(crate) fn domain(&self, channel: ChannelId) -> Domain {
-        Domain::new(self.cluster, channel).with_horizon(self.horizon)
+    /// What signatures and ids in the main channel begin with.
+    pub(crate) const fn main(&self) -> &Domain {
+        &self.main
+    }
+
+    /// The same of the view.
+    pub(crate) const fn view(&self) -> &Domain {
+        &self.view
     }
 
     /// What all members must agree on; the retain rule's name is filled in by the node.
@@ -348,8 +356,8 @@ impl Config {
 
     /// The channel that every member is in.
     #[must_use]
-    pub fn main_channel(&self) -> ChannelId {
-        ChannelId::derived(self.cluster, ChannelId::MAIN)
+    pub const fn main_channel(&self) -> ChannelId {
+        self.main.channel()
     }
 }
 

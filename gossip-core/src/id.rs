@@ -127,7 +127,7 @@ impl FactId {
 /// The first 8 bytes of a [`ChannelId`], as frames carry it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ChannelTag([u8; 8]);
+pub struct ChannelTag(pub(crate) [u8; 8]);
 
 /// A topic: a key prefix fixed at the channel's creation; 0 holds the rest.
 #[derive(

@@ -90,9 +90,7 @@ impl Node {
         let Boot { directory, endpoints, restored, seed } = boot;
         let mut rng = Rng::from_seed(seed);
         let config = config.for_rule(main.retain.name());
-        let cluster = config.cluster();
-        let view_domain = config.domain(ChannelId::view(cluster));
-        let main_domain = config.domain(config.main_channel());
+        let (main_domain, view_domain) = (config.main().clone(), config.view().clone());
         let reach = Reach::of(&endpoints);
         let mut peering = Peering::new(&config, view_domain.clone(), reach, &mut rng);
         if let Some(directory) = directory {
@@ -286,9 +284,10 @@ impl Node {
     }
 
     fn wake(&mut self) {
-        let us = self.introduction();
         self.live();
-        if self.life.is_known() {
+        let dials = self.peering.deadline().is_some_and(|due| due <= self.now.mono);
+        if dials && self.life.is_known() {
+            let us = self.introduction();
             self.peering.wake(self.now, &us);
         }
         self.detect();
@@ -336,40 +335,30 @@ impl Node {
     }
 
     fn in_channel(&mut self, id: ChannelId, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
-        // The channel is lent out, so that the environment can borrow the rest of the node.
-        let Some(mut channel) = self.channels.remove(&id) else { return };
-        self.with_env(id, |env| act(&mut channel, env));
-        self.channels.insert(id, channel);
-    }
-
-    fn in_view(&mut self, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
-        self.in_channel(self.view_id, act);
-    }
-
-    fn with_env<R>(&mut self, channel: ChannelId, act: impl FnOnce(&mut Env<'_>) -> R) -> R {
         self.refresh_partners();
+        let Some(channel) = self.channels.get_mut(&id) else { return };
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
         let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
         let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
         let partners = match peering.listed() {
             // Views say who is where, and that is known.
-            Some(_) if channel == self.view_id => Partners::default(),
+            Some(_) if channel.is_view() => Partners::default(),
             Some(listed) => listed,
             None => Partners::new(&self.partners),
         };
-        let mut effects = Vec::new();
         let mut env = Env {
             boot: self.life.boot(),
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),
-            effects: &mut effects,
+            effects: &mut self.effects,
             fact_bytes: self.config.fact_limit().bytes as usize,
             writable_bytes: self.config.writable(),
             feedback: &mut self.feedback,
             has_room: &has_room,
             keys: &*self.keys,
             left: self.life.has_left(),
+            me,
             members: peering.listed().unwrap_or_else(|| Partners::new(&self.required)),
             next_ticket: &mut self.next_ticket,
             now: self.now,
@@ -379,9 +368,11 @@ impl Node {
             status: &mut self.status,
             view_equal: &self.view_equal,
         };
-        let result = act(&mut env);
-        self.effects.extend(effects);
-        result
+        act(channel, &mut env);
+    }
+
+    fn in_view(&mut self, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
+        self.in_channel(self.view_id, act);
     }
 
     /// Who can be talked to at once, and whose confirmation collection needs.

@@ -5,6 +5,7 @@
 //! restart. Signatures are simulated ([`SimKeys`](crate::fact::SimKeys)); everything else is what
 //! production runs.
 
+mod agenda;
 pub mod check;
 mod disk;
 mod driver;

@@ -38,7 +38,7 @@ pub(crate) enum Range {
     Any,
     /// One of these names.
     Choices(fn() -> Vec<&'static str>),
-    /// From the first number to the second; `usize::MAX` is written `inf`.
+    /// From the first number to the second; the largest of the type is written `inf`.
     Numbers(usize, usize),
     /// From the first time to the second.
     Times(Duration, Duration),
@@ -65,7 +65,9 @@ impl Field<'_> {
             Self::List(place) => *place = texts.to_vec(),
             Self::Number(place) => {
                 let number = parse_count(range, one()?)?;
-                *place = u32::try_from(number).map_err(|_| "is too large")?;
+                let endless = number == usize::MAX;
+                let finite = || u32::try_from(number).map_err(|_| "is too large");
+                *place = if endless { u32::MAX } else { finite()? };
             }
             Self::OptionalAddress(place) => *place = Some(parse_address(one()?)?),
             Self::OptionalChoice(place) => *place = Some(parse_choice(range, one()?)?),
@@ -93,6 +95,7 @@ impl Field<'_> {
             Self::Duration(place) => quoted(&show_duration(*place)),
             Self::Flag(place) => place.to_string(),
             Self::List(place) => list(place.iter().map(String::as_str)),
+            Self::Number(place) if *place == u32::MAX => show_count(usize::MAX),
             Self::Number(place) => place.to_string(),
             Self::OptionalAddress(place) => quoted(&(*place)?.to_string()),
             Self::OptionalChoice(place) => quoted(place.as_ref()?),
@@ -259,6 +262,11 @@ mod tests {
         refused(Field::Count(&mut count), range, "0", "from 1 to");
         refused(Field::Count(&mut count), Range::Numbers(1, 9), "inf", "from 1 to 9");
         refused(Field::Count(&mut count), range, "-1", "whole number");
+        let mut number = 0;
+        Field::Number(&mut number).set(range, &["inf".into()]).unwrap();
+        assert_eq!(number, u32::MAX);
+        assert_eq!(Field::Number(&mut number).show().unwrap(), "inf");
+        refused(Field::Number(&mut number), range, "4294967296", "too large");
     }
 
     #[test]

@@ -131,8 +131,20 @@ keys! {
         partner_bytes: Count(choices.rumors.partner_bytes), Range::Numbers(1_200, 1 << 30);
         /// Ids that one pull names, so that these rumors are not sent; 0 as in the classic papers.
         names: Count(choices.rumors.names), Range::Numbers(0, 64);
-        /// Rounds after which any rumor ends.
-        rounds: Number(choices.rumors.rounds), Range::Numbers(1, 100_000);
+        /// Periods of age from which on a fact is offered by its id, and sent to who asks; 0: always,
+        /// inf: never.
+        offer_after: Number(choices.rumors.offer_after), Range::Numbers(0, usize::MAX);
+        /// How long what was asked for is not asked of anybody else.
+        ask_timeout: Duration(choices.rumors.ask_timeout), Range::Times(MS, HOUR);
+        /// Whether only the smaller of two partners' counters moves where both know a rumor.
+        minimize: Flag(choices.rumors.minimize);
+        /// Most partners that are served in one period, others being told to try elsewhere; 0: no
+        /// limit. Set it alike on all nodes.
+        connection_limit: Number(choices.rumors.connection_limit), Range::Numbers(0, 1_000_000);
+        /// How many other partners are tried in place of a busy one; inf: all.
+        hunt: Number(choices.rumors.hunt), Range::Numbers(0, usize::MAX);
+        /// Rounds after which any rumor ends; inf: never.
+        rounds: Number(choices.rumors.rounds), Range::Numbers(1, usize::MAX);
         /// Whether the first round comes at a random moment, so that nodes started together do not
         /// act together.
         stagger: Flag(choices.rumors.stagger);
@@ -151,6 +163,14 @@ keys! {
         chance: Chance(choices.repair.chance);
         /// Whether one fingerprint of everything is compared first.
         fingerprint_first: Flag(choices.repair.fingerprint_first);
+        /// Most partners whose comparisons are begun in one period, others being told to try elsewhere;
+        /// 0: no limit.
+        connection_limit: Number(choices.repair.connection_limit), Range::Numbers(0, 1_000_000);
+        /// How many other partners are tried in place of a busy one; inf: all.
+        hunt: Number(choices.repair.hunt), Range::Numbers(0, usize::MAX);
+        /// Whether comparisons come at random moments, so that two nodes do not always meet at the same
+        /// second of a minute.
+        stagger: Flag(choices.repair.stagger);
         /// Ranges of at most so many facts are listed; a list must fit a datagram.
         leaf: Count(choices.repair.leaf), Range::Numbers(1, MAX_LEAF);
         /// Into how many parts a range is split; their fingerprints must fit a datagram.

@@ -1,6 +1,6 @@
 //! What a channel may see and do: made anew for each call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::fact::{Envelope, Job, Keys, Why};
 use crate::id::{BootId, ChannelId, FactId, NodeId};
@@ -45,7 +45,7 @@ pub(crate) struct Env<'a> {
     pub(crate) clock: &'a mut HybridClock,
     /// Whether most partners' clocks disagree with ours.
     pub(crate) clock_disagrees: bool,
-    pub(crate) effects: &'a mut Vec<ChannelEffect>,
+    pub(crate) effects: &'a mut VecDeque<ChannelEffect>,
     /// The largest fact that is taken.
     pub(crate) fact_bytes: usize,
     /// The largest fact that may be written.
@@ -55,6 +55,8 @@ pub(crate) struct Env<'a> {
     pub(crate) has_room: &'a dyn Fn(&NodeId) -> bool,
     pub(crate) keys: &'a dyn Keys,
     pub(crate) left: bool,
+    /// Who we are.
+    pub(crate) me: NodeId,
     /// Members whose confirmation is needed before dormant facts are dropped.
     pub(crate) members: Partners<'a>,
     pub(crate) next_ticket: &'a mut u64,
@@ -75,15 +77,15 @@ impl Env<'_> {
     }
 
     pub(crate) fn answer(&mut self, request: RequestId, answer: Answer) {
-        self.effects.push(ChannelEffect::Answer(request, answer));
+        self.effects.push_back(ChannelEffect::Answer(request, answer));
     }
 
     pub(crate) fn event(&mut self, event: Event) {
-        self.effects.push(ChannelEffect::Event(event));
+        self.effects.push_back(ChannelEffect::Event(event));
     }
 
     pub(crate) fn reject(&mut self, from: Option<NodeId>, why: Why) {
-        self.effects.push(ChannelEffect::Rejected(from, why));
+        self.effects.push_back(ChannelEffect::Rejected(from, why));
     }
 
     /// The application hears of the first failure, and of the one that ends all writing.
@@ -99,7 +101,7 @@ impl Env<'_> {
     }
 
     pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, class: Class, parcel: Parcel) {
-        self.effects.push(ChannelEffect::Send { channel, to, class, parcel });
+        self.effects.push_back(ChannelEffect::Send { channel, to, class, parcel });
     }
 
     pub(crate) fn send_fact(

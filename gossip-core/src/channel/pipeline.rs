@@ -259,7 +259,7 @@ impl Channel {
         {
             self.pipeline.sifting += 1;
             let facts = batch.iter().map(|incoming| incoming.fact.clone()).collect();
-            let retain = self.slots.retain.clone();
+            let retain = self.retain.clone();
             let op = StoreOp::Sift { shard: self.shard, retain, facts };
             self.ask(env, Pending::Sift(batch), op);
         }
@@ -274,7 +274,7 @@ impl Channel {
             let ticket = env.ticket();
             self.pending.insert(ticket, Pending::Verify { from });
             let job = Job::new(self.domain.clone(), facts);
-            env.effects.push(ChannelEffect::Verify(self.id(), ticket, job));
+            env.effects.push_back(ChannelEffect::Verify(self.id(), ticket, job));
         }
         if self.is_frozen(env) {
             while let Some((fact, from)) = self.pipeline.ready.pop_front() {
@@ -299,7 +299,7 @@ impl Channel {
     pub(super) fn merge_op(&self, env: &Env<'_>, facts: Vec<Verified<Envelope>>) -> StoreOp {
         StoreOp::Merge(Merge {
             shard: self.shard,
-            retain: self.slots.retain.clone(),
+            retain: self.retain.clone(),
             facts,
             epoch: Epoch::of(env.now.wall),
             floor: self.collect.floor(),
@@ -312,7 +312,7 @@ impl Channel {
             self.turns.wait(ticket);
         }
         self.pending.insert(ticket, pending);
-        env.effects.push(ChannelEffect::Store(self.id(), ticket, op));
+        env.effects.push_back(ChannelEffect::Store(self.id(), ticket, op));
     }
 
     pub(super) fn sifted(
@@ -366,7 +366,7 @@ impl Channel {
             }
         }
         if blamed {
-            env.effects.push(ChannelEffect::Blame(from));
+            env.effects.push_back(ChannelEffect::Blame(from));
         }
     }
 

@@ -104,7 +104,7 @@ impl Channel {
 
     /// Of one key's facts, those that a reader sees now.
     fn readable(&self, env: &Env<'_>, facts: &[Envelope]) -> Vec<Envelope> {
-        let seen = self.slots.retain.read(facts);
+        let seen = self.retain.read(facts);
         seen.into_iter().filter(|fact| fact.is_live(env.now.wall)).cloned().collect()
     }
 }

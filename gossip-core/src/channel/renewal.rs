@@ -88,7 +88,7 @@ impl Channel {
         }
         let (ticket, export) = (env.ticket(), Export { channel: self.id(), facts: facts.clone() });
         self.pending.insert(ticket, Pending::Export { facts, after, last });
-        env.effects.push(ChannelEffect::Export(ticket, export));
+        env.effects.push_back(ChannelEffect::Export(ticket, export));
     }
 
     /// The application has a page of our own writes, or could not keep it.

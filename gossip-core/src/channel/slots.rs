@@ -1,32 +1,19 @@
 //! The channel's strategies, and carrying out what they want.
 
-use std::sync::Arc;
-
 use super::env::{ChannelEffect, Env};
 use super::parking::Parking;
 use super::pipeline::Pipeline;
 use super::recent::Recent;
 use super::{Channel, Pending};
-use crate::config::ChannelSlots;
 use crate::fact::Why;
 use crate::id::NodeId;
-use crate::rng::Rng;
-use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Retain, Standing};
+use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Standing};
 use crate::wire::{Parcel, Talk};
 
 #[derive(Debug)]
 pub(super) struct Slots {
     pub(super) dissemination: Box<dyn Dissemination>,
     pub(super) reconcile: Box<dyn Reconcile>,
-    pub(super) retain: Arc<dyn Retain>,
-    rng: Rng,
-}
-
-impl Slots {
-    pub(super) fn new(slots: ChannelSlots, rng: &mut Rng) -> Self {
-        let ChannelSlots { dissemination, reconcile, retain } = slots;
-        Self { dissemination, reconcile, retain, rng: rng.fork("channel slots") }
-    }
 }
 
 impl Channel {
@@ -79,24 +66,22 @@ impl Channel {
         act: impl FnOnce(&mut Slots, &mut Cx<'_>),
     ) {
         let mut effects = Vec::new();
-        let mut rng = self.slots.rng.clone();
-        let retain = self.slots.retain.clone();
+        let read_only = self.is_frozen(env);
         let mut cx = Cx {
             backlog_bytes: self.pipeline.bytes(),
             effects: &mut effects,
             floor: self.collect.floor(),
             knows: &|key| standing(&self.recent, &self.pipeline, &self.parking, key),
-            me: env.keys.id(),
+            me: env.me,
             now: env.now,
             partners: env.partners,
-            read_only: self.is_frozen(env),
-            retain: &retain,
-            rng: &mut rng,
+            read_only,
+            retain: &self.retain,
+            rng: &mut self.rng,
             sampler: &mut *env.sampler,
             shard: self.shard,
         };
         act(&mut self.slots, &mut cx);
-        self.slots.rng = rng;
         for effect in effects {
             self.carry_out(env, effect);
         }
@@ -109,7 +94,7 @@ impl Channel {
             Effect::Equal { with, began, exchange, epoch } => {
                 self.collect.equal(with, began, exchange, epoch);
                 self.confirm(env, with);
-                env.effects.push(ChannelEffect::Equal(channel, with));
+                env.effects.push_back(ChannelEffect::Equal(channel, with));
             }
             Effect::Fact { to, class, fact, feedback } => {
                 env.send_fact(channel, to, class, &fact, feedback);

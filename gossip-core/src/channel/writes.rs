@@ -82,7 +82,7 @@ impl Channel {
             let place = (id, index);
             if let Some(error) = refused {
                 self.writes.done(env, place, Err(error));
-            } else if self.slots.retain.limit() > 1 {
+            } else if self.retain.limit() > 1 {
                 // The rule keeps siblings: what this write supersedes goes into its context.
                 let op = StoreOp::Get { shard: self.shard, key: write.key.clone() };
                 self.ask(env, Pending::Siblings(Draft { place, write }), op);

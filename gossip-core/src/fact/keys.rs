@@ -61,7 +61,8 @@ pub trait Keys: fmt::Debug + Send {
     /// How [`seal`](Self::seal) protects.
     fn protection(&self) -> Protection;
 
-    /// Protects the records of one frame of a session that this node sends in.
+    /// Protects the records of one frame of a session that this node sends in. Not asked where
+    /// sessions are in the clear.
     fn seal(&self, session: SessionId, records: Bytes) -> Bytes;
 
     /// Takes the protection off a received frame.

@@ -1,10 +1,8 @@
 //! What is to be sent when a call ends: records per member, packed into as few frames as fit.
 
-use std::collections::BTreeMap;
+use bytes::Bytes;
 
-use bytes::{BufMut as _, BytesMut};
-
-use crate::fact::Keys;
+use crate::fact::{Keys, Protection};
 use crate::id::{ChannelTag, NodeId, SessionId};
 use crate::peering::Route;
 use crate::status::Status;
@@ -23,7 +21,9 @@ const FEW_BYTES: usize = 8 * 1024;
 pub(super) struct Outbox {
     /// The largest fact that goes as a datagram.
     fits_datagram: usize,
-    parcels: BTreeMap<NodeId, Queue>,
+    /// By member, in ascending order.
+    queues: Vec<(NodeId, Queue)>,
+    packer: Packer,
     payloads: Payloads,
 }
 
@@ -39,7 +39,8 @@ type Labelled = (Option<ChannelTag>, Parcel);
 
 impl Outbox {
     pub(super) const fn new(payloads: Payloads, fits_datagram: usize) -> Self {
-        Self { fits_datagram, parcels: BTreeMap::new(), payloads }
+        let packer = Packer::new(payloads.gossip);
+        Self { fits_datagram, queues: Vec::new(), packer, payloads }
     }
 
     /// Queues a record; `None` names the session itself.
@@ -50,7 +51,12 @@ impl Outbox {
         class: Class,
         parcel: Parcel,
     ) {
-        let queue = self.parcels.entry(to).or_default();
+        let place = self.queues.binary_search_by_key(&to, |(member, _)| *member);
+        let place = place.unwrap_or_else(|place| {
+            self.queues.insert(place, (to, Queue::default()));
+            place
+        });
+        let Some((_, queue)) = self.queues.get_mut(place) else { return };
         match class {
             Class::Gossip if fact_bytes(&parcel) <= self.fits_datagram => {
                 queue.gossip.push((channel, parcel))
@@ -67,20 +73,23 @@ impl Outbox {
         status: &mut Status,
         mut send: impl FnMut(Transmit),
     ) {
-        for (member, queue) in std::mem::take(&mut self.parcels) {
-            let worth_a_stream = !self.is_little(&queue.bulk);
+        let Self { fits_datagram, packer, payloads, queues } = self;
+        let (fits_datagram, payloads) = (*fits_datagram, *payloads);
+        for (member, queue) in queues.drain(..) {
+            let worth_a_stream = !is_little(&queue.bulk, fits_datagram);
             let Some(Route { session, gossip, bulk }) = route(&member, worth_a_stream) else {
                 continue;
             };
-            let mut pack = |class, to, parcels: Vec<Labelled>| {
-                let mut packer = self.packer(to);
+            let mut pack = |class, to, parcels: &mut dyn Iterator<Item = Labelled>| {
+                let (payload_bytes, most) = frame_bytes(payloads, to);
+                packer.begin(session, payload_bytes, most);
                 for (channel, parcel) in parcels {
                     if !packer.push(channel, &parcel) {
                         status.unsendable_records += 1;
                     }
                 }
-                for records in packer.finish() {
-                    let bytes = sealed(keys, session, records);
+                for frame in packer.take() {
+                    let bytes = sealed(keys, session, frame);
                     status.wire.sent_frames += 1;
                     status.wire.sent_bytes += bytes.len() as u64;
                     send(Transmit { to, class, bytes });
@@ -88,29 +97,27 @@ impl Outbox {
             };
             let datagrams_only = gossip == bulk && matches!(bulk, Address::Socket(_));
             if datagrams_only || !worth_a_stream {
-                pack(Class::Gossip, gossip, [queue.gossip, queue.bulk].concat());
+                pack(Class::Gossip, gossip, &mut queue.gossip.into_iter().chain(queue.bulk));
             } else {
-                pack(Class::Gossip, gossip, queue.gossip);
-                pack(Class::Bulk, bulk, queue.bulk);
+                pack(Class::Gossip, gossip, &mut queue.gossip.into_iter());
+                pack(Class::Bulk, bulk, &mut queue.bulk.into_iter());
             }
         }
     }
+}
 
-    fn packer(&self, to: Address) -> Packer {
-        let Payloads { gossip, bulk } = self.payloads;
-        match to {
-            Address::Socket(_) => Packer::new(gossip),
-            Address::Stream(_) | Address::Link(_) => {
-                Packer::new(STREAM_FRAME_BYTES.min(bulk)).up_to(bulk)
-            }
-        }
+/// How many bytes frames to this address have, and how many with a record that is larger.
+fn frame_bytes(payloads: Payloads, to: Address) -> (usize, usize) {
+    let Payloads { gossip, bulk } = payloads;
+    match to {
+        Address::Socket(_) => (gossip, gossip),
+        Address::Stream(_) | Address::Link(_) => (STREAM_FRAME_BYTES.min(bulk), bulk),
     }
+}
 
-    fn is_little(&self, bulk: &[Labelled]) -> bool {
-        let lengths = || bulk.iter().map(|(_, parcel)| fact_bytes(parcel));
-        lengths().sum::<usize>() <= FEW_BYTES
-            && lengths().all(|length| length <= self.fits_datagram)
-    }
+fn is_little(bulk: &[Labelled], fits_datagram: usize) -> bool {
+    let lengths = || bulk.iter().map(|(_, parcel)| fact_bytes(parcel));
+    lengths().sum::<usize>() <= FEW_BYTES && lengths().all(|length| length <= fits_datagram)
 }
 
 /// What a fact takes. Talk counts as nothing: all of it is made to fit a datagram.
@@ -121,11 +128,13 @@ fn fact_bytes(parcel: &Parcel) -> usize {
     }
 }
 
-/// A data frame.
-fn sealed(keys: &dyn Keys, session: SessionId, records: bytes::Bytes) -> bytes::Bytes {
-    let sealed = keys.seal(session, records);
-    let mut frame = BytesMut::with_capacity(DATA_HEADER_BYTES + sealed.len());
-    frame.put_slice(&data_header(session));
-    frame.put_slice(&sealed);
-    frame.freeze()
+/// A data frame whose records are protected.
+fn sealed(keys: &dyn Keys, session: SessionId, frame: Bytes) -> Bytes {
+    match keys.protection() {
+        Protection::Clear => frame,
+        Protection::Sealed => {
+            let sealed = keys.seal(session, frame.slice(DATA_HEADER_BYTES..));
+            [&data_header(session), &*sealed].concat().into()
+        }
+    }
 }

@@ -1,13 +1,15 @@
 //! From the network to the machines: frames taken apart, records handed on.
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 
 use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId};
 use crate::peering::Sender;
 use crate::transport::{Address, Class, Inbound};
-use crate::wire::{Frame, Parcel, Record, Records, Talk, decode_frame, session_of};
+use crate::wire::{
+    DATA_HEADER_BYTES, Frame, Parcel, Record, Records, Talk, decode_frame, session_of,
+};
 
 /// What the records of a frame are about, until the next channel is named.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,8 @@ impl Node {
     fn frame(&mut self, from: Address, bytes: Bytes) {
         self.status.wire.received_frames += 1;
         self.status.wire.received_bytes += bytes.len() as u64;
-        let member = session_of(&bytes).and_then(|session| self.peering.sender(session, from));
+        let session = session_of(&bytes);
+        let member = session.and_then(|session| self.peering.sender(session, from));
         let sender = member.map_or(Sender::Stranger(from), |_| Sender::Session(from));
         if !self.peering.hears(self.now.mono, sender) {
             return self.reject(member, Some(from), Why::Slowed);
@@ -46,18 +49,20 @@ impl Node {
         if bytes.len() > most {
             return self.blame(sender, member, Why::TooLarge);
         }
-        match (decode_frame(&bytes), member) {
-            (Ok(Frame::Data { session, sealed }), Some(member)) => {
-                match self.keys.open(session, sealed) {
-                    Ok(records) => {
-                        self.peering.arrived(&member, from);
-                        self.records(member, from, records);
-                    }
-                    Err(why) => self.blame(sender, Some(member), why),
+        if let Some((session, member)) = session.zip(member) {
+            let mut sealed = bytes;
+            sealed.advance(DATA_HEADER_BYTES);
+            return match self.keys.open(session, sealed) {
+                Ok(records) => {
+                    self.peering.arrived(&member, from);
+                    self.records(member, from, records);
                 }
-            }
-            (Ok(frame), _) => self.other_frame(from, frame),
-            (Err(why), _) => self.blame(sender, member, why),
+                Err(why) => self.blame(sender, Some(member), why),
+            };
+        }
+        match decode_frame(&bytes) {
+            Ok(frame) => self.other_frame(from, frame),
+            Err(why) => self.blame(sender, None, why),
         }
     }
 
@@ -72,10 +77,12 @@ impl Node {
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
         self.heard(member);
         let mut about = About::Session;
+        // Facts move on once all of a frame's about their channel are in.
+        let mut facts = false;
         for record in Records::new(records) {
             match record {
                 Ok(Record::Channel(tag)) => {
-                    self.pump(about);
+                    self.pump(about, std::mem::take(&mut facts));
                     let named = self.channels.keys().find(|id| id.tag() == tag);
                     about = named.map_or(About::Nothing, |id| About::Channel(*id));
                     if about == About::Nothing {
@@ -83,16 +90,20 @@ impl Node {
                     }
                 }
                 Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
-                Ok(record) => self.record(member, from, about, record),
+                Ok(record) => {
+                    facts |= matches!(record, Record::Fact { .. });
+                    self.record(member, from, about, record);
+                }
                 Err(why) => self.blame(Sender::Session(from), Some(member), why),
             }
         }
-        self.pump(about);
+        self.pump(about, facts);
     }
 
-    /// All of a frame's facts about a channel are in: they move on.
-    fn pump(&mut self, about: About) {
-        if let About::Channel(id) = about {
+    fn pump(&mut self, about: About, facts: bool) {
+        if let About::Channel(id) = about
+            && facts
+        {
             self.in_channel(id, super::Channel::pump);
         }
     }

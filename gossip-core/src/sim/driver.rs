@@ -1,6 +1,5 @@
 //! What a world does with its nodes: the next thing happens, and what a node wants is carried out.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,88 +8,97 @@ use super::check::Observation;
 use super::host::{EVENTS, address_of, number_of};
 use super::rule::Copy;
 use super::{Disk, Packet, World};
-use crate::fact::Job;
 use crate::io::{ExportError, Input, Output, Ticket};
-use crate::store::{StoreError, StoreOp, StoreReply};
+use crate::store::StoreOp;
 use crate::time::Mono;
 use crate::transport::{Address, Inbound};
 
-/// What is going to happen.
+/// What is going to happen. Many of these wait at a time, so they are small.
 pub(super) enum Happening {
     Deliver {
-        from: SocketAddr,
-        to: SocketAddr,
+        from: u32,
+        to: u32,
         bytes: Bytes,
     },
-    Exported(usize, u64, Ticket, Result<(), ExportError>),
-    Flush(usize),
-    /// What came while the host was paused.
-    Input(usize, u64, Input),
-    Merge(usize, u64, Ticket, StoreOp),
-    Stored(usize, u64, Ticket, Result<StoreReply, StoreError>),
-    Verified(usize, u64, Ticket, Job),
-    Wake(usize, u64),
+    Flush(u32),
+    /// A node hears of what it asked for, or of what came while its host was paused; unless the host
+    /// has crashed since this start of it.
+    Input(u32, u32, Box<Input>),
+    Merge(u32, u32, Box<(Ticket, StoreOp)>),
+    /// The node's deadline may have come.
+    Wake(u32),
 }
 
 /// More steps than this in one instant mean that something goes round in circles.
 const STANDSTILL: u64 = 10_000_000;
 
 impl World {
-    pub(super) fn step(&mut self) {
-        let Some(((due, _), happening)) = self.agenda.pop_first() else { return };
+    /// Lets the next thing happen that is due until some instant; false when there is none.
+    pub(super) fn step(&mut self, until: Mono) -> bool {
+        let Some((due, happening)) = self.agenda.next(until) else { return false };
         self.standstill = if due > self.now { 0 } else { self.standstill + 1 };
         assert!(self.standstill < STANDSTILL, "time stands still at {:?}", self.now);
         self.now = self.now.max(due);
         match happening {
             Happening::Deliver { from, to, bytes } => {
-                let number = self.hosts.iter().position(|host| host.address == to);
-                let from = Address::Socket(from);
-                if let Some(number) = number {
-                    self.input(number, Input::Network(Inbound::Frame { from, bytes }));
+                let from = Address::Socket(address_of(from as usize));
+                self.input(to as usize, Input::Network(Inbound::Frame { from, bytes }));
+            }
+            Happening::Flush(host) => self.flush(host as usize),
+            Happening::Input(host, boot, input) => {
+                if self.boot(host as usize) == boot {
+                    self.input(host as usize, *input);
                 }
             }
-            Happening::Exported(number, boot, ticket, result) => {
-                if self.boot(number) == boot {
-                    self.input(number, Input::Exported(ticket, result));
+            Happening::Merge(host, boot, op) => {
+                if self.boot(host as usize) == boot {
+                    let (ticket, op) = *op;
+                    self.store(host as usize, ticket, op);
                 }
             }
-            Happening::Flush(number) => {
-                let answers = self.host_mut(number).disk.flush();
-                if answers.iter().any(|(_, reply)| reply.is_ok()) {
-                    self.observe(number, &Observation::Flushed);
-                }
-                for (ticket, reply) in answers {
-                    self.input(number, Input::Stored(ticket, reply));
-                }
+            Happening::Wake(host) => self.wake(host as usize),
+        }
+        true
+    }
+
+    fn flush(&mut self, number: usize) {
+        let answers = self.host_mut(number).disk.flush();
+        if answers.iter().any(|(_, reply)| reply.is_ok()) {
+            self.observe(number, &Observation::Flushed);
+        }
+        for (ticket, reply) in answers {
+            self.input(number, Input::Stored(ticket, reply));
+        }
+    }
+
+    fn wake(&mut self, number: usize) {
+        let now = self.now;
+        let host = self.host_mut(number);
+        // The alarm was set to an earlier time since: this one is void.
+        if host.alarm != Some(now) {
+            return;
+        }
+        host.alarm = None;
+        match host.wake {
+            Some(due) if due <= now => {
+                host.wake = None;
+                self.input(number, Input::Wake);
             }
-            Happening::Input(number, boot, input) => {
-                if self.boot(number) == boot {
-                    self.input(number, input);
-                }
-            }
-            Happening::Merge(number, boot, ticket, op) => {
-                if self.boot(number) == boot {
-                    self.store(number, ticket, op);
-                }
-            }
-            Happening::Stored(number, boot, ticket, reply) => {
-                if self.boot(number) == boot {
-                    self.input(number, Input::Stored(ticket, reply));
-                }
-            }
-            Happening::Verified(number, boot, ticket, job) => {
-                if self.boot(number) == boot {
-                    let verdicts = job.run(&self.verifier);
-                    self.input(number, Input::Verified(ticket, verdicts));
-                }
-            }
-            Happening::Wake(number, boot) => {
-                let due = self.host_mut(number).wake;
-                if self.boot(number) == boot && due.is_some_and(|due| due <= self.now) {
-                    self.host_mut(number).wake = None;
-                    self.input(number, Input::Wake);
-                }
-            }
+            later => self.set_alarm(number, later),
+        }
+    }
+
+    /// A node wants to be woken. An alarm that goes off too early is set anew then, for most deadlines
+    /// are put off again and again.
+    fn set_alarm(&mut self, number: usize, due: Option<Mono>) {
+        let now = self.now;
+        let host = self.host_mut(number);
+        host.wake = due;
+        if let Some(due) = due.map(|due| due.max(now))
+            && host.alarm.is_none_or(|alarm| due < alarm)
+        {
+            host.alarm = Some(due);
+            self.agenda.plan(due, Happening::Wake(number as u32));
         }
     }
 
@@ -107,6 +115,7 @@ impl World {
                 Output::Answer(request, answer) => {
                     self.host_mut(number).answers.insert(request, answer);
                 }
+                Output::Event(_) if !self.keeps_events => {}
                 Output::Event(event) => {
                     let events = &mut self.host_mut(number).events;
                     if events.len() >= EVENTS {
@@ -125,7 +134,7 @@ impl World {
                         Ok(())
                     };
                     let latency = host.disk.latency;
-                    self.at(latency, Happening::Exported(number, boot, ticket, result));
+                    self.hear(latency, number, Input::Exported(ticket, result));
                 }
                 Output::Resolve(name) => {
                     let input = Input::Resolved { name, addresses: Vec::new() };
@@ -135,23 +144,17 @@ impl World {
                 Output::Store(ticket, op) => match (&op, self.cycle) {
                     (StoreOp::Merge(_), Some(period)) => {
                         let wait = until_end(self.now, period);
-                        self.at(wait, Happening::Merge(number, boot, ticket, op));
+                        let merge = Happening::Merge(number as u32, boot, Box::new((ticket, op)));
+                        self.at(wait, merge);
                     }
                     _ => self.store(number, ticket, op),
                 },
                 Output::Transmit(transmit) => self.send(number, &transmit.to, transmit.bytes),
                 Output::Verify(ticket, job) => {
-                    self.at(Duration::ZERO, Happening::Verified(number, boot, ticket, job));
+                    let verdicts = job.run(&self.verifier);
+                    self.hear(Duration::ZERO, number, Input::Verified(ticket, verdicts));
                 }
-                Output::Wait(due) => {
-                    let host = self.host_mut(number);
-                    host.wake = due;
-                    if let Some(due) = due {
-                        let wait = due.since(self.now);
-                        self.at(wait, Happening::Wake(number, boot));
-                    }
-                    return;
-                }
+                Output::Wait(due) => return self.set_alarm(number, due),
             }
         }
     }
@@ -165,37 +168,45 @@ impl World {
                 if let Some(op) = &seen {
                     self.observe(number, &Observation::Applied { op, reply: &reply });
                 }
-                let (delay, boot) = (latency + self.below(jitter), self.boot(number));
-                self.at(delay, Happening::Stored(number, boot, ticket, reply));
+                let delay = latency + self.below(jitter);
+                self.hear(delay, number, Input::Stored(ticket, reply));
             }
-            None => self.at(sync, Happening::Flush(number)),
+            None => self.at(sync, Happening::Flush(number as u32)),
         }
     }
 
     fn send(&mut self, number: usize, to: &Address, bytes: Bytes) {
         let Address::Socket(to) = *to else { return };
-        let from = address_of(number);
+        // Where no host can be, nothing arrives.
+        let Some(to) = number_of(to) else { return };
+        let from = number as u32;
         if self.rules.is_empty() {
             return self.at(Duration::ZERO, Happening::Deliver { from, to, bytes });
         }
         // Lent out, so that rules may draw from the world's generator.
         let mut rules = std::mem::take(&mut self.rules);
-        let sent = bytes.clone();
-        let packet = Packet { from: number, to: number_of(to), bytes: &sent, now: self.now };
-        let mut copies = vec![Copy::new(bytes)];
-        while let Some(copy) = copies.pop() {
+        let packet = Packet { from: number, to: to as usize, bytes: &[], now: self.now };
+        let mut copies = Vec::new();
+        let mut next = Some(Copy::new(bytes));
+        while let Some(copy) = next {
             if let Some(Copy { bytes, delay, .. }) =
                 copy.pass(&mut rules, &packet, &mut self.rng, &mut copies)
             {
                 self.at(delay, Happening::Deliver { from, to, bytes });
             }
+            next = copies.pop();
         }
         self.rules = rules;
     }
 
-    pub(super) fn at(&mut self, delay: Duration, happening: Happening) {
-        self.sequence += 1;
-        self.agenda.insert((self.now + delay, self.sequence), happening);
+    /// This start of a host's node hears of something later.
+    pub(super) fn hear(&mut self, delay: Duration, number: usize, input: Input) {
+        let boot = self.boot(number);
+        self.at(delay, Happening::Input(number as u32, boot, Box::new(input)));
+    }
+
+    fn at(&mut self, delay: Duration, happening: Happening) {
+        self.agenda.plan(self.now + delay, happening);
     }
 
     /// A time below a limit, none drawn if that is zero.

@@ -2,6 +2,7 @@
 //! with production nodes.
 
 mod cluster;
+pub mod laws;
 mod spread;
 
 use self::cluster::Cluster;
@@ -68,6 +69,9 @@ pub struct Epidemic {
     pub connection_limit: u32,
     /// How many other partners are tried in place of a busy one; `u32::MAX`: all there are.
     pub hunt: u32,
+    /// Where hosts stand on a line in the order of their numbers, how strongly near partners are
+    /// preferred: see [`Line`](crate::strategy::sampler::Line). `None`: they are chosen uniformly.
+    pub distance_exponent: Option<f64>,
     /// Cycles after which a host ceases to tell a rumor whatever its rule says.
     pub rounds: u32,
     /// After so many cycles a run ends although somebody still tells. Default 10,000 (a guess: a
@@ -92,6 +96,7 @@ impl Epidemic {
             minimize: false,
             connection_limit: 0,
             hunt: 0,
+            distance_exponent: None,
             rounds: u32::MAX,
             most_cycles: 10_000,
         }

@@ -18,9 +18,10 @@ pub type MakeStrategies = Box<dyn Fn(SimKeys) -> Strategies>;
 
 /// One machine: a disk and a clock, and perhaps a node that runs.
 pub(super) struct Host {
-    pub(super) address: SocketAddr,
+    /// When its node is woken next: at its deadline or before.
+    pub(super) alarm: Option<Mono>,
     pub(super) answers: BTreeMap<RequestId, Answer>,
-    pub(super) boots: u64,
+    pub(super) boots: u32,
     pub(super) config: Config,
     pub(super) directory: Option<Arc<Directory>>,
     pub(super) disk: Disk,
@@ -41,6 +42,7 @@ pub(super) struct Host {
     /// Until when it hears, answers and does nothing.
     pub(super) paused_until: Mono,
     pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
+    /// Its node's deadline.
     pub(super) wake: Option<Mono>,
 }
 
@@ -86,9 +88,9 @@ pub(super) fn address_of(host: usize) -> SocketAddr {
     SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, a, b, c)), 7946)
 }
 
-pub(super) fn number_of(address: SocketAddr) -> usize {
-    match address.ip() {
-        IpAddr::V4(ip) => (u32::from_be_bytes(ip.octets()) & 0x00ff_ffff) as usize,
-        IpAddr::V6(_) => usize::MAX,
-    }
+/// The host with this address, should there be so many.
+pub(super) fn number_of(address: SocketAddr) -> Option<u32> {
+    let IpAddr::V4(ip) = address.ip() else { return None };
+    let number = u32::from_be_bytes(ip.octets()) & 0x00ff_ffff;
+    (address_of(number as usize) == address).then_some(number)
 }

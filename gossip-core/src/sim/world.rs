@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::agenda::Agenda;
 use super::check::{Checker, Observation, Sight, Violation};
 use super::driver::Happening;
 use super::host::{Host, HostClock, MakeStrategies, address_of};
@@ -25,17 +26,18 @@ use crate::transport::DATAGRAM_BYTES;
 
 /// A world of nodes.
 pub struct World {
-    pub(super) agenda: BTreeMap<(Mono, u64), Happening>,
+    pub(super) agenda: Agenda<Happening>,
     checkers: Vec<Box<dyn Checker>>,
     /// How long a synchronous cycle takes; `None`: everything happens when it happens.
     pub(super) cycle: Option<Duration>,
     horizon: Duration,
+    /// Whether hosts keep events for the script.
+    pub(super) keeps_events: bool,
     pub(super) hosts: Vec<Host>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
     pub(super) rules: Vec<Ruling>,
     next_rule: u64,
-    pub(super) sequence: u64,
     /// Steps since time last advanced.
     pub(super) standstill: u64,
     pub(super) trace: Option<blake3::Hasher>,
@@ -48,16 +50,16 @@ impl World {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
-            agenda: BTreeMap::new(),
+            agenda: Agenda::new(),
             checkers: Vec::new(),
             cycle: None,
             horizon: HORIZON,
+            keeps_events: true,
             hosts: Vec::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
             rules: Vec::new(),
             next_rule: 0,
-            sequence: 0,
             standstill: 0,
             trace: None,
             verifier: Verifier::simulated(),
@@ -98,7 +100,7 @@ impl World {
     ) -> usize {
         let number = self.hosts.len();
         self.hosts.push(Host {
-            address: address_of(number),
+            alarm: None,
             answers: BTreeMap::new(),
             boots: 0,
             clock: HostClock::default(),
@@ -217,7 +219,7 @@ impl World {
         let mut rng = self.rng.clone();
         let dead = self.host_mut(host);
         dead.node = None;
-        dead.wake = None;
+        (dead.alarm, dead.wake) = (None, None);
         dead.boots += 1;
         dead.paused_until = Mono::ZERO;
         dead.disk.crash(crash, &mut rng);
@@ -248,10 +250,10 @@ impl World {
             .expect("the disk comes from this host");
         let config = config.with_horizon(horizon);
         let mut seed = blake3::Hasher::new();
-        seed.update(&host.seed).update(&host.boots.to_le_bytes());
+        seed.update(&host.seed).update(&u64::from(host.boots).to_le_bytes());
         let boot = Boot {
             directory: host.directory.clone(),
-            endpoints: Endpoints::datagram(host.address),
+            endpoints: Endpoints::datagram(address_of(number)),
             restored,
             seed: *seed.finalize().as_bytes(),
         };
@@ -262,11 +264,7 @@ impl World {
     /// Lets time pass.
     pub fn run_for(&mut self, time: Duration) {
         let end = self.now + time;
-        while let Some((&(due, _), _)) = self.agenda.first_key_value()
-            && due <= end
-        {
-            self.step();
-        }
+        while self.step(end) {}
         self.now = end;
     }
 
@@ -320,19 +318,34 @@ impl World {
 
     /// Hands a node any input; what follows from it happens.
     pub fn input(&mut self, number: usize, input: Input) {
-        let (now, boot) = (self.time_at(number), self.boot(number));
-        let paused_until = self.host_mut(number).paused_until;
-        if paused_until > self.now {
-            self.host_mut(number).deferred += 1;
-            return self.at(paused_until.since(self.now), Happening::Input(number, boot, input));
+        let (now, time) = (self.now, self.time_at(number));
+        // What is sent to a host that is not there is lost.
+        let Some(host) = self.hosts.get_mut(number) else { return };
+        if host.paused_until > now {
+            host.deferred += 1;
+            let wait = host.paused_until.since(now);
+            return self.hear(wait, number, input);
         }
-        if self.host_mut(number).node.is_some() {
-            self.observe(number, &Observation::Input(&input));
+        if host.node.is_none() {
+            return;
         }
+        self.observe(number, &Observation::Input(&input));
         if let Some(node) = &mut self.host_mut(number).node {
-            node.handle(now, input);
+            node.handle(time, input);
             self.drain(number);
         }
+    }
+
+    /// Whether hosts keep from now on what their nodes tell their applications, for
+    /// [`events`](Self::events). They do unless they are told not to: of many nodes it is much.
+    pub const fn keep_events(&mut self, keep: bool) {
+        self.keeps_events = keep;
+    }
+
+    /// How many facts a host holds, deletions included: a glance without a question to its store.
+    #[must_use]
+    pub fn facts(&self, host: usize) -> usize {
+        self.host(host).disk.held().facts()
     }
 
     /// What a node told its application since the last call.
@@ -495,7 +508,7 @@ impl World {
         self.trace.as_ref().map(|trace| *trace.finalize().as_bytes())
     }
 
-    pub(super) fn boot(&self, host: usize) -> u64 {
+    pub(super) fn boot(&self, host: usize) -> u32 {
         self.hosts.get(host).map_or(0, |host| host.boots)
     }
 

@@ -1,12 +1,14 @@
 //! Whom to talk to this time. A policy.
 
 mod shuffled;
+mod spatial;
 mod uniform;
 mod weighted;
 
 use std::fmt::Debug;
 
 pub use self::shuffled::Shuffled;
+pub use self::spatial::{Line, Spatial};
 pub use self::uniform::Uniform;
 pub use self::weighted::Weighted;
 use super::Partners;

@@ -1,11 +1,11 @@
 //! Filling datagrams: records for one peer, in order, as few frames as they fit into.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::Bytes;
 
-use super::frame::DATA_HEADER_BYTES;
+use super::frame::{DATA_HEADER_BYTES, data_header};
 use super::record::{CHANNEL, FACT, RUMOR, record_len};
 use super::talk::Talk;
-use crate::id::ChannelTag;
+use crate::id::{ChannelTag, SessionId};
 
 /// One record on its way, before it has a frame.
 #[derive(Clone, Debug)]
@@ -22,37 +22,43 @@ pub enum Parcel {
     Talk(Talk),
 }
 
-/// Packs parcels for one peer into the bodies of data frames.
+/// Packs parcels for one peer into data frames, or into their bodies.
 #[derive(Debug)]
 pub struct Packer {
-    body: BytesMut,
     channel: Option<ChannelTag>,
+    /// The frame that is being filled; empty where none is.
+    frame: Vec<u8>,
     frames: Vec<Bytes>,
     most_bytes: usize,
     payload_bytes: usize,
+    /// Whose frames these are; `None`: bodies alone.
+    session: Option<SessionId>,
+    /// A body of talk on its way into a frame.
+    talk: Vec<u8>,
 }
 
 impl Packer {
     /// Bytes that a frame needs besides one record: its header and the channel's name.
     pub const OVERHEAD: usize = DATA_HEADER_BYTES + record_len(8);
 
-    /// A packer for frames of at most so many bytes, header included.
+    /// A packer for the bodies of frames of at most so many bytes, header included.
     #[must_use]
-    pub fn new(payload_bytes: usize) -> Self {
+    pub const fn new(payload_bytes: usize) -> Self {
         Self {
-            body: BytesMut::new(),
             channel: None,
+            frame: Vec::new(),
             frames: Vec::new(),
             most_bytes: payload_bytes,
             payload_bytes,
+            session: None,
+            talk: Vec::new(),
         }
     }
 
-    /// The same, but a record that alone exceeds a frame has one of its own, of at most so many
-    /// bytes.
-    #[must_use]
-    pub fn up_to(self, most_bytes: usize) -> Self {
-        Self { most_bytes, ..self }
+    /// From now on frames are whole: they begin with the header of this session, and have at most
+    /// so many bytes, or the second number where a record alone takes more.
+    pub(crate) const fn begin(&mut self, session: SessionId, payload_bytes: usize, most: usize) {
+        (self.session, self.payload_bytes, self.most_bytes) = (Some(session), payload_bytes, most);
     }
 
     /// Adds a record; `None` names the session itself. A record that fits no frame is dropped and
@@ -63,17 +69,25 @@ impl Packer {
                 self.put(channel, if *feedback { RUMOR } else { FACT }, bytes)
             }
             Parcel::Talk(talk) => {
-                let (kind, body) = talk.encode();
-                self.put(channel, kind, &body)
+                let mut body = std::mem::take(&mut self.talk);
+                let kind = talk.encode(&mut body);
+                let fits = self.put(channel, kind, &body);
+                self.talk = body;
+                fits
             }
         }
     }
 
-    /// The bodies, in order.
+    /// The frames or their bodies, in order.
     #[must_use]
     pub fn finish(mut self) -> Vec<Bytes> {
+        self.take().collect()
+    }
+
+    /// The same, and the packer is empty again.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Bytes> {
         self.close_frame();
-        self.frames
+        self.frames.drain(..)
     }
 
     fn put(&mut self, channel: Option<ChannelTag>, kind: u8, body: &[u8]) -> bool {
@@ -86,15 +100,16 @@ impl Packer {
         // A session's own record must not stand behind a channel's name.
         let misplaced = channel.is_none() && self.channel.is_some();
         let needed = named(self.channel) + record_len(body.len());
-        if misplaced || self.body.len() + needed > room {
+        let header = if self.session.is_some() { DATA_HEADER_BYTES } else { 0 };
+        if misplaced || self.frame.len() + needed > room + header {
             self.close_frame();
         }
-        if self.body.is_empty() {
-            self.body.reserve(room.max(alone));
+        if self.frame.is_empty() {
+            // Most frames hold one record.
+            self.frame.reserve_exact(header + alone);
+            self.frame.extend(self.session.iter().flat_map(|session| data_header(*session)));
         }
-        if let (Some(tag), true) = (channel, channel != self.channel) {
-            #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
-            let tag = postcard::to_stdvec(&tag).expect("a tag encodes");
+        if let (Some(ChannelTag(tag)), true) = (channel, channel != self.channel) {
             self.put_record(CHANNEL, &tag);
             self.channel = channel;
         }
@@ -103,19 +118,19 @@ impl Packer {
     }
 
     fn put_record(&mut self, kind: u8, body: &[u8]) {
-        self.body.put_u8(kind);
+        self.frame.push(kind);
         let mut rest = body.len();
         while rest >= 0x80 {
-            self.body.put_u8((rest & 0x7f) as u8 | 0x80);
+            self.frame.push((rest & 0x7f) as u8 | 0x80);
             rest >>= 7;
         }
-        self.body.put_u8(rest as u8);
-        self.body.put_slice(body);
+        self.frame.push(rest as u8);
+        self.frame.extend_from_slice(body);
     }
 
     fn close_frame(&mut self) {
-        if !self.body.is_empty() {
-            self.frames.push(self.body.split().freeze());
+        if !self.frame.is_empty() {
+            self.frames.push(std::mem::take(&mut self.frame).into());
         }
         self.channel = None;
     }

@@ -61,20 +61,21 @@ impl Records {
     fn take(&mut self) -> Result<Record, Why> {
         let kind = self.0.try_get_u8().map_err(|_| Why::BadFrame)?;
         let length = self.take_length()?;
-        if length > self.0.len() {
-            return Err(Why::BadFrame);
-        }
-        let body = self.0.split_to(length);
-        match kind {
-            CHANNEL => {
-                let tag = postcard::from_bytes(&body).map_err(|_| Why::BadRecord)?;
-                if body.len() == 8 { Ok(Record::Channel(tag)) } else { Err(Why::BadRecord) }
+        let body = self.0.get(..length).ok_or(Why::BadFrame)?;
+        let record = match kind {
+            FACT | RUMOR => {
+                let bytes = self.0.split_to(length);
+                return Ok(Record::Fact { bytes, feedback: kind == RUMOR });
             }
-            FACT | RUMOR => Ok(Record::Fact { bytes: body, feedback: kind == RUMOR }),
-            kind if kind < FIRST_TALK => Ok(Record::Unknown(kind)),
-            kind => Talk::decode(kind, &body)
-                .map(|talk| talk.map_or(Record::Unknown(kind), Record::Talk)),
-        }
+            CHANNEL => {
+                let tag = body.try_into().map_err(|_| Why::BadRecord)?;
+                Record::Channel(ChannelTag(tag))
+            }
+            kind if kind < FIRST_TALK => Record::Unknown(kind),
+            kind => Talk::decode(kind, body)?.map_or(Record::Unknown(kind), Record::Talk),
+        };
+        self.0.advance(length);
+        Ok(record)
     }
 
     /// At most 21 bits: more than any frame.

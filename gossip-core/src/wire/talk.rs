@@ -1,5 +1,7 @@
 //! Talk: what two nodes say to one another; vouched for by the session, never relayed.
 
+use postcard::ser_flavors::Flavor;
+use postcard::serialize_with_flavor;
 use serde::{Deserialize, Serialize};
 
 use super::record::FIRST_TALK;
@@ -213,31 +215,53 @@ pub enum Talk {
     Welcome,
 }
 
+/// Encodes to the end of a buffer that is used again and again.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Appended<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
 impl Talk {
-    /// Appends the record.
-    pub(super) fn encode(&self) -> (u8, Vec<u8>) {
-        fn body<T: Serialize>(offset: u8, value: &T) -> (u8, Vec<u8>) {
+    /// Replaces what a buffer holds by the record's body; its kind.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) -> u8 {
+        fn body<T: Serialize>(out: &mut Vec<u8>, offset: u8, value: &T) -> u8 {
+            out.clear();
             #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
-            let bytes = postcard::to_stdvec(value).expect("talk encodes");
-            (FIRST_TALK + offset, bytes)
+            serialize_with_flavor(value, Appended(out)).expect("talk encodes");
+            FIRST_TALK + offset
         }
         match self {
-            Self::Ack(nonce) => body(0, nonce),
-            Self::Compare(compare) => body(1, compare),
-            Self::Done { exchange, step, rest } => body(2, &(exchange, step, rest)),
-            Self::Feedback { known, new } => body(3, &(known, new)),
-            Self::Ping(nonce) => body(4, nonce),
-            Self::Pull(have) => body(5, have),
-            Self::Ranges(ranges) => body(6, ranges),
-            Self::Receipt(receipt) => body(7, receipt),
-            Self::Same(same) => body(8, same),
-            Self::Stale(receipt) => body(9, receipt),
-            Self::Want { exchange, step, points } => body(10, &(exchange, step, points)),
-            Self::Ask(keys) => body(11, keys),
-            Self::Busy(exchange) => body(12, exchange),
-            Self::Call => body(13, &()),
-            Self::Offer { rumors, feedback } => body(14, &(rumors, feedback)),
-            Self::Welcome => body(15, &()),
+            Self::Ack(nonce) => body(out, 0, nonce),
+            Self::Compare(compare) => body(out, 1, compare),
+            Self::Done { exchange, step, rest } => body(out, 2, &(exchange, step, rest)),
+            Self::Feedback { known, new } => body(out, 3, &(known, new)),
+            Self::Ping(nonce) => body(out, 4, nonce),
+            Self::Pull(have) => body(out, 5, have),
+            Self::Ranges(ranges) => body(out, 6, ranges),
+            Self::Receipt(receipt) => body(out, 7, receipt),
+            Self::Same(same) => body(out, 8, same),
+            Self::Stale(receipt) => body(out, 9, receipt),
+            Self::Want { exchange, step, points } => body(out, 10, &(exchange, step, points)),
+            Self::Ask(keys) => body(out, 11, keys),
+            Self::Busy(exchange) => body(out, 12, exchange),
+            Self::Call => body(out, 13, &()),
+            Self::Offer { rumors, feedback } => body(out, 14, &(rumors, feedback)),
+            Self::Welcome => body(out, 15, &()),
         }
     }
 

@@ -4,6 +4,7 @@ mod lawless;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::id::NodeId;
@@ -13,7 +14,7 @@ use gossip_core::strategy::overlay::FullMesh;
 use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
 use gossip_core::strategy::removal::{Blind, Feedback, Limit};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
-use gossip_core::strategy::sampler::{Shuffled, Uniform, Weighted};
+use gossip_core::strategy::sampler::{Line, Shuffled, Spatial, Uniform, Weighted};
 use gossip_core::strategy::{Direction, Removal};
 use gossip_core::testkit::{
     MakeDissemination, MakeReconcile, detector_laws, dissemination_laws, exclusion_laws,
@@ -51,6 +52,8 @@ fn samplers() {
     let weights = |seed: u8| (0..40).map(move |n| (NodeId::from_bytes([n ^ seed; 32]), n.into()));
     sampler_laws(|| Box::new(Shuffled::default()), 0..300);
     sampler_laws(|| Box::new(Uniform::default()), 0..300);
+    let line = Arc::new(Line::new(Vec::from_iter(weights(3).map(|(node, _)| node)), 1.5));
+    sampler_laws(|| Box::new(Spatial::new(line.clone(), &line.nodes()[0])), 0..300);
     sampler_laws(|| Box::new(Weighted::new(BTreeMap::from_iter(weights(3)))), 0..300);
     turn_laws(|| Box::new(Shuffled::default()), 0..300);
 }
@@ -91,6 +94,14 @@ fn reconcilers_one_way() {
 }
 
 #[test]
+fn reconcilers_that_serve_few() {
+    let few = RangeConfig { connection_limit: 1, hunt: 2, ..RangeConfig::default() };
+    reconcile_laws(&ranges(few), 0..4);
+    let digest = RangeConfig { leaf: usize::MAX, fingerprint_first: false, ..few };
+    reconcile_laws(&ranges(digest), 0..2);
+}
+
+#[test]
 fn reconcilers_by_full_digest() {
     let digest = RangeConfig { leaf: usize::MAX, ..RangeConfig::default() };
     reconcile_laws(&ranges(digest), 0..4);
@@ -121,4 +132,27 @@ fn push_pull() {
 #[test]
 fn push_then_pull() {
     disseminate(Direction::PushThenPull);
+}
+
+/// Ids first, minimised, with a connection limit, and all of that at once.
+#[test]
+fn rumors_of_few_words() {
+    let plain = RumorConfig::default();
+    let by_id = RumorConfig { offer_after: 0, ..plain };
+    let soon_by_id = RumorConfig { offer_after: 2, ..plain };
+    let minimized = RumorConfig { minimize: true, ..plain };
+    let limited = RumorConfig { connection_limit: 1, ..plain };
+    // Less than the fan-out, and whoever comes early takes all places.
+    let hunting = RumorConfig { connection_limit: 3, hunt: u32::MAX, ..plain };
+    let all = RumorConfig { offer_after: 0, minimize: true, hunt: 3, ..limited };
+    for config in [by_id, soon_by_id, minimized, limited, hunting, all] {
+        for direction in Direction::ALL {
+            let config = RumorConfig { direction, ..config };
+            let [.., removal] = REMOVALS;
+            let make: MakeDissemination =
+                Rc::new(move || Box::new(RumorMongering::new(config, removal())));
+            dissemination_laws(&make, 0..1);
+            exclusion_laws(&make, 0..1);
+        }
+    }
 }

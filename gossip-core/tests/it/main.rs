@@ -6,6 +6,7 @@
 mod cluster;
 mod contact;
 mod durability;
+mod epidemics;
 mod epochs;
 mod hostile;
 mod laws;

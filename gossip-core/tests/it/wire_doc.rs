@@ -141,9 +141,13 @@ fn talks() -> Vec<(&'static str, Talk)> {
     let dormant = Ranges { set: Set::Dormant { from: Epoch::ZERO, upto: epoch }, ..ranges.clone() };
     vec![
         ("ack", Talk::Ack(0xdead_beef)),
+        ("ask", Talk::Ask(vec![*b"8 bytes!"])),
+        ("busy", Talk::Busy(exchange)),
+        ("call", Talk::Call),
         ("compare", Talk::Compare(compare())),
         ("done", Talk::Done { exchange, step, rest: Vec::new() }),
         ("feedback", Talk::Feedback { known: vec![*b"8 known!"], new: vec![*b"8 fresh!"] }),
+        ("offer", Talk::Offer { rumors: vec![(*b"8 bytes!", 2)], feedback: true }),
         ("ping", Talk::Ping(0xdead_beef)),
         ("pull", Talk::Pull(vec![*b"8 bytes!"])),
         ("ranges", Talk::Ranges(ranges)),
@@ -152,12 +156,14 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("same", Talk::Same(same())),
         ("stale", Talk::Stale(receipt)),
         ("want", Talk::Want { exchange, step, points: vec![point] }),
+        ("welcome", Talk::Welcome),
     ]
 }
 
 /// Whole datagrams, and facts as they travel.
 fn sizes() -> Vec<(&'static str, usize)> {
     let talk = |talk| data(true, &Parcel::Talk(talk)).len();
+    let offer = |count| talk(Talk::Offer { rumors: vec![([7; 8], 2); count], feedback: true });
     let session_talk = |talk| data(false, &Parcel::Talk(talk)).len();
     let frame = |frame: Frame| frame.encode().len();
     let plain = sign(draft(&[b'k'; 32], Some(&[b'v'; 200])), &main());
@@ -192,6 +198,9 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ),
         ("Pull of 64 rumors", talk(Talk::Pull(vec![[7; 8]; 64]))),
         ("Feedback on 1 rumor", talk(Talk::Feedback { known: vec![[7; 8]], new: Vec::new() })),
+        ("Call, Welcome", talk(Talk::Call)),
+        ("Offer of 1 rumor", offer(1)),
+        ("Offer of 64 rumors", offer(64)),
         ("Ranges, 16 fingerprints", talk(Talk::Ranges(ranges_of(16)))),
         ("Ranges, a list of 24", talk(one_part(RangeContent::Items(vec![item; 24])))),
         ("Ranges, a list of 32", talk(one_part(RangeContent::Items(vec![item; 32])))),

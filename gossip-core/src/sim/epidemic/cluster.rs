@@ -1,17 +1,19 @@
 //! The hosts of an experiment, and how an update is followed through them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Carrier, Cycle, Epidemic, Spread};
 use crate::config::{ChannelSlots, ConfigSpec, Strategies};
-use crate::fact::SimKeys;
+use crate::fact::{Keys as _, SimKeys};
 use crate::io::Event;
 use crate::node::Node;
 use crate::sim::{self, World};
+use crate::strategy::Sampler;
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
-use crate::strategy::sampler::Uniform;
+use crate::strategy::sampler::{Line, Spatial, Uniform};
 
 /// A cycle's length: nothing depends on it.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -132,7 +134,18 @@ fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, ..RumorConfig::default() };
     let calm_repair = RangeConfig { period: CALM, period_max: CALM, ..RangeConfig::default() };
     let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
-    let strategies = move |keys| strategies(&epidemic, keys, calm_rumors, calm_repair);
+    let line = epidemic.distance_exponent.map(|exponent| {
+        let nodes = (0..epidemic.nodes).map(|host| world.id(host)).collect();
+        Arc::new(Line::new(nodes, exponent))
+    });
+    let strategies = move |keys: SimKeys| {
+        let sampler: Box<dyn Sampler> = match &line {
+            Some(line) => Box::new(Spatial::new(line.clone(), &keys.id())),
+            None => Box::new(Uniform::default()),
+        };
+        let strategies = strategies(&epidemic, keys, calm_rumors, calm_repair);
+        Strategies { sampler, ..strategies }
+    };
     world.add_listed(epidemic.nodes, &config, Box::new(strategies));
 }
 
@@ -189,7 +202,6 @@ fn strategies(
             reconcile: Box::new(RangeReconcile::new(repair)),
             ..defaults
         },
-        sampler: Box::new(Uniform::default()),
         ..Strategies::new(Box::new(keys))
     }
 }

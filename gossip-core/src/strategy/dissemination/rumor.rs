@@ -14,6 +14,7 @@ use super::{Direction, Dissemination};
 use crate::fact::{Envelope, Why};
 use crate::id::{FactId, NodeId};
 use crate::strategy::connections::Connections;
+use crate::strategy::rounds::upcoming;
 use crate::strategy::{Contact, Cx, Effect, Removal};
 use crate::time::Mono;
 use crate::wire::Talk;
@@ -63,10 +64,10 @@ impl RumorMongering {
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
         self.pulls.clear();
-        self.connections.begin_round();
+        self.connections.begin_round(cx.now.mono);
         self.asking.expire(cx.now.mono);
         self.hot.expire(cx.now.mono);
-        self.judge_pulls(cx);
+        self.judge(cx);
         self.pulling = match self.config.direction {
             Direction::Push => false,
             Direction::Pull | Direction::PushPull => true,
@@ -198,17 +199,23 @@ impl RumorMongering {
         }
     }
 
-    /// Several pulls in one cycle count as one contact: useful if any recipient needed the rumor
-    /// (footnote to table 3 of Demers et al. 1987).
-    fn judge_pulls(&mut self, cx: &mut Cx<'_>) {
+    /// What others' contacts since our last round come to. Several pulls in one cycle count as one:
+    /// useful if any recipient needed the rumor (footnote to table 3 of Demers et al. 1987).
+    fn judge(&mut self, cx: &mut Cx<'_>) {
         let mut ended = Vec::new();
         for (key, hot) in self.hot.iter_mut() {
-            if hot.asked || hot.needed {
-                let contact = if hot.needed { Contact::Useful } else { Contact::Useless };
-                (hot.asked, hot.needed) = (false, false);
-                if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
-                    ended.push(*key);
-                }
+            let pulled = (hot.asked || hot.needed).then_some(if hot.needed {
+                Contact::Useful
+            } else {
+                Contact::Useless
+            });
+            let outlived = (0..hot.outlived).map(|_| Contact::Useless);
+            (hot.asked, hot.needed, hot.outlived) = (false, false, 0);
+            if outlived
+                .chain(pulled)
+                .any(|contact| !self.removal.stays_hot(cx.rng, &mut hot.heat, contact))
+            {
+                ended.push(*key);
             }
         }
         ended.iter().for_each(|key| self.end(cx, key));
@@ -239,6 +246,11 @@ impl RumorMongering {
         } else {
             self.hot.end(key);
         }
+    }
+
+    /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
+    fn is_idle(&self) -> bool {
+        self.hot.is_empty() && !self.config.direction.pulls()
     }
 
     /// Whether a member wants something no more often than it may between two rounds of ours.
@@ -275,6 +287,10 @@ impl Dissemination for RumorMongering {
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
         }
+        if self.is_idle() {
+            let (period, now) = (self.config.period, cx.now.mono);
+            self.next_round = self.next_round.map(|due| upcoming(due, period, now));
+        }
         self.hot.insert(fact, from);
     }
 
@@ -294,7 +310,11 @@ impl Dissemination for RumorMongering {
     }
 
     fn pulled(&mut self, cx: &mut Cx<'_>, from: NodeId, have: &[Short]) {
-        if !self.config.direction.pulls() || !self.may_ask(cx, from) || !self.serves(cx, from) {
+        let nothing = self.hot.is_empty() && !self.connections.is_limited();
+        if nothing || !self.config.direction.pulls() {
+            return;
+        }
+        if !self.may_ask(cx, from) || !self.serves(cx, from) {
             return;
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
@@ -356,7 +376,10 @@ impl Dissemination for RumorMongering {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        Some(self.next_round.unwrap_or(Mono::ZERO))
+        match self.next_round {
+            None => Some(Mono::ZERO),
+            due => due.filter(|_| !self.is_idle()),
+        }
     }
 
     fn counts(&self) -> (usize, u64) {

@@ -26,6 +26,8 @@ pub(super) struct Hot {
     /// Whether somebody needed it, or only asked, since our last round: how pulls are judged.
     pub(super) needed: bool,
     pub(super) asked: bool,
+    /// Contacts since our last round in which the smaller counter was ours.
+    pub(super) outlived: u32,
     pub(super) rounds: u32,
     pub(super) sent_to: BTreeSet<NodeId>,
     /// Its place in the order of arrival.
@@ -105,6 +107,7 @@ impl HotFacts {
             heat: Heat::default(),
             needed: false,
             asked: false,
+            outlived: 0,
             rounds: 0,
             sent_to: BTreeSet::new(),
             arrival: self.arrivals,

@@ -39,7 +39,7 @@ impl RumorMongering {
         let (mut ask, mut known, mut new) = (Vec::new(), Vec::new(), Vec::new());
         for (key, count) in rumors {
             match (cx.knows)(key) {
-                Standing::Merged if self.is_theirs_to_count(cx, key, from, *count) => {
+                Standing::Merged if self.is_theirs_to_count(key, from, *count) => {
                     known.push(*key);
                 }
                 Standing::Merged => {}
@@ -58,22 +58,15 @@ impl RumorMongering {
 
     /// Whether a contact counts for who offers what we know. It does, but where only the smaller of both
     /// counters moves: then it may be ours, or both.
-    fn is_theirs_to_count(
-        &mut self,
-        cx: &mut Cx<'_>,
-        key: &Short,
-        from: NodeId,
-        theirs: u32,
-    ) -> bool {
+    fn is_theirs_to_count(&mut self, key: &Short, from: NodeId, theirs: u32) -> bool {
         let Some(hot) = self.hot.get_mut(key) else { return true };
         hot.sent_to.insert(from);
         if !self.config.minimize {
             return true;
         }
+        // Ours moves at our next round: whoever meets us until then finds it as it was.
         let ours = hot.heat.count();
-        if ours <= theirs {
-            self.contact(cx, key, from, Contact::Useless);
-        }
+        hot.outlived = hot.outlived.saturating_add(u32::from(ours <= theirs));
         theirs <= ours
     }
 
