@@ -79,6 +79,9 @@ pub(crate) enum Command {
     /// Make a node say goodbye to its cluster and stop
     #[command(after_help = "Example: gossip-cli leave --admin 127.0.0.1:7981")]
     Leave,
+    /// Draw a picture described in JSON on standard input, as SVG: for `cargo xtask papers`
+    #[command(hide = true, after_help = "Example: gossip-cli plot < figure.json > figure.svg")]
+    Plot,
     /// Show this program's version
     #[command(after_help = "Example: gossip-cli version --json")]
     Version,

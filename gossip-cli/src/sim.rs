@@ -20,6 +20,8 @@ mod runner;
 mod scale;
 mod show;
 mod spread;
+mod swarm;
+mod tombstones;
 mod variants;
 
 use std::fmt;
@@ -55,6 +57,11 @@ trait Scenario: Args + Send + Sized + Sync + 'static {
     /// Names for common options that say what they mean here.
     fn command(command: Command) -> Command {
         command
+    }
+
+    /// What an option is when it is not given and has no fixed default.
+    fn effective(&self, _: &Common, _: &str) -> Option<String> {
+        None
     }
 
     /// What is simulated, in a few words for a title.
@@ -107,8 +114,12 @@ impl Entry {
 }
 
 /// All scenarios. A later one is a file and a line here.
-const SCENARIOS: &[Entry] =
-    &[Entry::of::<anti_entropy::AntiEntropy>(), Entry::of::<rumor::Rumor>()];
+const SCENARIOS: &[Entry] = &[
+    Entry::of::<anti_entropy::AntiEntropy>(),
+    Entry::of::<rumor::Rumor>(),
+    Entry::of::<swarm::Swarm>(),
+    Entry::of::<tombstones::Tombstones>(),
+];
 
 /// A scenario as it was asked for.
 #[derive(Clone)]
@@ -124,6 +135,14 @@ pub(crate) struct SimCommand {
 /// be.
 pub(crate) fn run(global: &Global, command: &SimCommand) -> anyhow::Result<()> {
     (command.entry.execute)(global, &command.matches)
+}
+
+/// The picture that this JSON describes, as a file.
+///
+/// # Errors
+/// When it describes none.
+pub(crate) fn picture(json: &str) -> anyhow::Result<String> {
+    plot::file(&serde_json::from_str(json)?)
 }
 
 /// A scenario's command line.

@@ -11,6 +11,7 @@ pub(crate) mod kv;
 pub(crate) mod leave;
 pub(crate) mod members;
 pub(crate) mod node;
+pub(crate) mod plot;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod version;

@@ -13,6 +13,7 @@ mod partners;
 pub mod reconcile;
 pub mod removal;
 pub mod retain;
+mod rounds;
 pub mod sampler;
 
 pub use self::cx::{Cx, Effect, SlotToken, Standing};

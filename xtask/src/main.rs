@@ -4,6 +4,7 @@
 mod ci;
 mod loom;
 mod netns;
+mod papers;
 mod prerequisites;
 mod program;
 mod run;
@@ -65,6 +66,12 @@ const COMMANDS: &[Command] = &[
         arguments: "[imports|kills] [--cycles N] [--seed S] [--json]",
         about: "Debian's package index through five nodes, then kill -9 at 100 random moments",
         run: soak::soak,
+    },
+    Command {
+        name: "papers",
+        arguments: "[--quick]",
+        about: "published figures against ours, through gossip-cli sim; writes docs/papers.md",
+        run: papers::papers,
     },
     Command {
         name: "bench",

@@ -170,6 +170,7 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         },
         duplicates: status.duplicates,
         facts_sent: status.facts_sent,
+        refused: status.refused,
         relayed: status.relayed,
         renewing: status.renewing,
         parked: status.parked,

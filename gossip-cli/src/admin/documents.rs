@@ -159,6 +159,7 @@ pub(crate) struct StatusDocument {
     pub(crate) store: StoreDocument,
     pub(crate) duplicates: u64,
     pub(crate) facts_sent: u64,
+    pub(crate) refused: u64,
     pub(crate) relayed: u64,
     pub(crate) renewing: bool,
     pub(crate) parked: u64,

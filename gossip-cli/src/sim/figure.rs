@@ -83,13 +83,19 @@ impl Series {
 }
 
 /// The same pictures of several configurations as one each, their lines named by the
-/// configuration.
+/// configuration. What would hide others becomes a line.
 pub(crate) fn overlaid(configurations: &[(String, Vec<Figure>)]) -> Vec<Figure> {
     let [(_, only)] = configurations else {
         let mut merged: Vec<Figure> = Vec::new();
         for (label, figures) in configurations {
             for figure in figures {
-                let named = named(figure, label);
+                let mut named = named(figure, label);
+                for series in &mut named {
+                    let crowd = series.mark == Mark::Bars && configurations.len() > 2;
+                    if series.mark == Mark::Area || crowd {
+                        series.mark = Mark::Line;
+                    }
+                }
                 match merged.iter_mut().find(|other| other.id == figure.id) {
                     Some(other) => other.series.extend(named),
                     None => merged.push(Figure { series: named, ..figure.clone() }),

@@ -252,6 +252,36 @@ fn finished(drawn: &str, figure: &Figure, size: Size) -> String {
     )
 }
 
+/// A figure as a file of its own, which is readable in light and dark rooms.
+///
+/// # Errors
+/// As [`draw`].
+pub(crate) fn file(figure: &Figure) -> anyhow::Result<String> {
+    let Size { width, height } = Size::WIDE;
+    let drawn = draw(figure, Size::WIDE)?;
+    let (light, dark) = palette();
+    let named = drawn.split_once('\n').map_or("", |(_, rest)| rest);
+    let view = format!("0 0 {} {}", width * FINE, height * FINE);
+    Ok(format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"{view}\" role=\"img\">\n\
+         <style>\n:root {{ {light}}}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark}}} }}\n\
+         text {{ font-family: system-ui, \"Liberation Sans\", sans-serif; }}\n</style>\n{named}"
+    ))
+}
+
+/// The colours of the report's page, for light and for dark.
+fn palette() -> (String, String) {
+    let lines = include_str!("report/page.css").lines().map(str::trim);
+    let (mut light, mut dark) = (String::new(), String::new());
+    for line in lines.filter(|line| line.starts_with("--")) {
+        let Some((name, pair)) = line.split_once(": light-dark(") else { continue };
+        let Some((day, night)) = pair.trim_end_matches(");").split_once(", ") else { continue };
+        light += &format!("{name}: {day}; ");
+        dark += &format!("{name}: {night}; ");
+    }
+    (light, dark)
+}
+
 /// Text as markup takes it.
 pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -265,4 +295,50 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::figure::Axis;
+
+    fn figure(mark: Mark, points: &[(f64, f64)]) -> Figure {
+        let series = || Series::new("a < b", mark, points.iter().copied());
+        Figure {
+            id: "f".into(),
+            title: "A & B".into(),
+            about: "What it shows.".into(),
+            x: Axis::linear("x"),
+            y: Axis::logarithmic("y"),
+            series: vec![series(), series()],
+        }
+    }
+
+    #[test]
+    fn everything_is_drawn_in_the_colours_of_the_page() {
+        for mark in [Mark::Area, Mark::Bars, Mark::Dashes, Mark::Dots, Mark::Line] {
+            let drawn =
+                draw(&figure(mark, &[(1.0, 0.5), (2.0, 0.0), (4.0, 0.25)]), Size::WIDE).unwrap();
+            assert!(!drawn.contains('#'), "a colour of its own in {drawn}");
+            assert!(drawn.contains("var(--line-0)") && drawn.contains("var(--line-1)"));
+            assert!(drawn.contains("<title>A &amp; B</title>") && drawn.contains("a &lt; b"));
+        }
+    }
+
+    #[test]
+    fn pictures_of_little_are_drawn_too() {
+        for points in [&[][..], &[(1.0, 0.0)], &[(1.0, f64::NAN), (1.0, 3.0)]] {
+            for mark in [Mark::Area, Mark::Bars, Mark::Dashes, Mark::Dots, Mark::Line] {
+                draw(&figure(mark, points), Size::NARROW).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn files_bring_their_colours() {
+        let file = file(&figure(Mark::Line, &[(1.0, 2.0), (2.0, 3.0)])).unwrap();
+        for used in file.split("var(").skip(1).filter_map(|rest| rest.split(')').next()) {
+            assert_eq!(file.matches(&format!("{used}:")).count(), 2, "{used} in light and in dark");
+        }
+    }
 }

@@ -77,9 +77,11 @@ pub(super) fn page<S: Scenario>(findings: &[Finding<S>], fits: &[Fit]) -> anyhow
     for problem in findings.iter().flat_map(|finding| &finding.outcome.problems) {
         let _ = writeln!(body, "<p class=\"problem\">{}</p>", escaped(problem));
     }
-    body += &section("Over all configurations", &measures::figures(findings, fits))?;
-    body += &section("In pictures", &overlaid(findings))?;
-    body += &tables(findings);
+    body += &section("Over all configurations", &measures::figures(findings, fits), "")?;
+    body += &match findings {
+        [only] => section("In pictures", &overlaid(findings), &cards_of(&only.outcome.tables))?,
+        _ => section("In pictures", &overlaid(findings), "")? + &tables(findings),
+    };
     body += &commands(findings);
     body += "</main>\n";
     let (style, script) = (include_str!("report/page.css"), include_str!("report/page.js"));
@@ -99,14 +101,14 @@ fn header<S: Scenario>(findings: &[Finding<S>], title: &str) -> String {
     let runs: u64 = findings.iter().map(|finding| finding.runs).sum();
     let runs = if runs == 1 { "one run".into() } else { format!("{} runs", count(runs)) };
     let seed = findings.first().map_or(0, |finding| finding.variant.common.seed);
-    let many = match findings.len() {
-        1 => String::new(),
+    let name = S::NAME;
+    let about = match findings.len() {
+        1 => format!("{}: ", escaped(S::ABOUT)),
         several => format!("{several} configurations, "),
     };
-    let (name, about) = (S::NAME, escaped(S::ABOUT));
     format!(
         "<header>\n<div>\n<div class=\"kind\">gossip simulation: {name}</div>\n<h1>{title}</h1>\n\
-         <p class=\"quiet\">{about}: {many}{runs}, seed {seed}.</p>\n</div>\n\
+         <p class=\"quiet\">{about}{runs}, seed {seed}.</p>\n</div>\n\
          <button id=\"scheme\" type=\"button\" aria-label=\"Switch between light and dark\">Dark</button>\n</header>\n"
     )
 }
@@ -138,7 +140,7 @@ fn comparison<S: Scenario>(findings: &[Finding<S>]) -> String {
         [finding.variant.label.clone()].into_iter().chain(values).collect()
     };
     let table = Table { heads, rows: findings.iter().map(row).collect(), ..Table::default() };
-    let mut about = String::from("<p class=\"quiet\">");
+    let mut about = String::from("<p class=\"quiet note\">");
     for measure in measures {
         let _ = write!(about, "{}: {}. ", measure.name, escaped(measure.about));
     }
@@ -167,7 +169,8 @@ fn overlaid<S: Scenario>(findings: &[Finding<S>]) -> Vec<Figure> {
     figure::overlaid(&sets.collect::<Vec<_>>())
 }
 
-fn section(title: &str, figures: &[Figure]) -> anyhow::Result<String> {
+/// Pictures, and what else stands among them.
+fn section(title: &str, figures: &[Figure], more: &str) -> anyhow::Result<String> {
     if figures.is_empty() {
         return Ok(String::new());
     }
@@ -175,7 +178,18 @@ fn section(title: &str, figures: &[Figure]) -> anyhow::Result<String> {
     for figure in figures {
         section += &picture(figure)?;
     }
-    Ok(section + "</div>\n")
+    Ok(section + more + "</div>\n")
+}
+
+fn cards_of(tables: &[Table]) -> String {
+    let card = |table: &Table| {
+        let title = if table.title.is_empty() { "Round by round" } else { &table.title };
+        let (title, table) = (escaped(title), markup(table));
+        format!(
+            "<div class=\"card\">\n<h3>{title}</h3>\n<div class=\"scroll tall\">{table}</div>\n</div>\n"
+        )
+    };
+    tables.iter().map(card).collect()
 }
 
 fn picture(figure: &Figure) -> anyhow::Result<String> {
@@ -205,12 +219,10 @@ fn tables<S: Scenario>(findings: &[Finding<S>]) -> String {
         for table in &outcome.tables {
             let parts = [variant.label.as_str(), table.title.as_str()];
             let parts: Vec<_> = parts.into_iter().filter(|part| !part.is_empty()).collect();
-            let title =
-                if parts.is_empty() { "All of it".into() } else { escaped(&parts.join(": ")) };
-            let open = if findings.len() == 1 { " open=\"open\"" } else { "" };
             let _ = writeln!(
                 tables,
-                "<details{open}>\n<summary>{title}</summary>\n<div class=\"card\"><div class=\"scroll\">{}</div></div>\n</details>",
+                "<details>\n<summary>{}</summary>\n<div class=\"card\"><div class=\"scroll\">{}</div></div>\n</details>",
+                escaped(&parts.join(": ")),
                 markup(table)
             );
         }

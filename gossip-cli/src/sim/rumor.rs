@@ -116,6 +116,19 @@ impl Scenario for Rumor {
     type Run = Run;
     type Tally = Tally;
 
+    fn effective(&self, common: &Common, option: &str) -> Option<String> {
+        let Epidemic { direction, ending, fan_out, names, .. } = self.epidemic(common);
+        let (rule, k) = words(ending);
+        match option {
+            "direction" => Some(direction.name().into()),
+            "fanout" => Some(fan_out.to_string()),
+            "k" => k.map(|k| k.to_string()),
+            "names" => Some(names.to_string()),
+            "removal" => Some(rule.into()),
+            _ => None,
+        }
+    }
+
     fn title(&self, common: &Common) -> String {
         let epidemic = self.epidemic(common);
         let (rule, k) = words(epidemic.ending);

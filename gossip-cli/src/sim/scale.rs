@@ -13,6 +13,10 @@ pub(super) struct Coordinate {
     to: f64,
     scale: Scale,
     ticks: usize,
+    /// Whether marks stand at whole numbers only.
+    whole: bool,
+    /// Whether the lower end of a logarithmic axis stands for zero.
+    zero: bool,
 }
 
 /// The most powers of ten that a logarithmic axis shows below its largest value: what lies deeper
@@ -28,35 +32,34 @@ impl Coordinate {
         from_zero: bool,
         ticks: usize,
     ) -> Self {
-        let finite = values.filter(|value| value.is_finite());
-        let kept: Vec<f64> = match scale {
-            Scale::Linear => finite.collect(),
-            Scale::Logarithmic => finite.filter(|value| *value > 0.0).collect(),
-        };
-        let low = kept.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = kept.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let finite: Vec<f64> = values.filter(|value| value.is_finite()).collect();
+        let whole = finite.iter().all(|value| value.fract() == 0.0);
+        let logarithmic = scale == Scale::Logarithmic;
+        let zero = logarithmic && finite.iter().any(|value| *value <= 0.0);
+        let kept = || finite.iter().copied().filter(|value| !logarithmic || *value > 0.0);
+        let low = kept().fold(f64::INFINITY, f64::min);
+        let high = kept().fold(f64::NEG_INFINITY, f64::max);
         let (from, to) = match scale {
-            _ if kept.is_empty() => (1.0, 10.0),
+            _ if high < low => (1.0, 10.0),
             Scale::Linear => {
                 let low = if from_zero { low.min(0.0) } else { low };
                 let high = if high > low { high } else { low + 1.0 };
-                let step = step(high - low, ticks);
+                let step = step(high - low, ticks, whole);
                 ((low / step).floor() * step, (high / step).ceil() * step)
             }
             Scale::Logarithmic => {
                 let low = low.max(high / 10_f64.powf(DECADES));
-                let whole = |value: f64, up: bool| {
-                    let tenth = value.log10();
-                    10_f64.powf(if up { tenth.ceil() } else { tenth.floor() })
-                };
+                let wide = zero || high / low > 30.0;
+                let below = if zero { low.log10().ceil() - 1.0 } else { low.log10().floor() };
                 // Whole decades where there are several, and the values themselves otherwise.
-                let wide = high / low > 30.0 && from_zero;
-                let (from, to) =
-                    if wide { (whole(low, false), whole(high, true)) } else { (low, high) };
+                let (from, to) = match from_zero && wide {
+                    true => (10_f64.powf(below), 10_f64.powf(high.log10().ceil())),
+                    false => (low, high),
+                };
                 if to > from { (from, to) } else { (from / 2.0, to * 2.0) }
             }
         };
-        Self { from, to, scale, ticks }
+        Self { from, to, scale, ticks, whole, zero }
     }
 
     /// The same axis with room at both ends, in shares of its length.
@@ -96,7 +99,7 @@ impl Coordinate {
         };
         match self.scale {
             Scale::Linear => {
-                let step = step(self.to - self.from, self.ticks);
+                let step = step(self.to - self.from, self.ticks, self.whole);
                 let first = (self.from / step).ceil();
                 let places = (0..).map(|place| (first + f64::from(place)) * step);
                 places.take_while(|value| *value <= self.to + step * 1e-6).filter(inside).collect()
@@ -135,13 +138,17 @@ impl Ranged for Coordinate {
 
 impl ValueFormatter<f64> for Coordinate {
     fn format_ext(&self, value: &f64) -> String {
-        number(*value)
+        let lowest = self.zero && *value <= self.from * 1.001;
+        if lowest { "0".into() } else { number(*value) }
     }
 }
 
 /// The distance of about `ticks` marks over a length: 1, 2 or 5 of some power of ten.
-fn step(length: f64, ticks: usize) -> f64 {
+fn step(length: f64, ticks: usize, whole: bool) -> f64 {
     let raw = length / ticks.max(1) as f64;
+    if whole && raw < 1.0 {
+        return 1.0;
+    }
     let power = 10_f64.powf(raw.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|part| part * power);
     steps.into_iter().find(|step| *step >= raw * 0.999).unwrap_or(raw)
@@ -222,7 +229,9 @@ mod tests {
             let found = axis.marks();
             assert!(found.len() == marks.len() && found.iter().zip(marks).all(close), "{found:?}");
         };
-        check([0.0, 1.0], Scale::Linear, true, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        check([0.0, 0.9], Scale::Linear, true, &[0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
+        check([1.0, 3.0], Scale::Linear, false, &[1.0, 2.0, 3.0]);
+        check([0.0, 0.002], Scale::Logarithmic, true, &[0.001, 0.002, 0.005, 0.01]);
         check([3.0, 17.0], Scale::Linear, true, &[0.0, 5.0, 10.0, 15.0, 20.0]);
         check(
             [0.001, 0.2],
@@ -231,7 +240,7 @@ mod tests {
             &[0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0],
         );
         check([16.0, 100_000.0], Scale::Logarithmic, false, &[100.0, 1e3, 1e4, 1e5]);
-        check([7.0, 7.0], Scale::Linear, false, &[7.0, 7.2, 7.4, 7.6, 7.8, 8.0]);
+        check([7.0, 7.0], Scale::Linear, false, &[7.0, 8.0]);
         check([0.0, 0.0], Scale::Logarithmic, true, &[1.0, 2.0, 5.0, 10.0]);
     }
 }

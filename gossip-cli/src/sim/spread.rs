@@ -199,6 +199,7 @@ pub(super) struct Tally {
     messages_per_node: Sample,
     t_ave: Sample,
     t_last: Sample,
+    t_last_max: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -242,6 +243,7 @@ impl Tally {
         self.messages_per_node.add(run.messages_per_node);
         self.t_ave.add(run.t_ave);
         self.t_last.add(run.t_last);
+        self.t_last_max = self.t_last_max.max(run.t_last as u32);
     }
 
     /// What the runs came to, in the fields of `rumor` or of `anti-entropy`.
@@ -276,7 +278,8 @@ impl Tally {
             Carrier::Repair => times.into_iter().chain(costs).collect(),
             Carrier::Rumors => costs.into_iter().chain(times).collect(),
         };
-        let mut fields = Map::from_iter([("per_cycle".to_owned(), self.per_cycle())]);
+        let most = ("t_last_max".to_owned(), json!(self.t_last_max));
+        let mut fields = Map::from_iter([("per_cycle".to_owned(), self.per_cycle()), most]);
         fields.extend(self.conditional().map(|law| ("conditional".to_owned(), law)));
         Outcome {
             fields,
@@ -342,8 +345,14 @@ impl Tally {
     fn rounds(&self, nodes: f64) -> Table {
         let means = self.means();
         let heads = ["cycle", "have it", "tell it", "lack it", "sent"];
+        // Means have a decimal where it tells something, and all of them in a column or none.
+        let mean = |value: f64| match self.runs {
+            2.. if value < 999.95 => format!("{value:.1}"),
+            _ => number(value),
+        };
         let row = |[cycle, susceptible, infected, sent]: &[f64; 4]| {
-            [*cycle, nodes - susceptible, *infected, *susceptible, *sent].map(tenths).to_vec()
+            let means = [nodes - susceptible, *infected, *susceptible, *sent].map(mean);
+            [number(*cycle)].into_iter().chain(means).collect()
         };
         Table {
             title: String::new(),
@@ -398,11 +407,6 @@ impl Tally {
             series: vec![Series::new("nodes", Mark::Bars, self.sent.iter().enumerate().map(share))],
         }
     }
-}
-
-/// A mean count of nodes: whole ones as they are, and no more than tenths.
-fn tenths(value: f64) -> String {
-    if value.fract() == 0.0 || value >= 999.95 { number(value) } else { format!("{value:.1}") }
 }
 
 #[cfg(test)]

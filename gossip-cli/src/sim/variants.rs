@@ -131,19 +131,17 @@ fn parse<S: Scenario>(
             "--{how} says how, not what: it stands outside --against"
         )));
     }
-    let label = |name: &&String| label(&command, &matches, name);
+    let label = |name: &&String| {
+        let implied = || Some(format!("{name} {}", scenario.effective(&common, name)?));
+        label(&command, &matches, name).or_else(implied)
+    };
     let swept = |name: &&String| place.as_ref().is_some_and(|(option, _)| option == *name);
     let join = |labels: Vec<String>| labels.join(", ");
-    Ok(Variant {
-        scenario,
-        common,
-        label: join(names.iter().filter_map(|name| label(&name)).collect()),
-        line: join(
-            names.iter().filter(|name| !swept(name)).filter_map(|name| label(&name)).collect(),
-        ),
-        place,
-        command: tokens(&command, &matches, true),
-    })
+    let all = join(names.iter().filter_map(|name| label(&name)).collect());
+    let line =
+        join(names.iter().filter(|name| !swept(name)).filter_map(|name| label(&name)).collect());
+    let command = tokens(&command, &matches, true);
+    Ok(Variant { scenario, common, label: all, line, place, command })
 }
 
 /// What an option is set to, in words; nothing for a flag that is not set.

@@ -20,6 +20,7 @@ mod exchange;
 mod ledger;
 mod lifecycle;
 mod real_input;
+mod sim;
 #[cfg(feature = "rocks")]
 mod snapshots;
 #[cfg(feature = "rocks")]

@@ -36,6 +36,8 @@ pub(super) struct Collect {
     boot_commit: u64,
     commit: u64,
     durable: u64,
+    /// When a fact came last that had left the compared set before: see [`Self::comes`].
+    latecomer: Option<Mono>,
     /// With whom a comparison found the compared sets equal, and nothing was merged since.
     agreed: BTreeSet<NodeId>,
     /// In which exchange a member was asked for its receipt.
@@ -63,6 +65,7 @@ impl Collect {
             boot_commit,
             commit: boot_commit,
             durable: boot_commit,
+            latecomer: None,
             agreed: BTreeSet::new(),
             asked: BTreeMap::new(),
             equal: BTreeMap::new(),
@@ -150,9 +153,28 @@ impl Collect {
         self.asked.insert(member, exchange);
     }
 
-    pub(super) fn equal(&mut self, with: NodeId, exchange: u32, epoch: Epoch) {
+    pub(super) fn equal(&mut self, with: NodeId, began: Mono, exchange: u32, epoch: Epoch) {
         self.agreed.insert(with);
-        self.equal.insert(with, (exchange, epoch));
+        if self.latecomer.is_none_or(|latecomer| latecomer < began) {
+            self.equal.insert(with, (exchange, epoch));
+        }
+    }
+
+    /// A fact is about to be merged. If it has left the compared set already, as a deletion that was
+    /// cut off for longer than the horizon, whoever confirmed that epoch did so without it, and may
+    /// hold what it deletes: all of them confirm anew. What the store is asked from now on it answers
+    /// with the fact.
+    pub(super) fn comes(&mut self, now: Now, leaves_at: Epoch) {
+        // A partner's epoch, at which both compare, may be one ahead of ours.
+        let is_late = leaves_at <= Epoch::of(now.wall).next();
+        if !is_late || leaves_at < self.floor {
+            return;
+        }
+        self.latecomer = Some(now.mono);
+        self.equal.retain(|_, (_, epoch)| *epoch < leaves_at);
+        for confirmed in self.confirmed.values_mut() {
+            *confirmed = leaves_at.previous().min(*confirmed);
+        }
     }
 
     /// A receipt and an equal end of the same exchange, whichever came first.
@@ -243,7 +265,7 @@ impl Channel {
 
     fn raise_floor(&mut self, env: &mut Env<'_>) {
         let confirmed = if made(Mistake::DropUnconfirmed) {
-            Some(Epoch::of(env.now.wall))
+            Some(Epoch::of(env.now.wall).next())
         } else {
             self.collect.confirmed_floor(env.members, env.view_equal)
         };

@@ -289,6 +289,7 @@ impl Channel {
             self.pipeline.merging += 1;
             let most = MAX_BATCH.min(self.pipeline.ready.len());
             let batch: Vec<_> = self.pipeline.ready.drain(..most).collect();
+            batch.iter().for_each(|(fact, _)| self.collect.comes(env.now, fact.leaves_at()));
             let facts = batch.iter().map(|(fact, _)| fact.clone()).collect();
             let op = self.merge_op(env, facts);
             self.ask(env, Pending::Merge(batch), op);

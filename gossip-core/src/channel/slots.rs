@@ -91,8 +91,8 @@ impl Channel {
         let channel = self.id();
         match effect {
             Effect::Agreed { with } => self.collect.agreed(with),
-            Effect::Equal { with, exchange, epoch } => {
-                self.collect.equal(with, exchange, epoch);
+            Effect::Equal { with, began, exchange, epoch } => {
+                self.collect.equal(with, began, exchange, epoch);
                 self.confirm(env, with);
                 env.effects.push_back(ChannelEffect::Equal(channel, with));
             }

@@ -226,10 +226,7 @@ fn inserted<'a>(
         Ok(StoreReply::Merged { outcomes, .. }) => outcomes.clone(),
         _ => Vec::new(),
     };
-    let facts = match op {
-        StoreOp::Merge(merge) => merge.facts.as_slice(),
-        _ => &[],
-    };
+    let facts = if let StoreOp::Merge(merge) = op { merge.facts.as_slice() } else { &[] };
     let new = |outcome: &crate::store::Merged| matches!(outcome, crate::store::Merged::Inserted(_));
     facts.iter().zip(outcomes).filter(move |(_, outcome)| new(outcome)).map(|(fact, _)| &**fact)
 }

@@ -4,6 +4,7 @@
 //! [`Outcome`]; a plan that breaks a promise is [shrunk](shrink) to the few steps that it takes.
 
 mod chaos;
+mod flavour;
 mod plan;
 mod play;
 mod shrink;

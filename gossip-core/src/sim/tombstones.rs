@@ -14,7 +14,7 @@ use crate::config::{ChannelSlots, ConfigSpec, Strategies};
 use crate::fact::Envelope;
 use crate::id::{ShardId, TopicId};
 use crate::io::{Command, Seed, Write};
-use crate::sim::{Disk, cut, delay};
+use crate::sim::{Delay, Disk, cut, late};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::RumorConfig;
 use crate::strategy::reconcile::RangeConfig;
@@ -80,7 +80,7 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
     scene.write(0..config.keys, Some("old"));
     scene.settle();
     let absent = config.nodes.saturating_sub(1);
-    scene.world.rule(cut(move |host| host == absent));
+    let away = scene.world.rule(cut(move |host| host == absent));
     scene.write(0..config.keys, None);
     scene.world.run_for(scene.pace * 8);
     scene.write(0..config.reinserts.min(config.keys), Some("new"));
@@ -95,7 +95,7 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
     });
     let dormant = dormant.max().unwrap_or(0) as u64;
     let old: Vec<_> = scene.held(absent).into_iter().map(|fact| fact.id()).collect();
-    scene.heal();
+    scene.world.end_rule(away);
     let healed = scene.world.now();
     let converged = scene.settle().then(|| scene.world.now().since(healed));
     // All confirm, and let go.
@@ -135,7 +135,8 @@ impl<'a> Scene<'a> {
         let mut world = World::new(seed);
         world.set_horizon(config.horizon);
         check::all().into_iter().for_each(|checker| world.check(checker));
-        world.rule(delay(Duration::from_millis(1), Duration::from_millis(20)));
+        let (least, most) = (Duration::from_millis(1), Duration::from_millis(20));
+        world.rule(late(Delay::Uniform { least, most }));
         let rumors = RumorConfig { period: pace, ..RumorConfig::default() };
         let repair = RangeConfig { period: pace, period_max: pace, ..RangeConfig::default() };
         for host in 0..config.nodes {
@@ -188,11 +189,6 @@ impl<'a> Scene<'a> {
             self.world.put_back(host, Disk::default());
             self.world.start(host);
         }
-    }
-
-    fn heal(&mut self) {
-        self.world.clear_rules();
-        self.world.rule(delay(Duration::from_millis(1), Duration::from_millis(20)));
     }
 
     fn held(&self, host: usize) -> Vec<Envelope> {

@@ -9,8 +9,9 @@ use crate::time::Mono;
 
 /// Both sides of it: whom we serve, and whom we call.
 ///
-/// At most `limit` callers are served between two multiples of the period; a caller that was refused
-/// tries another partner, up to `hunt` times, and nobody twice in one round.
+/// At most `limit` callers are served between two rounds of ours, or in one period if those are further
+/// apart; a caller that was refused tries another partner, up to `hunt` times, and nobody twice in
+/// one round.
 #[derive(Debug)]
 pub(super) struct Connections {
     accepted: BTreeSet<NodeId>,
@@ -19,8 +20,9 @@ pub(super) struct Connections {
     hunt: u32,
     limit: u32,
     period: Duration,
+    /// Since when callers are counted.
+    since: Mono,
     tried: BTreeSet<NodeId>,
-    window: u128,
 }
 
 impl Connections {
@@ -32,8 +34,8 @@ impl Connections {
             hunt,
             limit,
             period,
+            since: Mono::ZERO,
             tried: BTreeSet::new(),
-            window: 0,
         }
     }
 
@@ -41,14 +43,13 @@ impl Connections {
         self.limit > 0
     }
 
-    /// Whether this caller is served; one that was accepted stays so for the rest of the period.
+    /// Whether this caller is served; one that was accepted is so again.
     pub(super) fn accepts(&mut self, now: Mono, caller: NodeId) -> bool {
         if !self.is_limited() {
             return true;
         }
-        let window = now.since(Mono::ZERO).as_nanos() / self.period.as_nanos().max(1);
-        if window != self.window {
-            self.window = window;
+        if now.since(self.since) >= self.period {
+            self.since = now;
             self.accepted.clear();
         }
         if self.accepted.len() < self.limit as usize {
@@ -57,8 +58,10 @@ impl Connections {
         self.accepted.contains(&caller)
     }
 
-    /// A round begins: what was called in the one before is over.
-    pub(super) fn begin_round(&mut self) {
+    /// A round of ours begins: what was called in the one before is over.
+    pub(super) fn begin_round(&mut self, now: Mono) {
+        self.since = now;
+        self.accepted.clear();
         self.calls.clear();
         self.tried.clear();
     }
@@ -105,15 +108,14 @@ mod tests {
     #[test]
     fn serves_so_many_in_a_period() {
         let mut connections = Connections::new(2, 0, SECOND);
-        let (first, second) = (
-            (Mono::ZERO + Duration::from_millis(1_999)),
-            (Mono::ZERO + Duration::from_millis(2_001)),
-        );
+        let (first, second) = (Mono::ZERO + SECOND, Mono::ZERO + 2 * SECOND);
         assert!(connections.accepts(first, node(1)));
         assert!(connections.accepts(first, node(2)));
         assert!(!connections.accepts(first, node(3)));
         assert!(connections.accepts(first, node(1)), "accepted already");
         assert!(connections.accepts(second, node(3)), "the next period");
+        connections.begin_round(second);
+        assert!(connections.accepts(second, node(4)) && connections.accepts(second, node(5)));
         let mut unlimited = Connections::new(0, 0, SECOND);
         assert!((0..100).all(|number| unlimited.accepts(first, node(number))));
     }
@@ -130,7 +132,7 @@ mod tests {
         assert_eq!(connections.refused(node(3)), None, "hunted enough");
         assert!(connections.tried(&node(2)) && !connections.tried(&node(4)));
         assert!(!connections.welcomed(node(3)));
-        connections.begin_round();
+        connections.begin_round(Mono::ZERO);
         connections.call(node(3), 0);
         assert!(connections.welcomed(node(3)) && !connections.tried(&node(1)));
     }

@@ -41,6 +41,8 @@ pub enum Effect {
     Equal {
         /// The member.
         with: NodeId,
+        /// When it began: nothing that was merged before is missing in it.
+        began: crate::time::Mono,
         /// Our number of the exchange.
         exchange: u32,
         /// The epoch compared.

@@ -142,7 +142,8 @@ fn rumors_of_few_words() {
     let soon_by_id = RumorConfig { offer_after: 2, ..plain };
     let minimized = RumorConfig { minimize: true, ..plain };
     let limited = RumorConfig { connection_limit: 1, ..plain };
-    let hunting = RumorConfig { hunt: u32::MAX, ..limited };
+    // Less than the fan-out, and whoever comes early takes all places.
+    let hunting = RumorConfig { connection_limit: 3, hunt: u32::MAX, ..plain };
     let all = RumorConfig { offer_after: 0, minimize: true, hunt: 3, ..limited };
     for config in [by_id, soon_by_id, minimized, limited, hunting, all] {
         for direction in Direction::ALL {

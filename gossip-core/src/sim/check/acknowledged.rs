@@ -84,10 +84,12 @@ impl Checker for Acknowledged {
         for written in self.newest.values().filter(|it| !self.exported.contains(&it.version.2)) {
             for host in (0..world.len()).filter(|host| world.node(*host).is_some()) {
                 let held = world.held(host).head(shard_of(world, host), &written.key);
+                // What has left the compared set may be gone for good, and of two deletions that have
+                // one is as good as the other.
+                let has_left = |leaves_at: Epoch| leaves_at <= world.epoch();
+                let dead = held.first().is_none_or(|held| has_left(held.leaves_at()));
                 let held = held.first().map(version);
-                // What has left the compared set may be gone for good.
-                let gone = held.is_none() && written.leaves_at <= world.epoch();
-                if !gone && held < Some(written.version) {
+                if !(dead && has_left(written.leaves_at)) && held < Some(written.version) {
                     let (key, at) = (text(&written.key), written.version.0);
                     broken.push((host, format!("lost: {key} at {at:?}; held is {held:?}")));
                 }

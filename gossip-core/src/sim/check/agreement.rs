@@ -53,7 +53,8 @@ impl Checker for Agreement {
                 first.get(*key).map(Envelope::id) != other.get(*key).map(Envelope::id)
             };
             if let Some(key) = keys.filter(differ).min() {
-                let name = |fact: Option<&Envelope>| fact.map_or(String::from("nothing"), named);
+                let name =
+                    |fact: Option<&Envelope>| fact.map_or_else(|| String::from("nothing"), named);
                 let (ours, theirs) = (name(first.get(key)), name(other.get(key)));
                 broken.push((host, format!("{}: {theirs} here, {ours} there", text(key))));
             }

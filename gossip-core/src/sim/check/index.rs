@@ -23,7 +23,11 @@ impl Checker for Index {
         match what {
             Observation::Applied { .. } => *turn = (*turn + 1) % STRIDE,
             Observation::Crashed => *turn = 0,
-            _ => return,
+            Observation::Flushed
+            | Observation::Input(_)
+            | Observation::Output(_)
+            | Observation::PutBack
+            | Observation::Started(_) => return,
         }
         if *turn == 0 {
             broken.extend(compare(sight.world(), sight.host()));

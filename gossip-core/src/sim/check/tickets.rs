@@ -38,9 +38,13 @@ impl Checker for Tickets {
                 }
                 let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { return };
                 let durable = sight.durable().commit();
-                for record in Records::new(sealed) {
-                    if let Ok(Record::Talk(Talk::Receipt(receipt))) = record
+                let (main, mut about) = (sight.shard().channel.tag(), None);
+                for record in Records::new(sealed).flatten() {
+                    if let Record::Channel(tag) = record {
+                        about = Some(tag);
+                    } else if let Record::Talk(Talk::Receipt(receipt)) = record
                         && receipt.commit > durable
+                        && about == Some(main)
                     {
                         let promised = receipt.commit;
                         broken.push(format!("promises commit {promised}; durable is {durable}"));

@@ -138,9 +138,8 @@ mod tests {
         assert_eq!(all[0], Verdict::Later(Duration::from_millis(2)));
         assert_eq!(all[1], Verdict::Later(Duration::from_millis(3)), "one waits before it");
         assert!((40..60).contains(&dropped(&all)), "{}", dropped(&all));
-        let longest = all.iter().filter_map(|verdict| match verdict {
-            Verdict::Later(delay) => Some(*delay),
-            _ => None,
+        let longest = all.iter().filter_map(|verdict| {
+            if let Verdict::Later(delay) = verdict { Some(*delay) } else { None }
         });
         assert!(longest.max() <= Some(Duration::from_millis(8)), "the queue is bounded");
     }

@@ -8,19 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::chaos::Mood;
+use super::flavour::Flavour;
 use super::{Act, Config, Outcome, Plan, Step, Value};
-use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
-use crate::fact::{Keys, Why};
+use crate::config::ConfigSpec;
+use crate::fact::Why;
 use crate::io::{Answer, Command, RequestId, Write};
 use crate::node::Node;
-use crate::rng::Rng;
 use crate::sim::check::{self, Violation};
 use crate::sim::{self, Crash, Disk, Fault, RuleId, World};
-use crate::strategy::Direction;
-use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
-use crate::strategy::dissemination::RumorConfig;
-use crate::strategy::reconcile::RangeConfig;
 use crate::time::Mono;
 
 /// How often it is looked whether all agree.
@@ -158,6 +153,7 @@ impl<'a> Player<'a> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are faults of the network")]
     fn begin(&mut self, step: &Step, running: &mut Running) {
         running.before = self.count(&step.act);
         let world = &mut self.world;
@@ -201,6 +197,7 @@ impl<'a> Player<'a> {
         running.fired = u64::from(is_immediate(&step.act));
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "most acts leave nothing behind")]
     fn end(&mut self, step: &Step, running: &mut Running) {
         let world = &mut self.world;
         match step.act {
@@ -233,6 +230,7 @@ impl<'a> Player<'a> {
     }
 
     /// How often a fault of this kind has hit its host so far.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "others fire at once, or count packets")]
     fn count(&mut self, act: &Act) -> u64 {
         match *act {
             Act::FailExports(host) => self.world.troubles(host).1,
@@ -279,7 +277,7 @@ impl<'a> Player<'a> {
         let mut agreed_at = None;
         let steady = world.run_until(self.config.calm + STEADY, MOMENT, |world| {
             let agreed = world.violations().is_empty() && agree(world);
-            agreed_at = agreed.then(|| agreed_at.unwrap_or(world.now()));
+            agreed_at = agreed.then(|| agreed_at.unwrap_or_else(|| world.now()));
             let since = agreed_at.map(|at| world.now().since(at));
             !world.violations().is_empty() || since >= Some(STEADY)
         });
@@ -353,6 +351,7 @@ const fn is_immediate(act: &Act) -> bool {
 }
 
 /// The rule of a network's fault; `None` for all others.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest are no faults of the network")]
 fn rule(world: &mut World, act: &Act) -> Option<RuleId> {
     let is_in = |hosts: u64| move |host: usize| hosts >> host & 1 == 1;
     Some(match *act {
@@ -407,61 +406,4 @@ fn disagreement(world: &mut World) -> String {
         "no agreement: {differ} of {all} hold something else than host 0, {blind} do not see all \
          members alive, {renewing} are taking the state anew"
     )
-}
-
-/// What all nodes of a seed are told, besides their cluster.
-struct Flavour {
-    direction: Direction,
-    limits: Limits,
-    /// The time between two rounds of rumors, and between two rounds of repair.
-    rumors: Duration,
-    repair: Duration,
-}
-
-impl Flavour {
-    /// Mostly the defaults at half their pace. Some seeds have queues so small that they shed, and
-    /// those with a lull repair so often that everybody confirms deletions in it.
-    fn of(config: &Config, seed: u64) -> Self {
-        let mut rng = Rng::from_number(seed).fork("flavour");
-        let limits = if rng.chance(0.4) {
-            Limits { peer_bytes: 1_400, channel_bytes: 2_800, recent: 16, ..Limits::default() }
-        } else {
-            Limits::default()
-        };
-        let directions =
-            [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
-        let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
-        let second = Duration::from_secs(1);
-        let (rumors, repair) = match Mood::of(config, seed) {
-            Mood::Storm => (second * 2, second * 4),
-            Mood::Lull => (second * 6, second / 2),
-        };
-        Self { direction, limits, rumors, repair }
-    }
-
-    fn spec(&self) -> ConfigSpec {
-        ConfigSpec {
-            redial_max: Duration::from_secs(6),
-            view_rumors: RumorConfig { period: self.rumors * 2, ..RumorConfig::default() },
-            view_repair: self.repair(),
-            limits: self.limits,
-            ..ConfigSpec::default()
-        }
-    }
-
-    fn repair(&self) -> RangeConfig {
-        RangeConfig { period: self.repair, period_max: self.repair, ..RangeConfig::default() }
-    }
-
-    fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
-        let direction = self.direction;
-        let rumors = RumorConfig { direction, period: self.rumors, ..RumorConfig::default() };
-        let interval = Duration::from_secs(4);
-        let patience = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
-        Strategies {
-            detector: Box::new(Heartbeat::new(patience)),
-            main: ChannelSlots::new(rumors, self.repair()),
-            ..Strategies::new(keys)
-        }
-    }
 }

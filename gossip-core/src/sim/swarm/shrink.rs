@@ -1,6 +1,7 @@
 //! From a plan that breaks a promise to the few steps that it takes.
 
-use super::{Config, Outcome, Plan, Step, chaos, play};
+use super::{Config, Outcome, Plan, chaos, play};
+use crate::time::Mono;
 
 /// What is left of a plan.
 #[derive(Clone, Debug)]
@@ -22,38 +23,36 @@ pub fn shrink(config: &Config, seed: u64, most: u32) -> Option<Shrunk> {
     let outcome = play(config, seed, &plan);
     let checker = outcome.violations.first()?.checker;
     let mut shrunk = Shrunk { outcome, plan, runs: 1 };
-    // What does not happen after the first violation is not needed for it.
-    let fails = |steps: &[Step]| {
-        let plan = Plan { steps: steps.to_vec() };
+    let try_without = |shrunk: &mut Shrunk, steps: std::ops::Range<usize>| {
+        shrunk.runs += 1;
+        let mut plan = shrunk.plan.clone();
+        plan.steps.drain(steps);
         let outcome = play(config, seed, &plan);
-        let same = outcome.violations.first().is_some_and(|first| first.checker == checker);
-        same.then_some((plan, outcome))
+        let fails = outcome.violations.first().is_some_and(|first| first.checker == checker);
+        if fails {
+            (shrunk.plan, shrunk.outcome) = (plan, outcome);
+        }
+        fails
     };
-    let mut parts = 2;
-    while shrunk.runs < most && parts <= 2 * shrunk.plan.steps.len() {
-        let size = shrunk.plan.steps.len().div_ceil(parts).max(1);
-        let mut smaller = None;
-        for start in (0..shrunk.plan.steps.len()).step_by(size) {
-            if shrunk.runs >= most {
-                break;
-            }
-            shrunk.runs += 1;
+    // What comes after the violation is hardly needed for it.
+    let end = shrunk.outcome.violations.first()?.at.since(Mono::ZERO);
+    let needed = shrunk.plan.steps.partition_point(|step| step.at <= end);
+    let all = shrunk.plan.steps.len();
+    try_without(&mut shrunk, needed..all);
+    let mut size = shrunk.plan.steps.len().div_ceil(2);
+    loop {
+        let (mut start, mut cut) = (0, false);
+        while start < shrunk.plan.steps.len() && shrunk.runs < most {
             let end = (start + size).min(shrunk.plan.steps.len());
-            let mut rest = shrunk.plan.steps.clone();
-            rest.drain(start..end);
-            smaller = fails(&rest);
-            if smaller.is_some() {
-                break;
+            if try_without(&mut shrunk, start..end) {
+                cut = true;
+            } else {
+                start = end;
             }
         }
-        match smaller {
-            Some((plan, outcome)) => {
-                (shrunk.plan, shrunk.outcome) = (plan, outcome);
-                parts = parts.saturating_sub(1).max(2);
-            }
-            None if size == 1 => break,
-            None => parts *= 2,
+        if shrunk.runs >= most || (size <= 1 && !cut) {
+            return Some(shrunk);
         }
+        size = size.div_ceil(2).max(1);
     }
-    Some(shrunk)
 }

@@ -6,7 +6,6 @@ mod hot;
 mod offers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use self::asking::Asking;
 pub use self::config::{Exclusions, RumorConfig};
@@ -15,6 +14,7 @@ use super::{Direction, Dissemination};
 use crate::fact::{Envelope, Why};
 use crate::id::{FactId, NodeId};
 use crate::strategy::connections::Connections;
+use crate::strategy::rounds::upcoming;
 use crate::strategy::{Contact, Cx, Effect, Removal};
 use crate::time::Mono;
 use crate::wire::Talk;
@@ -64,7 +64,7 @@ impl RumorMongering {
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
         self.pulls.clear();
-        self.connections.begin_round();
+        self.connections.begin_round(cx.now.mono);
         self.asking.expire(cx.now.mono);
         self.hot.expire(cx.now.mono);
         self.judge(cx);
@@ -273,15 +273,6 @@ impl RumorMongering {
         }
         serves
     }
-}
-
-/// The first round that is not over yet, of those that were due at a time and each period after it.
-fn upcoming(due: Mono, period: Duration, now: Mono) -> Mono {
-    if due >= now || period.is_zero() {
-        return due;
-    }
-    let past = now.since(due).as_nanos() % period.as_nanos();
-    now + period.saturating_sub(Duration::from_nanos(u64::try_from(past).unwrap_or(0)))
 }
 
 impl Dissemination for RumorMongering {

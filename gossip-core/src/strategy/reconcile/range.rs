@@ -17,6 +17,7 @@ use crate::id::NodeId;
 use crate::state::{Point, Set, Span};
 use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
 use crate::strategy::connections::Connections;
+use crate::strategy::rounds::upcoming;
 use crate::strategy::{Cx, Direction, Effect, SlotToken};
 use crate::time::{Epoch, Mono};
 use crate::wire::{Compare, Ranges, Same, Talk};
@@ -114,6 +115,8 @@ pub struct RangeReconcile {
     config: RangeConfig,
     connections: Connections,
     exchange: Option<Exchange>,
+    /// When our last round was due.
+    last_round: Mono,
     /// When we met somebody first.
     met_first: Option<Mono>,
     next_exchange: u32,
@@ -187,6 +190,7 @@ impl RangeReconcile {
             config,
             connections: Connections::new(config.connection_limit, config.hunt, config.period),
             exchange: None,
+            last_round: Mono::ZERO,
             met_first: None,
             next_exchange: 0,
             next_round: None,
@@ -243,7 +247,7 @@ impl RangeReconcile {
             None => None,
         };
         if let Some(with) = with {
-            self.connections.begin_round();
+            self.connections.begin_round(cx.now.mono);
             self.connections.call(with, 0);
             self.open(cx, with);
         }
@@ -311,11 +315,16 @@ impl RangeReconcile {
         self.schedule(cx, pause);
     }
 
-    /// The next round comes after seven to nine eighths of a pause, if rounds are staggered.
+    /// The next round comes after seven to nine eighths of a pause, if rounds are staggered; otherwise
+    /// in step with those before it.
     fn schedule(&mut self, cx: &mut Cx<'_>, pause: Duration) {
-        let wait =
-            if self.config.stagger { pause * 7 / 8 + cx.time_below(pause / 4) } else { pause };
-        self.next_round = Some(cx.now.mono + wait);
+        let now = cx.now.mono;
+        let due = if self.config.stagger || pause.is_zero() {
+            now + pause * 7 / 8 + cx.time_below(pause / 4)
+        } else {
+            upcoming(self.last_round + pause, self.config.period, now)
+        };
+        self.next_round = Some(due);
     }
 
     fn on_described(&mut self, cx: &mut Cx<'_>, pending: Pending, descriptions: Vec<Description>) {
@@ -471,6 +480,7 @@ impl Reconcile for RangeReconcile {
                 self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono => {
+                self.last_round = due;
                 let pause = self.pause;
                 self.schedule(cx, pause);
                 self.round(cx);

@@ -41,9 +41,9 @@ pub struct RumorConfig {
     /// if they are equal (Demers et al. 1987, section 1.4): with push-pull and a counter it leaves the
     /// smallest residue. Facts are offered by their ids then. Default false.
     pub minimize: bool,
-    /// Most partners that are served in one period; others are told that we are busy. 0: no limit,
+    /// Most partners that are served between two rounds; others are told that we are busy. 0: no limit,
     /// which is the default. With a limit each contact begins with a call, one more round trip: set it
-    /// alike on all nodes.
+    /// alike on all nodes, and not below their fan-out if they hunt.
     pub connection_limit: u32,
     /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
     /// `u32::MAX`: all there are.

@@ -23,6 +23,8 @@ pub(super) struct Work {
 /// `max_window` questions unanswered, more while answers come and half as many after a loss.
 #[derive(Debug)]
 pub(super) struct Exchange {
+    /// Before the first question to our own store.
+    pub(super) began: Mono,
     pub(super) compared: Option<Compare>,
     pub(super) differed: bool,
     /// Whether the partner takes what it lacks: it says so if its store refuses writes.
@@ -73,6 +75,7 @@ const MAX_WORK: usize = 4_096;
 impl Exchange {
     pub(super) fn new(number: u32, with: NodeId, set: Set, now: Mono, max_window: usize) -> Self {
         Self {
+            began: now,
             compared: None,
             differed: false,
             gives: true,

@@ -200,8 +200,8 @@ impl RangeReconcile {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(compared) = exchange.compared else { return };
         if same.dormant == ours {
-            let (with, exchange) = (exchange.with, exchange.number);
-            cx.effects.push(Effect::Equal { with, exchange, epoch: compared.epoch });
+            let (with, began, exchange) = (exchange.with, exchange.began, exchange.number);
+            cx.effects.push(Effect::Equal { with, began, exchange, epoch: compared.epoch });
         } else {
             exchange.set = Set::Dormant { from: same.floor, upto: compared.epoch };
             exchange.add(Work { span: Span::ALL, theirs: Some(same.dormant) });

@@ -1,0 +1,137 @@
+//! `cargo xtask papers`: published figures against ours, measured by `gossip-cli sim` alone.
+//!
+//! What is compared is a table of data ([`rows`]). Results of finished commands are kept under
+//! target/, so that a run that was ended goes on where it was.
+
+mod measure;
+mod page;
+mod picture;
+mod rows;
+mod verdict;
+
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+
+use self::measure::Simulator;
+use self::rows::{Row, TABLES, Table};
+use self::verdict::Verdict;
+use crate::program::root;
+
+/// Where the page and its pictures are, from the workspace's root.
+const PAGE: &str = "docs/papers.md";
+const PICTURES: &str = "docs/papers";
+
+/// A table with what came of its rows; a row that was left out has nothing.
+#[derive(Debug)]
+struct Measured {
+    table: &'static Table,
+    rows: Vec<Option<Outcome>>,
+}
+
+/// A row with what was measured, or why nothing was.
+#[derive(Debug)]
+struct Outcome {
+    command: String,
+    documents: Vec<Value>,
+    verdicts: Vec<Verdict>,
+    failure: Option<String>,
+}
+
+impl Outcome {
+    fn is_good(&self) -> bool {
+        self.failure.is_none() && self.verdicts.iter().all(|verdict| verdict.holds)
+    }
+}
+
+/// Measures everything and writes the page.
+pub(crate) fn papers(rest: &[String]) -> Result<()> {
+    let quick = match rest {
+        [] => false,
+        [one] if one == "--quick" => true,
+        _ => bail!("it takes --quick or nothing, and got `{}`", rest.join(" ")),
+    };
+    let simulator = Simulator::build()?;
+    let begun = Instant::now();
+    let count: usize = TABLES.iter().map(|table| table.rows.len()).sum();
+    let mut number = 0;
+    let mut tables = Vec::new();
+    for table in TABLES {
+        println!("\n{}", table.title);
+        let mut rows = Vec::new();
+        for row in table.rows {
+            number += 1;
+            rows.push(run(&simulator, row, quick, &format!("[{number}/{count}]"))?);
+        }
+        tables.push(Measured { table, rows });
+    }
+    fs::create_dir_all(root().join(PICTURES)).context("cannot make the folder of pictures")?;
+    for measured in &tables {
+        if let Some(figure) = picture::figure(measured) {
+            let path = root().join(PICTURES).join(format!("{}.svg", measured.table.id));
+            let drawn = simulator.plot(&figure)?;
+            fs::write(&path, drawn).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    fs::write(root().join(PAGE), page::page(&tables, quick))
+        .with_context(|| format!("writing {PAGE}"))?;
+    summary(&tables, begun.elapsed().as_secs_f64())
+}
+
+fn run(
+    simulator: &Simulator,
+    row: &'static Row,
+    quick: bool,
+    place: &str,
+) -> Result<Option<Outcome>> {
+    let runs = if quick { row.quick } else { row.runs };
+    if runs == 0 {
+        println!("  {place} {:<16} left out: too large for a quick run", row.name);
+        return Ok(None);
+    }
+    let command = format!("sim {} --runs {runs} --seed {SEED}", row.command);
+    println!("  {place} {:<16} gossip-cli {command}", row.name);
+    let begun = Instant::now();
+    let outcome = match simulator.run(&command) {
+        Ok(documents) => {
+            let verdicts = verdict::all(row, &documents, quick);
+            Outcome { command, documents, verdicts, failure: None }
+        }
+        Err(error) if measure::was_interrupted(&error) => return Err(error),
+        Err(error) => Outcome {
+            command,
+            documents: Vec::new(),
+            verdicts: Vec::new(),
+            failure: Some(format!("{error:#}")),
+        },
+    };
+    for verdict in &outcome.verdicts {
+        let Verdict { field, ours, published, tolerance, holds } = verdict;
+        let mark = if *holds { "ok" } else { "FAILED" };
+        println!("          {field:<20} {ours:<24} published {published} ({tolerance}): {mark}");
+    }
+    if let Some(failure) = &outcome.failure {
+        println!("          FAILED: {failure}");
+    }
+    println!("          {:.1} s", begun.elapsed().as_secs_f64());
+    Ok(Some(outcome))
+}
+
+/// Every command begins with it.
+const SEED: u64 = 1;
+
+fn summary(tables: &[Measured], seconds: f64) -> Result<()> {
+    let rows = || tables.iter().flat_map(|measured| measured.table.rows.iter().zip(&measured.rows));
+    let done = rows().filter(|(_, outcome)| outcome.is_some()).count();
+    let bad = |(row, outcome): (&'static Row, &Option<Outcome>)| {
+        outcome.as_ref().is_some_and(|outcome| !outcome.is_good()).then_some(row)
+    };
+    let failed: Vec<_> = rows().filter_map(bad).collect();
+    println!("\n{} of {done} rows hold, {seconds:.0} s; {PAGE} has them all", done - failed.len());
+    let names: Vec<_> =
+        failed.iter().map(|row| format!("{} ({})", row.name, row.command)).collect();
+    ensure!(failed.is_empty(), "these do not hold: {}", names.join("; "));
+    Ok(())
+}

@@ -1,0 +1,172 @@
+//! The picture of each table, as `gossip-cli plot` draws it.
+
+use serde_json::{Value, json};
+
+use super::rows::{self, Expected, Picture};
+use super::verdict::find;
+use super::{Measured, Outcome};
+
+/// What a table looks like; nothing when nothing was measured.
+pub(super) fn figure(measured: &Measured) -> Option<Value> {
+    let (axes, series) = match measured.table.picture {
+        Picture::None => return None,
+        Picture::Residue => (Axes::RESIDUE, residue(measured)),
+        Picture::Times => (Axes::TIMES, times(measured)),
+        Picture::Curve => (Axes::CURVE, curve(measured)?),
+        Picture::Growth { measure, law, law_name } => {
+            (Axes::GROWTH, growth(measured, measure, law, law_name))
+        }
+        Picture::Steps => (Axes::STEPS, steps(measured)),
+    };
+    let empty = series.iter().all(|series| points_of(series).is_empty());
+    (!empty).then(|| {
+        json!({
+            "id": measured.table.id,
+            "title": measured.table.title,
+            "about": measured.table.about,
+            "x": {"label": axes.x.0, "scale": axes.x.1},
+            "y": {"label": axes.y.0, "scale": axes.y.1},
+            "series": series,
+        })
+    })
+}
+
+/// Labels and scales.
+struct Axes {
+    x: (&'static str, &'static str),
+    y: (&'static str, &'static str),
+}
+
+impl Axes {
+    const RESIDUE: Self =
+        Self { x: ("updates sent per site", "linear"), y: ("residue", "logarithmic") };
+    const TIMES: Self = Self { x: ("row", "linear"), y: ("cycles", "linear") };
+    const CURVE: Self = Self { x: ("round", "linear"), y: ("nodes", "linear") };
+    const GROWTH: Self =
+        Self { x: ("nodes", "logarithmic"), y: ("cycles to the last node", "linear") };
+    const STEPS: Self = Self {
+        x: ("share of susceptible nodes before a cycle", "linear"),
+        y: ("after it", "linear"),
+    };
+}
+
+fn residue(measured: &Measured) -> Vec<Value> {
+    let published = measured.table.rows.iter().filter_map(|row| {
+        let value =
+            |name| row.figures.iter().find(|figure| figure.field == name).and_then(published);
+        Some([value("traffic")?, value("residue")?])
+    });
+    let ours = outcomes(measured)
+        .filter_map(|outcome| Some([number(outcome, "traffic")?, number(outcome, "residue")?]));
+    vec![series("published", "dots", published), series("ours", "line", ours)]
+}
+
+fn times(measured: &Measured) -> Vec<Value> {
+    let row = |name: &'static str| {
+        let rows = (1..).zip(measured.table.rows);
+        let theirs = rows.filter_map(move |(place, row)| {
+            let figure = row.figures.iter().find(|figure| figure.field == name)?;
+            Some([f64::from(place), published(figure)?])
+        });
+        let ours = (1..).zip(&measured.rows).filter_map(move |(place, outcome)| {
+            Some([f64::from(place), number(outcome.as_ref()?, name)?])
+        });
+        [
+            series(&format!("{name}, published"), "dots", theirs),
+            series(&format!("{name}, ours"), "line", ours),
+        ]
+    };
+    ["t_last", "t_ave"].into_iter().flat_map(row).collect()
+}
+
+fn curve(measured: &Measured) -> Option<Vec<Value>> {
+    let first = outcomes(measured).next()?;
+    let nodes = number(first, "nodes")?;
+    let cycles = find(&first.documents, "per_cycle")?.as_array()?;
+    let line = |of: &dyn Fn(&Value) -> Option<f64>| {
+        let points =
+            cycles.iter().filter_map(|cycle| Some([cycle.get("cycle")?.as_f64()?, of(cycle)?]));
+        points.collect::<Vec<_>>()
+    };
+    let field = |name: &'static str| move |cycle: &Value| cycle.get(name)?.as_f64();
+    let have = line(&|cycle| Some(nodes - field("susceptible")(cycle)?));
+    Some(vec![
+        series("have it", "area", have),
+        series("tell it", "line", line(&field("infected"))),
+        series("sendings", "dashes", line(&field("sent"))),
+    ])
+}
+
+fn growth(measured: &Measured, measure: &str, law: fn(f64) -> f64, law_name: &str) -> Vec<Value> {
+    let documents = || outcomes(measured).flat_map(|outcome| &outcome.documents);
+    let ours = documents().filter_map(|document| {
+        Some([document.get("nodes")?.as_f64()?, document.get(measure)?.as_f64()?])
+    });
+    let ours: Vec<[f64; 2]> = ours.collect();
+    let ends = ours.iter().map(|[nodes, _]| *nodes);
+    if !law_name.is_empty() {
+        let law = ends.map(|nodes| [nodes, law(nodes)]).collect::<Vec<_>>();
+        return vec![series("ours", "dots", ours), series(law_name, "dashes", law)];
+    }
+    let fit = documents().filter_map(|document| document.get("fit"));
+    let fit = fit.filter(|fit| fit.get("measure").and_then(Value::as_str) == Some(measure));
+    let line =
+        fit.filter_map(|fit| Some((fit.get("intercept")?.as_f64()?, fit.get("slope")?.as_f64()?)));
+    let lines: Vec<Value> = line
+        .map(|(intercept, slope)| {
+            let points = ends.clone().map(|nodes| [nodes, intercept + slope * nodes.log2()]);
+            series(&format!("{intercept:.2} + {slope:.2} log₂ N"), "dashes", points)
+        })
+        .collect();
+    [series("ours", "dots", ours.clone())].into_iter().chain(lines).collect()
+}
+
+/// The means over runs, cycle after cycle, and the published recurrences.
+fn steps(measured: &Measured) -> Vec<Value> {
+    let shares = (0..=50).map(|place| f64::from(place) / 50.0);
+    let law = |of: fn(f64) -> f64| shares.clone().map(move |share| [share, of(share)]);
+    let mut all = vec![
+        series("p²", "dashes", law(|share| share * share)),
+        series("p e^-(1-p)", "dashes", law(|share| share * (share - 1.0).exp())),
+    ];
+    for (row, outcome) in measured.table.rows.iter().zip(&measured.rows) {
+        let Some(outcome) = outcome.as_ref().filter(|_| row.name != "push-pull") else { continue };
+        let nodes = number(outcome, "nodes").unwrap_or(1.0);
+        let cycles = find(&outcome.documents, "per_cycle").and_then(Value::as_array);
+        let share = |cycle: &Value| Some(cycle.get("susceptible")?.as_f64()? / nodes);
+        let shares: Vec<f64> = cycles.into_iter().flatten().filter_map(share).collect();
+        let pairs =
+            shares.iter().zip(shares.iter().skip(1)).map(|(before, after)| [*before, *after]);
+        all.push(series(row.name, "dots", pairs));
+    }
+    all
+}
+
+fn outcomes(measured: &Measured) -> impl Iterator<Item = &Outcome> {
+    measured.rows.iter().flatten()
+}
+
+fn number(outcome: &Outcome, field: &str) -> Option<f64> {
+    find(&outcome.documents, field)?.as_f64()
+}
+
+const fn published(figure: &Expected) -> Option<f64> {
+    match figure.value {
+        rows::Value::Near { published, .. }
+        | rows::Value::Percent { published, .. }
+        | rows::Value::Within { published, .. } => Some(published),
+        rows::Value::AtLeast(_)
+        | rows::Value::AtMost(_)
+        | rows::Value::Exactly(_)
+        | rows::Value::Holds => None,
+    }
+}
+
+fn series(label: &str, mark: &str, points: impl IntoIterator<Item = [f64; 2]>) -> Value {
+    let points: Vec<_> = points.into_iter().collect();
+    json!({"label": label, "mark": mark, "points": points})
+}
+
+fn points_of(series: &Value) -> &[Value] {
+    series.get("points").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+}

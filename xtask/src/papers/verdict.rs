@@ -1,0 +1,166 @@
+//! Whether a figure is what was published.
+
+use serde_json::Value as Json;
+
+use super::rows::{Expected, Row, Value};
+
+/// A figure, ours and theirs, as the page shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Verdict {
+    pub(super) field: &'static str,
+    pub(super) ours: String,
+    pub(super) published: String,
+    pub(super) tolerance: String,
+    pub(super) holds: bool,
+}
+
+/// How many standard errors a quick run may be off beside the tolerance: with a hundred figures, one
+/// in a hundred quick pages has a false alarm.
+const SIGMAS: f64 = 4.0;
+
+/// All figures of a row. A figure that the command does not tell does not hold.
+pub(super) fn all(row: &Row, documents: &[Json], quick: bool) -> Vec<Verdict> {
+    row.figures.iter().map(|expected| judge(*expected, documents, quick)).collect()
+}
+
+/// The first document's field of this path, in which dots lead into fields of fields.
+pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
+    documents
+        .iter()
+        .find_map(|document| path.split('.').try_fold(document, |value, field| value.get(field)))
+}
+
+fn judge(Expected { field, value }: Expected, documents: &[Json], quick: bool) -> Verdict {
+    let found = find(documents, field);
+    let number = found.and_then(Json::as_f64);
+    let error = find(documents, &format!("standard_errors.{field}")).and_then(Json::as_f64);
+    let slack = if quick { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
+    let within = |from: f64, to: f64| {
+        number.is_some_and(|number| (from - slack..=to + slack).contains(&number))
+    };
+    let (published, tolerance, holds) = match value {
+        Value::Near { published, tolerance } => {
+            let holds = within(published - tolerance, published + tolerance);
+            (text(published), format!("± {}", text(tolerance)), holds)
+        }
+        Value::Percent { published, tolerance } => {
+            let off = published * tolerance / 100.0;
+            (text(published), format!("± {tolerance} %"), within(published - off, published + off))
+        }
+        Value::Within { published, from, to } => {
+            (text(published), format!("{} to {}", text(from), text(to)), within(from, to))
+        }
+        Value::AtMost(most) => (format!("≤ {}", text(most)), String::new(), within(f64::MIN, most)),
+        Value::AtLeast(least) => {
+            (format!("≥ {}", text(least)), String::new(), within(least, f64::MAX))
+        }
+        Value::Exactly(exact) => (text(exact), "exact".into(), number == Some(exact)),
+        Value::Holds => {
+            return test(
+                field,
+                found,
+                find(documents, "conditional.p_value"),
+                find(documents, "conditional.drift"),
+            );
+        }
+    };
+    let ours = match (number, error) {
+        (None, _) => "nothing".into(),
+        (Some(number), Some(error)) if error > 0.0 => {
+            format!("{} ± {}", digits(number, error), digits(error, error))
+        }
+        (Some(number), _) => text(number),
+    };
+    let tolerance =
+        if slack > 0.0 { format!("{tolerance}, and {SIGMAS} standard errors") } else { tolerance };
+    Verdict { field, ours, published, tolerance, holds }
+}
+
+fn test(
+    field: &'static str,
+    found: Option<&Json>,
+    p_value: Option<&Json>,
+    drift: Option<&Json>,
+) -> Verdict {
+    let number =
+        |value: Option<&Json>| value.and_then(Json::as_f64).map_or_else(|| "nothing".into(), text);
+    Verdict {
+        field,
+        ours: format!("worst step p = {}, drift {} σ", number(p_value), number(drift)),
+        published: "the law".into(),
+        tolerance: "doubted in 1 of 100".into(),
+        holds: found.and_then(Json::as_bool) == Some(true),
+    }
+}
+
+/// A number to four significant digits.
+pub(super) fn text(number: f64) -> String {
+    if number == 0.0 {
+        return "0".into();
+    }
+    if number.abs() < 1e-3 {
+        let text = format!("{number:.2e}");
+        let (head, power) = text.split_once('e').unwrap_or((&text, "0"));
+        let head = trimmed(head);
+        return format!("{head}e{power}");
+    }
+    let decimals = (3.0 - number.abs().log10().floor()).clamp(0.0, 6.0) as usize;
+    trimmed(&format!("{number:.decimals$}")).to_owned()
+}
+
+/// A number to the digits that an error leaves.
+fn digits(number: f64, error: f64) -> String {
+    if error < 1e-5 {
+        return text(number);
+    }
+    let decimals = (1.0 - error.log10().floor()).clamp(0.0, 7.0) as usize;
+    format!("{number:.decimals$}")
+}
+
+fn trimmed(text: &str) -> &str {
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn holds(value: Value, ours: f64, quick: bool) -> bool {
+        let documents = [json!({"m": ours, "standard_errors": {"m": 0.1}})];
+        judge(Expected { field: "m", value }, &documents, quick).holds
+    }
+
+    #[test]
+    fn figures_hold_within_their_tolerance_and_not_beyond() {
+        let near = Value::Near { published: 2.0, tolerance: 0.5 };
+        assert!(holds(near, 2.5, false) && holds(near, 1.5, false));
+        assert!(!holds(near, 2.51, false) && !holds(near, 1.49, false));
+        assert!(holds(near, 2.89, true) && !holds(near, 2.91, true), "four standard errors more");
+        let percent = Value::Percent { published: 2.0, tolerance: 5.0 };
+        assert!(holds(percent, 2.1, false) && !holds(percent, 2.11, false));
+        assert!(holds(Value::AtMost(1.0), 1.0, false) && !holds(Value::AtMost(1.0), 1.01, false));
+        assert!(holds(Value::AtLeast(1.0), 1.0, false) && !holds(Value::AtLeast(1.0), 0.99, false));
+        assert!(holds(Value::Exactly(0.0), 0.0, true) && !holds(Value::Exactly(0.0), 1e-9, true));
+        let within = Value::Within { published: 4.0, from: 2.0, to: 8.0 };
+        assert!(holds(within, 2.0, false) && !holds(within, 8.1, false));
+    }
+
+    #[test]
+    fn what_was_not_told_does_not_hold() {
+        let expected = Expected { field: "m", value: Value::AtMost(1.0) };
+        assert!(!judge(expected, &[json!({"n": 1})], false).holds);
+        let test = Expected { field: "conditional.holds", value: Value::Holds };
+        assert!(!judge(test, &[json!({"conditional": {"holds": false}})], false).holds);
+        assert!(judge(test, &[json!({"conditional": {"holds": true}})], false).holds);
+    }
+
+    #[test]
+    fn numbers_are_short() {
+        assert_eq!(text(0.18), "0.18");
+        assert_eq!(text(4e-6), "4e-6");
+        assert_eq!(text(16.0), "16");
+        assert_eq!(text(100_000.0), "100000");
+        assert_eq!(digits(0.036_91, 0.000_21), "0.03691");
+    }
+}
