@@ -367,14 +367,14 @@ impl Tally {
 
     fn curve(&self, nodes: f64) -> Figure {
         let means = self.means();
-        let have = means.iter().map(|[cycle, susceptible, ..]| (*cycle, nodes - susceptible));
-        let tell = means.iter().map(|[cycle, _, infected, _]| (*cycle, *infected));
+        let have = means.iter().map(|[cycle, susceptible, ..]| (*cycle, 1.0 - susceptible / nodes));
+        let tell = means.iter().map(|[cycle, _, infected, _]| (*cycle, infected / nodes));
         Figure {
             id: "curve".into(),
             title: "Who has it, and who tells it".into(),
-            about: "Nodes that have the update, and nodes that still tell it, at each cycle's end; means over runs.".into(),
+            about: "The share of nodes that have the update, and of those that still tell it, at each cycle's end; means over runs.".into(),
             x: Axis::linear("cycle"),
-            y: Axis::linear("nodes"),
+            y: Axis::linear("share of nodes"),
             series: vec![
                 Series::new("have it", Mark::Area, have),
                 Series::new("tell it", Mark::Line, tell),
