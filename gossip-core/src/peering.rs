@@ -152,6 +152,10 @@ impl Peering {
         self.listed.as_ref().map(Listed::partners)
     }
 
+    pub(crate) const fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     pub(crate) fn take_effects(&mut self) -> Vec<PeeringEffect> {
         std::mem::take(&mut self.effects)
     }

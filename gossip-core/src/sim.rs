@@ -14,6 +14,7 @@ mod host;
 mod rule;
 pub mod swarm;
 pub mod tombstones;
+mod watch;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};

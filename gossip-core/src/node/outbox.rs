@@ -21,26 +21,25 @@ const FEW_BYTES: usize = 8 * 1024;
 pub(super) struct Outbox {
     /// The largest fact that goes as a datagram.
     fits_datagram: usize,
-    /// By member, in ascending order.
-    queues: Vec<(NodeId, Queue)>,
     packer: Packer,
     payloads: Payloads,
+    records: Vec<Queued>,
 }
 
-/// What one member is sent.
-#[derive(Debug, Default)]
-struct Queue {
-    bulk: Vec<Labelled>,
-    gossip: Vec<Labelled>,
+/// A record for a member.
+#[derive(Debug)]
+struct Queued {
+    to: NodeId,
+    /// Its channel; `None` names the session itself.
+    channel: Option<ChannelTag>,
+    class: Class,
+    parcel: Parcel,
 }
-
-/// A record and its channel; `None` names the session itself.
-type Labelled = (Option<ChannelTag>, Parcel);
 
 impl Outbox {
     pub(super) const fn new(payloads: Payloads, fits_datagram: usize) -> Self {
         let packer = Packer::new(payloads.gossip);
-        Self { fits_datagram, queues: Vec::new(), packer, payloads }
+        Self { fits_datagram, packer, payloads, records: Vec::new() }
     }
 
     /// Queues a record; `None` names the session itself.
@@ -51,18 +50,8 @@ impl Outbox {
         class: Class,
         parcel: Parcel,
     ) {
-        let place = self.queues.binary_search_by_key(&to, |(member, _)| *member);
-        let place = place.unwrap_or_else(|place| {
-            self.queues.insert(place, (to, Queue::default()));
-            place
-        });
-        let Some((_, queue)) = self.queues.get_mut(place) else { return };
-        match class {
-            Class::Gossip if fact_bytes(&parcel) <= self.fits_datagram => {
-                queue.gossip.push((channel, parcel))
-            }
-            Class::Gossip | Class::Bulk => queue.bulk.push((channel, parcel)),
-        }
+        let class = if fact_bytes(&parcel) > self.fits_datagram { Class::Bulk } else { class };
+        self.records.push(Queued { to, channel, class, parcel });
     }
 
     /// Packs everything queued. A member without a session gets nothing: repair makes up for it.
@@ -73,18 +62,20 @@ impl Outbox {
         status: &mut Status,
         mut send: impl FnMut(Transmit),
     ) {
-        let Self { fits_datagram, packer, payloads, queues } = self;
-        let (fits_datagram, payloads) = (*fits_datagram, *payloads);
-        for (member, queue) in queues.drain(..) {
-            let worth_a_stream = !is_little(&queue.bulk, fits_datagram);
-            let Some(Route { session, gossip, bulk }) = route(&member, worth_a_stream) else {
+        let Self { fits_datagram, packer, payloads, records } = self;
+        records.sort_by_key(|record| record.to);
+        for records in records.chunk_by(|a, b| a.to == b.to) {
+            let Some(to) = records.first().map(|record| record.to) else { continue };
+            let of = |class| records.iter().filter(move |record| record.class == class);
+            let worth_a_stream = !is_little(of(Class::Bulk), *fits_datagram);
+            let Some(Route { session, gossip, bulk }) = route(&to, worth_a_stream) else {
                 continue;
             };
-            let mut pack = |class, to, parcels: &mut dyn Iterator<Item = Labelled>| {
-                let (payload_bytes, most) = frame_bytes(payloads, to);
+            let mut pack = |class, to, records: &mut dyn Iterator<Item = &Queued>| {
+                let (payload_bytes, most) = frame_bytes(*payloads, to);
                 packer.begin(session, payload_bytes, most);
-                for (channel, parcel) in parcels {
-                    if !packer.push(channel, &parcel) {
+                for Queued { channel, parcel, .. } in records {
+                    if !packer.push(*channel, parcel) {
                         status.unsendable_records += 1;
                     }
                 }
@@ -97,12 +88,13 @@ impl Outbox {
             };
             let datagrams_only = gossip == bulk && matches!(bulk, Address::Socket(_));
             if datagrams_only || !worth_a_stream {
-                pack(Class::Gossip, gossip, &mut queue.gossip.into_iter().chain(queue.bulk));
+                pack(Class::Gossip, gossip, &mut of(Class::Gossip).chain(of(Class::Bulk)));
             } else {
-                pack(Class::Gossip, gossip, &mut queue.gossip.into_iter());
-                pack(Class::Bulk, bulk, &mut queue.bulk.into_iter());
+                pack(Class::Gossip, gossip, &mut of(Class::Gossip));
+                pack(Class::Bulk, bulk, &mut of(Class::Bulk));
             }
         }
+        records.clear();
     }
 }
 
@@ -115,9 +107,11 @@ fn frame_bytes(payloads: Payloads, to: Address) -> (usize, usize) {
     }
 }
 
-fn is_little(bulk: &[Labelled], fits_datagram: usize) -> bool {
-    let lengths = || bulk.iter().map(|(_, parcel)| fact_bytes(parcel));
-    lengths().sum::<usize>() <= FEW_BYTES && lengths().all(|length| length <= fits_datagram)
+/// Whether bulk is no more than a few datagrams take.
+fn is_little<'a>(mut bulk: impl Iterator<Item = &'a Queued> + Clone, fits_datagram: usize) -> bool {
+    let lengths = bulk.clone().map(|record| fact_bytes(&record.parcel));
+    lengths.sum::<usize>() <= FEW_BYTES
+        && bulk.all(|record| fact_bytes(&record.parcel) <= fits_datagram)
 }
 
 /// What a fact takes. Talk counts as nothing: all of it is made to fit a datagram.

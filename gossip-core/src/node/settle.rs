@@ -20,8 +20,10 @@ impl Node {
     /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
     pub(super) fn settle(&mut self) {
         loop {
-            for effect in self.peering.take_effects() {
-                self.carry_out_peering(effect);
+            if self.peering.has_effects() {
+                for effect in self.peering.take_effects() {
+                    self.carry_out_peering(effect);
+                }
             }
             let Some(effect) = self.effects.pop_front() else { break };
             self.carry_out(effect);
@@ -287,6 +289,9 @@ impl Node {
     }
 
     pub(super) fn say_feedback(&mut self) {
+        if self.feedback.is_empty() {
+            return;
+        }
         for ((channel, to), (known, new)) in std::mem::take(&mut self.feedback) {
             let tag = Some(channel.tag());
             let count = known.len().max(new.len()).div_ceil(FEEDBACK_IDS / 2);

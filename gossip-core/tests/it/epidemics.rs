@@ -146,6 +146,46 @@ fn steps_obey_the_conditional_laws() {
     assert!(!verdict.holds(0.001), "{verdict:?}");
 }
 
+/// Hosts left out, of all runs together.
+fn left_out(epidemic: &Epidemic) -> f64 {
+    runs(epidemic, 8).iter().map(Spread::residue).sum::<f64>() * epidemic.nodes as f64
+}
+
+const fn counting(direction: Direction, k: u32) -> Epidemic {
+    let ending = Ending::Feedback(Limit::Counter(k));
+    Epidemic { direction, ending, ..Epidemic::classic(500) }
+}
+
+#[test]
+fn minimisation_leaves_a_smaller_residue() {
+    // Measured in 60 runs with 1,000 hosts: 0.0033 instead of 0.0064.
+    let plain = counting(Direction::PushPull, 2);
+    let minimized = Epidemic { minimize: true, ..plain };
+    let (plain, minimized) = (left_out(&plain), left_out(&minimized));
+    assert!(minimized < 0.8 * plain, "{minimized} hosts left out, {plain} without");
+    // All counters of those who tell are 0 where the first contact of no use ends a rumor: then
+    // both always count, minimised or not, and the same contacts bring the same.
+    let plain = counting(Direction::PushPull, 1);
+    let minimized = Epidemic { minimize: true, ..plain };
+    for seed in 0..3 {
+        assert_eq!(minimized.run(seed).arrivals, plain.run(seed).arrivals);
+    }
+}
+
+#[test]
+fn pushing_gains_from_a_connection_limit_and_pulling_loses() {
+    // Measured in 60 runs with 1,000 hosts: 0.0006 instead of 0.0035, and 0.00002 with hunting.
+    let free = counting(Direction::Push, 4);
+    let limited = Epidemic { connection_limit: 1, ..free };
+    let hunting = Epidemic { hunt: u32::MAX, ..limited };
+    let left = [free, limited, hunting].map(|epidemic| left_out(&epidemic));
+    assert!(left[1] < 0.5 * left[0] && left[2] <= left[1], "{left:?} hosts left out");
+    let free = counting(Direction::Pull, 1);
+    let limited = Epidemic { connection_limit: 1, ..free };
+    let left = [free, limited].map(|epidemic| left_out(&epidemic));
+    assert!(left[1] > 1.5 * left[0], "{left:?} hosts left out");
+}
+
 #[test]
 fn who_hunts_for_ever_finds_somebody() {
     let limited = Epidemic { connection_limit: 1, ..simple(200, Direction::Push) };

@@ -257,23 +257,27 @@ pub(super) const TABLES: &[Table] = &[
     Table {
         id: "push-then-pull",
         title: "K3: push, then pull, ids first (better than Karp et al.)",
-        about: "An update is offered by its id, and sent to who lacks it; nobody asks two for it at a time. One copy per \
-                node is the least there can be. The longest of all runs is held against log₂ n + 3 log₂ log₂ n cycles.",
+        about: "Who has the update offers it by its id while it is young, and is asked for it afterwards; who has nothing to \
+                tell asks from the start. Nobody asks two for it at a time, so one copy per node is all that is sent. A node \
+                ceases after 4 unnecessary contacts in a row, and the run ends when all have ceased. The longest of all runs \
+                is held against log₂ n + 3 log₂ log₂ n cycles, and traffic against half of what table 3 needs at k = 3 (6.1) \
+                for a residue of 4e-6: 1,000 runs of 1,000 nodes without a miss bound ours by 3e-6 (95 %).",
         rows: &[
             Row {
                 name: "n = 1,000",
-                command: "rumor --direction push-then-pull --removal never --offer-after 0 --names 64 --nodes 1000",
+                command: "rumor --direction push-then-pull --removal feedback-counter --k 4 --offer-after 0 --names 64 --nodes 1000",
                 runs: 1_000,
                 quick: 100,
                 figures: &[
                     expected("payload_copies", Value::AtMost(1.05)),
                     expected("residue", Value::Exactly(0.0)),
                     expected("t_last_max", Value::AtMost(19.92)),
+                    expected("traffic", Value::AtMost(3.05)),
                 ],
             },
             Row {
                 name: "n = 10,000",
-                command: "rumor --direction push-then-pull --removal never --offer-after 0 --names 64 --nodes 10000",
+                command: "rumor --direction push-then-pull --removal feedback-counter --k 4 --offer-after 0 --names 64 --nodes 10000",
                 runs: 300,
                 quick: 4,
                 figures: &[
@@ -284,7 +288,7 @@ pub(super) const TABLES: &[Table] = &[
             },
             Row {
                 name: "n = 100,000",
-                command: "rumor --direction push-then-pull --removal never --offer-after 0 --names 64 --nodes 100000",
+                command: "rumor --direction push-then-pull --removal feedback-counter --k 4 --offer-after 0 --names 64 --nodes 100000",
                 runs: 300,
                 quick: 0,
                 figures: &[

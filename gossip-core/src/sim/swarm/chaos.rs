@@ -83,6 +83,7 @@ impl Draw<'_> {
         }
         if self.mood == Mood::Lull {
             self.absence();
+            self.endings();
         }
         for _ in 0..count(self.config.churn * self.config.nodes as f64) {
             self.churn();
@@ -146,6 +147,17 @@ impl Draw<'_> {
             down.push((at, at + lasts));
         }
         self.step(at, lasts, act);
+    }
+
+    /// Values expire late in the lull, everywhere: nodes sweep, and let go of what is confirmed by
+    /// then.
+    fn endings(&mut self) {
+        let (from, upto) = self.lull();
+        for _ in 0..3 {
+            let ttl = upto.saturating_sub(from + self.millis(4_000));
+            let act = Act::Write(self.host(), self.key(), Value::Expires(ttl));
+            self.step(from, Duration::ZERO, act);
+        }
     }
 
     /// When nothing happens in a seed with a lull.

@@ -7,7 +7,8 @@ use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Ste
 use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
 use crate::mistake::{Mistake, made};
-use crate::state::{Point, Set, Span, Totals};
+
+use crate::state::{Point, Set, Span, Sum, Totals};
 use crate::store::{Ask, Description};
 use crate::strategy::{Cx, Effect};
 use crate::time::Epoch;
@@ -155,6 +156,10 @@ impl RangeReconcile {
         match pending {
             Pending::Open { exchange, epoch } => {
                 let fingerprint = totals.sum.fingerprint();
+                // Where nothing has left there is nothing to ask for.
+                if totals.dormant == 0 {
+                    return self.send_compare(cx, exchange, epoch, fingerprint, Sum::default());
+                }
                 let pending = Pending::OpenDormant { exchange, epoch, fingerprint };
                 self.total(cx, pending, Set::Dormant { from: cx.floor, upto: epoch });
             }
@@ -169,12 +174,7 @@ impl RangeReconcile {
             }
             Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals),
             Pending::AskedDormant { from, compare, floor } => {
-                let (exchange, dormant) = (compare.exchange, totals.sum.fingerprint());
-                cx.talk(from, Talk::Same(Same { exchange, floor, dormant }));
-                cx.effects.push(Effect::Agreed { with: from });
-                if compare.receipt {
-                    cx.effects.push(Effect::GiveReceipt { to: from, exchange });
-                }
+                agree(cx, from, &compare, floor, totals.sum);
             }
             Pending::Digest { .. }
             | Pending::Work { .. }
@@ -209,11 +209,15 @@ impl RangeReconcile {
             // and the partner looks where they differ.
             return cx.talk(from, Talk::Ranges(whole));
         }
+        let equal = fingerprint == compare.fingerprint || made(Mistake::EqualUncompared);
+        let floor = cx.floor.max(compare.floor);
+        if equal && totals.dormant == 0 {
+            return agree(cx, from, &compare, floor, Sum::default());
+        }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
-        if fingerprint == compare.fingerprint || made(Mistake::EqualUncompared) {
-            let floor = cx.floor.max(compare.floor);
+        if equal {
             let pending = Pending::AskedDormant { from, compare, floor };
             return self.total(cx, pending, Set::Dormant { from: floor, upto: epoch });
         }
@@ -274,6 +278,16 @@ impl RangeReconcile {
             let pending = Pending::Serve { from, step, gives: gives.clone(), wants, done };
             self.fetch(cx, pending, gives);
         }
+    }
+}
+
+/// The partner's active set equals ours; here are our dormant facts from a floor on.
+fn agree(cx: &mut Cx<'_>, from: NodeId, compare: &Compare, floor: Epoch, dormant: Sum) {
+    let (exchange, dormant) = (compare.exchange, dormant.fingerprint());
+    cx.talk(from, Talk::Same(Same { exchange, floor, dormant }));
+    cx.effects.push(Effect::Agreed { with: from });
+    if compare.receipt {
+        cx.effects.push(Effect::GiveReceipt { to: from, exchange });
     }
 }
 
