@@ -340,7 +340,7 @@ pub enum Event {
     /// A member's status changed.
     Member {
         /// The member as it is now.
-        member: Member,
+        member: Box<Member>,
         /// What it was before; `None`: it is new.
         before: Option<MemberStatus>,
     },

@@ -62,7 +62,8 @@ impl Outbox {
         status: &mut Status,
         mut send: impl FnMut(Transmit),
     ) {
-        let Self { fits_datagram, packer, payloads, records } = self;
+        let mut records = std::mem::take(&mut self.records);
+        let Self { fits_datagram, packer, payloads, .. } = self;
         records.sort_by_key(|record| record.to);
         for records in records.chunk_by(|a, b| a.to == b.to) {
             let Some(to) = records.first().map(|record| record.to) else { continue };
@@ -94,7 +95,6 @@ impl Outbox {
                 pack(Class::Bulk, bulk, &mut of(Class::Bulk));
             }
         }
-        records.clear();
     }
 }
 

@@ -1,5 +1,7 @@
 //! Carrying out what the machines want, until all of them are at rest.
 
+use std::collections::VecDeque;
+
 use super::{Node, Room};
 use crate::channel::ChannelEffect;
 use crate::fact::{Blame, Envelope};
@@ -25,7 +27,10 @@ impl Node {
                     self.carry_out_peering(effect);
                 }
             }
-            let Some(effect) = self.effects.pop_front() else { break };
+            let Some(effect) = self.effects.pop_front() else {
+                self.effects = VecDeque::new();
+                break;
+            };
             self.carry_out(effect);
         }
         if std::mem::take(&mut self.relink) {
@@ -195,7 +200,7 @@ impl Node {
     fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
         if let Some((member, before)) = changed {
             self.partners_changed = true;
-            self.event(Event::Member { member, before });
+            self.event(Event::Member { member: Box::new(member), before });
         }
     }
 

@@ -15,6 +15,8 @@ pub(super) struct Agenda<T> {
     present: BinaryHeap<Planned<T>>,
     present_slot: u64,
     later: BTreeMap<u64, Vec<Planned<T>>>,
+    /// Room of slots that are over, for new ones.
+    spare: Vec<Vec<Planned<T>>>,
     /// How many things were ever planned.
     sequence: u64,
 }
@@ -27,7 +29,13 @@ struct Planned<T> {
 
 impl<T> Agenda<T> {
     pub(super) const fn new() -> Self {
-        Self { present: BinaryHeap::new(), present_slot: 0, later: BTreeMap::new(), sequence: 0 }
+        Self {
+            present: BinaryHeap::new(),
+            present_slot: 0,
+            later: BTreeMap::new(),
+            spare: Vec::new(),
+            sequence: 0,
+        }
     }
 
     /// Plans something.
@@ -38,7 +46,8 @@ impl<T> Agenda<T> {
         if slot <= self.present_slot {
             self.present.push(planned);
         } else {
-            self.later.entry(slot).or_default().push(planned);
+            let room = || self.spare.pop().unwrap_or_default();
+            self.later.entry(slot).or_insert_with(room).push(planned);
         }
     }
 
@@ -50,7 +59,10 @@ impl<T> Agenda<T> {
         {
             let (slot, planned) = slot.remove_entry();
             self.present_slot = slot;
-            self.present = planned.into();
+            let over = std::mem::replace(&mut self.present, planned.into());
+            if self.spare.len() < SPARE {
+                self.spare.push(over.into_vec());
+            }
         }
         if self.present.peek()?.due > until {
             return None;
@@ -58,6 +70,9 @@ impl<T> Agenda<T> {
         self.present.pop().map(|Planned { due, what, .. }| (due, what))
     }
 }
+
+/// Most slots whose room is kept.
+const SPARE: usize = 64;
 
 /// A slot is 2^20 ns: about a millisecond.
 const fn slot_of(due: Mono) -> u64 {
