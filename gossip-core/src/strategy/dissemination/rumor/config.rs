@@ -31,10 +31,10 @@ pub struct RumorConfig {
     /// papers, where the partner sends whatever it tells.
     pub names: usize,
     /// Periods of age from which on a fact is not sent whole but offered by its id, and sent to who
-    /// asks: one more round trip, and nobody gets it twice. Default `u32::MAX`: never, for a small
+    /// asks: one more round trip, and hardly anybody gets it twice. Default `u32::MAX`: never, for a small
     /// fact costs little more than its id; 0: always.
     pub offer_after: u32,
-    /// How long a fact that was asked for is not asked of anybody else. Default 1 s (a guess: more than
+    /// How long a fact that was asked for is not asked of anybody else; then who offered it last is asked. Default 1 s (a guess: more than
     /// any round trip on earth). Shorter brings copies for nothing, longer delays what was lost.
     pub ask_timeout: Duration,
     /// Whether only the smaller of two counters is incremented where both partners know a rumor, both
@@ -51,7 +51,8 @@ pub struct RumorConfig {
     /// Most rumors told at a time; beyond it the oldest ends early and repair carries it.
     /// Default 4,096 (a guess).
     pub hot_facts: usize,
-    /// Most bytes of rumors told at a time; beyond it the oldest ends early as well. Default 16 MiB
+    /// Most bytes of rumors told at a time, and of ended ones that may still be asked for, which go first;
+    /// beyond it the oldest ends early as well. Default 16 MiB
     /// (a guess: 4,096 facts of 4 KiB).
     pub hot_bytes: usize,
     /// Most bytes told to one partner per round; a larger fact has a round of its own. Default 64 KiB (a guess: a third of the
