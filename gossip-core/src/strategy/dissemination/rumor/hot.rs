@@ -42,7 +42,8 @@ pub(super) struct HotFacts {
     bytes: usize,
     /// What is told no more, until when it is sent to whom it was offered.
     cooling: BTreeMap<Short, (Envelope, Mono)>,
-    facts: BTreeMap<Short, Hot>,
+    /// Boxed, for a map makes room for eleven at once and most of the time one is told.
+    facts: BTreeMap<Short, Box<Hot>>,
     most: usize,
     most_bytes: usize,
     /// Arrival order, oldest first: which rumor ends early when there are too many.
@@ -71,19 +72,19 @@ impl HotFacts {
     }
 
     pub(super) fn get(&self, key: &Short) -> Option<&Hot> {
-        self.facts.get(key)
+        self.facts.get(key).map(|hot| &**hot)
     }
 
     pub(super) fn get_mut(&mut self, key: &Short) -> Option<&mut Hot> {
-        self.facts.get_mut(key)
+        self.facts.get_mut(key).map(|hot| &mut **hot)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Short, &Hot)> {
-        self.facts.iter()
+        self.facts.iter().map(|(key, hot)| (key, &**hot))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Short, &mut Hot)> {
-        self.facts.iter_mut()
+        self.facts.iter_mut().map(|(key, hot)| (key, &mut **hot))
     }
 
     /// The latest first.
@@ -101,7 +102,7 @@ impl HotFacts {
         {
             self.end(&oldest);
         }
-        let hot = Hot {
+        let hot = Box::new(Hot {
             fact: fact.clone(),
             from,
             heat: Heat::default(),
@@ -111,7 +112,7 @@ impl HotFacts {
             rounds: 0,
             sent_to: BTreeSet::new(),
             arrival: self.arrivals,
-        };
+        });
         self.bytes += bytes;
         self.facts.insert(key, hot);
         self.order.insert(self.arrivals, key);
@@ -119,7 +120,7 @@ impl HotFacts {
     }
 
     /// A fact is told no more.
-    pub(super) fn end(&mut self, key: &Short) -> Option<Hot> {
+    pub(super) fn end(&mut self, key: &Short) -> Option<Box<Hot>> {
         let hot = self.facts.remove(key)?;
         self.order.remove(&hot.arrival);
         self.bytes -= hot.fact.bytes().len();
