@@ -379,8 +379,9 @@ impl Channel {
         }
     }
 
-    /// How a waiter's fact fared, if it wants to know.
+    /// How a fact fared: for who tells rumors, and for the waiters that want to know.
     fn settle(&mut self, env: &mut Env<'_>, waiters: Vec<Waiter>, fact: &Envelope, new: bool) {
+        self.slots.dissemination.settled(fact.id());
         for (place, waiter) in waiters.into_iter().enumerate() {
             // "The partner knew" means merged: who brought it while it was pending brought news.
             self.feedback(env, waiter, fact, new || place > 0);

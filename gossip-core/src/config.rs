@@ -474,7 +474,7 @@ impl ChannelSlots {
     /// Rumors and range repair as configured, last write wins.
     #[must_use]
     pub fn new(rumors: RumorConfig, repair: RangeConfig) -> Self {
-        let removal = Box::new(Feedback::new(Limit::Counter(2)));
+        let removal = Box::new(Feedback::new(Limit::default()));
         Self {
             dissemination: Box::new(RumorMongering::new(rumors, removal)),
             reconcile: Box::new(RangeReconcile::new(repair)),

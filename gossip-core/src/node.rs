@@ -416,7 +416,7 @@ impl Node {
 
 fn view_channel(config: &Config, domain: Domain, rng: &mut Rng) -> Channel {
     let spec = config.spec();
-    let removal = Box::new(FeedbackRule::new(Limit::Counter(2)));
+    let removal = Box::new(FeedbackRule::new(Limit::default()));
     let slots = ChannelSlots {
         dissemination: Box::new(RumorMongering::new(spec.view_rumors, removal)),
         reconcile: Box::new(RangeReconcile::new(spec.view_repair)),

@@ -1,4 +1,4 @@
-//! A first simulator driver: production nodes, virtual time, one seed.
+//! The simulator: production nodes, virtual time, one seed.
 //!
 //! A run is a function of (seed, script): everything happens in (time, sequence) order, packets
 //! are ruled by value, disks lag and lose what was not synced, clocks are skewed, nodes crash and
@@ -14,6 +14,7 @@ mod host;
 mod rule;
 pub mod swarm;
 pub mod tombstones;
+mod watch;
 mod world;
 
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};

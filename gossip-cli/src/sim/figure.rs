@@ -122,7 +122,7 @@ pub(crate) fn rows(figure: &Figure) -> Vec<(f64, Vec<Option<f64>>)> {
     xs.sort_by(f64::total_cmp);
     xs.dedup();
     let at = |series: &Series, x: f64| {
-        let found = series.points.iter().find(|[other, _]| other.total_cmp(&x).is_eq());
+        let found = series.points.iter().rfind(|[other, _]| other.total_cmp(&x).is_eq());
         found.map(|[_, y]| *y)
     };
     let row = |x: f64| (x, figure.series.iter().map(|series| at(series, x)).collect());

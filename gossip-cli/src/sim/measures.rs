@@ -60,7 +60,12 @@ pub(super) fn figures<S: Scenario>(findings: &[Finding<S>], fits: &[Fit]) -> Vec
     let pairs = S::PAIRS.iter().filter_map(|pair| pair_figure(findings, option, *pair));
     let measures = findings.first().map_or(&[][..], |finding| &finding.outcome.measures);
     let single = measures.iter().map(|measure| measure_figure(findings, option, measure, fits));
-    pairs.chain(single).collect()
+    pairs.chain(single).filter(says_something).collect()
+}
+
+/// Whether anything is to be seen: a measure that is zero everywhere has no picture.
+fn says_something(figure: &Figure) -> bool {
+    figure.series.iter().flat_map(|series| &series.points).any(|[_, y]| *y != 0.0)
 }
 
 fn measure_figure<S: Scenario>(

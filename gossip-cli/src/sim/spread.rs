@@ -354,27 +354,33 @@ impl Tally {
             let means = [nodes - susceptible, *infected, *susceptible, *sent].map(mean);
             [number(*cycle)].into_iter().chain(means).collect()
         };
+        let rows: Vec<Vec<String>> = means.iter().map(row).collect();
+        let bars = means.iter().map(|[_, susceptible, ..]| 1.0 - susceptible / nodes);
+        // A long end in which nothing changes is its first and its last cycle.
+        let same = |row: &Vec<String>| row.get(1..) == rows.last().and_then(|last| last.get(1..));
+        let first = rows.iter().rposition(|row| !same(row)).map_or(0, |place| place + 1);
+        let last = rows.len().saturating_sub(1);
+        let kept = rows.iter().zip(bars).enumerate();
+        let kept = kept.filter(|(place, _)| *place <= first || *place == last);
+        let (rows, bars) = kept.map(|(_, (row, bar))| (row.clone(), bar)).unzip();
         Table {
             title: String::new(),
             heads: heads.map(Into::into).to_vec(),
-            rows: means.iter().map(row).collect(),
-            bars: Some((
-                "who has it".into(),
-                means.iter().map(|[_, susceptible, ..]| 1.0 - susceptible / nodes).collect(),
-            )),
+            rows,
+            bars: Some(("who has it".into(), bars)),
         }
     }
 
     fn curve(&self, nodes: f64) -> Figure {
         let means = self.means();
-        let have = means.iter().map(|[cycle, susceptible, ..]| (*cycle, nodes - susceptible));
-        let tell = means.iter().map(|[cycle, _, infected, _]| (*cycle, *infected));
+        let have = means.iter().map(|[cycle, susceptible, ..]| (*cycle, 1.0 - susceptible / nodes));
+        let tell = means.iter().map(|[cycle, _, infected, _]| (*cycle, infected / nodes));
         Figure {
             id: "curve".into(),
             title: "Who has it, and who tells it".into(),
-            about: "Nodes that have the update, and nodes that still tell it, at each cycle's end; means over runs.".into(),
+            about: "The share of nodes that have the update, and of those that still tell it, at each cycle's end; means over runs.".into(),
             x: Axis::linear("cycle"),
-            y: Axis::linear("nodes"),
+            y: Axis::linear("share of nodes"),
             series: vec![
                 Series::new("have it", Mark::Area, have),
                 Series::new("tell it", Mark::Line, tell),

@@ -273,23 +273,19 @@ impl Tally {
         let mut times = self.agreed_ms.clone();
         times.sort_unstable();
         let all = self.seeds.max(1) as f64;
-        let share = |(place, ms): (usize, &u64)| (*ms as f64 / 1_000.0, (place + 1) as f64 / all);
-        let points = [(0.0, 0.0)].into_iter().chain(times.iter().enumerate().map(share));
-        // Only the last of several that agreed at one time.
-        let mut last: Vec<(f64, f64)> = Vec::new();
-        for point in points {
-            match last.last_mut() {
-                Some(end) if end.0 == point.0 => *end = point,
-                _ => last.push(point),
-            }
-        }
+        // Steps: nothing changes until the next seed has agreed.
+        let step = |(place, ms): (usize, &u64)| {
+            let seconds = *ms as f64 / 1_000.0;
+            [(seconds, place as f64 / all), (seconds, (place + 1) as f64 / all)]
+        };
+        let points = [(0.0, 0.0)].into_iter().chain(times.iter().enumerate().flat_map(step));
         Figure {
             id: "agreement".into(),
             title: "When all nodes agree again".into(),
             about: "The share of seeds whose nodes all hold the same, by the time since the chaos ended.".into(),
             x: Axis::linear("seconds after the chaos"),
             y: Axis::linear("share of seeds"),
-            series: vec![Series::new("agreed", Mark::Area, last)],
+            series: vec![Series::new("agreed", Mark::Area, points)],
         }
     }
 

@@ -35,7 +35,7 @@ impl Channel {
             Talk::Receipt(receipt) => self.on_receipt(env, from, receipt),
             Talk::Stale(receipt) => self.on_stale(env, from, receipt),
             talk @ (Talk::Ask(_)
-            | Talk::Busy(0)
+            | Talk::Busy(Talk::NO_EXCHANGE)
             | Talk::Call
             | Talk::Offer { .. }
             | Talk::Welcome) => self.with_slots(env, |slots, cx| {

@@ -107,7 +107,7 @@ impl Epidemic {
     pub fn production(nodes: usize) -> Self {
         let RumorConfig { direction, exclusions, fan_out, names, rounds, .. } =
             RumorConfig::default();
-        let ending = Ending::Feedback(Limit::Counter(2));
+        let ending = Ending::Feedback(Limit::default());
         Self { direction, exclusions, fan_out, names, rounds, ending, ..Self::classic(nodes) }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agenda::Agenda;
-use super::check::{Checker, Observation, Sight, Violation};
+use super::check::{Checker, Observation, Violation};
 use super::driver::Happening;
 use super::host::{Host, HostClock, MakeStrategies, address_of};
 use super::rule::Ruling;
@@ -20,14 +20,13 @@ use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
-use crate::store::MemoryState;
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::DATAGRAM_BYTES;
 
 /// A world of nodes.
 pub struct World {
     pub(super) agenda: Agenda<Happening>,
-    checkers: Vec<Box<dyn Checker>>,
+    pub(super) checkers: Vec<Box<dyn Checker>>,
     /// How long a synchronous cycle takes; `None`: everything happens when it happens.
     pub(super) cycle: Option<Duration>,
     horizon: Duration,
@@ -42,7 +41,7 @@ pub struct World {
     pub(super) standstill: u64,
     pub(super) trace: Option<blake3::Hasher>,
     pub(super) verifier: Verifier,
-    violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
 }
 
 impl World {
@@ -424,57 +423,6 @@ impl World {
         sums.windows(2).all(|pair| matches!(pair, [a, b] if a == b))
     }
 
-    /// Lets a checker watch from now on; without any, nothing is observed and nothing costs.
-    pub fn check(&mut self, checker: Box<dyn Checker>) {
-        self.checkers.push(checker);
-    }
-
-    /// The promises that were broken so far, in the order in which it was noticed.
-    #[must_use]
-    pub fn violations(&self) -> &[Violation] {
-        &self.violations
-    }
-
-    /// Tells the checkers that everything is calm and that nodes have had time to agree.
-    pub fn finish_checks(&mut self) {
-        let mut checkers = std::mem::take(&mut self.checkers);
-        for checker in &mut checkers {
-            let mut broken = Vec::new();
-            checker.finish(self, &mut broken);
-            let (at, name) = (self.now, checker.name());
-            let violation = |(host, what)| Violation { at, checker: name, host, what };
-            self.violations.extend(broken.into_iter().map(violation));
-        }
-        self.checkers = checkers;
-    }
-
-    pub(super) fn observe(&mut self, host: usize, what: &Observation<'_>) {
-        if self.checkers.is_empty() {
-            return;
-        }
-        // Lent out, so that checkers may look at the world.
-        let mut checkers = std::mem::take(&mut self.checkers);
-        let mut broken = Vec::new();
-        for checker in &mut checkers {
-            let sight = Sight { host, now: self.time_at(host), world: self };
-            checker.observe(&sight, what, &mut broken);
-            let (at, name) = (self.now, checker.name());
-            let violation = |what| Violation { at, checker: name, host, what };
-            self.violations.extend(broken.drain(..).map(violation));
-        }
-        self.checkers = checkers;
-    }
-
-    /// How many inputs of a host waited for the end of a pause, and how many of its exports failed.
-    pub(super) fn troubles(&self, host: usize) -> (u64, u64) {
-        let host = self.host(host);
-        (host.deferred, host.failed_exports)
-    }
-
-    pub(super) const fn is_watched(&self) -> bool {
-        !self.checkers.is_empty()
-    }
-
     /// What a host was told before its last start.
     #[must_use]
     pub fn configuration(&self, host: usize) -> Option<&ConfigSpec> {
@@ -485,16 +433,6 @@ impl World {
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         Epoch::of(START + self.now.since(Mono::ZERO))
-    }
-
-    /// What a host's node reads.
-    pub(super) fn held(&self, host: usize) -> &MemoryState {
-        self.host(host).disk.held()
-    }
-
-    /// What a crash could not take from a host.
-    pub(super) fn durable(&self, host: usize) -> &MemoryState {
-        self.host(host).disk.durable()
     }
 
     /// Begins to hash every output; it costs more than the run itself.
@@ -512,12 +450,12 @@ impl World {
         self.hosts.get(host).map_or(0, |host| host.boots)
     }
 
-    fn time_at(&self, host: usize) -> Now {
+    pub(super) fn time_at(&self, host: usize) -> Now {
         let clock = self.hosts.get(host).map(|host| host.clock).unwrap_or_default();
         Now { mono: self.now, wall: clock.wall(self.now) }
     }
 
-    fn host(&self, host: usize) -> &Host {
+    pub(super) fn host(&self, host: usize) -> &Host {
         #[expect(
             clippy::expect_used,
             reason = "a script that names a host it did not add is a bug"

@@ -74,8 +74,9 @@ impl MemoryState {
                         Some(shards) => shards,
                     },
                 };
-                let scan = |shard: &Box<Shard>| shard.scan(&prefix, after.as_ref(), limit, bytes);
-                StoreReply::Facts(shards.get(&shard).map(scan).unwrap_or_default())
+                let shard = shards.get(&shard);
+                let facts = shard.map(|it| it.scan(&prefix, after.as_ref(), limit, bytes));
+                StoreReply::Facts(facts.unwrap_or_default())
             }
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))

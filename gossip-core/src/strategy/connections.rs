@@ -17,6 +17,8 @@ pub(super) struct Connections {
     accepted: BTreeSet<NodeId>,
     /// Calls that are not answered yet, and how often each was refused before.
     calls: BTreeMap<NodeId, u32>,
+    /// When each contact began that is not a period old: our round does not end those of others.
+    contacts: BTreeMap<NodeId, Mono>,
     hunt: u32,
     limit: u32,
     period: Duration,
@@ -31,6 +33,7 @@ impl Connections {
         Self {
             accepted: BTreeSet::new(),
             calls: BTreeMap::new(),
+            contacts: BTreeMap::new(),
             hunt,
             limit,
             period,
@@ -49,19 +52,27 @@ impl Connections {
             return true;
         }
         if now.since(self.since) >= self.period {
-            self.since = now;
-            self.accepted.clear();
+            self.begin_window(now);
         }
         if self.accepted.len() < self.limit as usize {
             self.accepted.insert(caller);
         }
-        self.accepted.contains(&caller)
+        let accepts = self.accepted.contains(&caller);
+        if accepts {
+            self.contacts.insert(caller, now);
+        }
+        accepts
+    }
+
+    /// Whether this member called us or we it, less than a period ago, and the call was accepted.
+    pub(super) fn is_met(&self, now: Mono, member: NodeId) -> bool {
+        let began = self.contacts.get(&member);
+        !self.is_limited() || began.is_some_and(|began| now.since(*began) < self.period)
     }
 
     /// A round of ours begins: what was called in the one before is over.
     pub(super) fn begin_round(&mut self, now: Mono) {
-        self.since = now;
-        self.accepted.clear();
+        self.begin_window(now);
         self.calls.clear();
         self.tried.clear();
     }
@@ -78,8 +89,12 @@ impl Connections {
     }
 
     /// A partner accepts; false if we did not call it.
-    pub(super) fn welcomed(&mut self, by: NodeId) -> bool {
-        self.calls.remove(&by).is_some()
+    pub(super) fn welcomed(&mut self, now: Mono, by: NodeId) -> bool {
+        let called = self.calls.remove(&by).is_some();
+        if called {
+            self.contacts.insert(by, now);
+        }
+        called
     }
 
     /// A partner is busy: after how many refusals another may be called, if we called it and may hunt
@@ -92,6 +107,13 @@ impl Connections {
     /// A member is gone.
     pub(super) fn gone(&mut self, member: NodeId) {
         self.calls.remove(&member);
+        self.contacts.remove(&member);
+    }
+
+    fn begin_window(&mut self, now: Mono) {
+        self.since = now;
+        self.accepted.clear();
+        self.contacts.retain(|_, began| now.since(*began) < self.period);
     }
 }
 
@@ -131,9 +153,25 @@ mod tests {
         connections.call(node(3), 2);
         assert_eq!(connections.refused(node(3)), None, "hunted enough");
         assert!(connections.tried(&node(2)) && !connections.tried(&node(4)));
-        assert!(!connections.welcomed(node(3)));
+        assert!(!connections.welcomed(Mono::ZERO, node(3)));
         connections.begin_round(Mono::ZERO);
         connections.call(node(3), 0);
-        assert!(connections.welcomed(node(3)) && !connections.tried(&node(1)));
+        assert!(connections.welcomed(Mono::ZERO, node(3)) && !connections.tried(&node(1)));
+    }
+
+    #[test]
+    fn a_contact_lasts_a_period() {
+        let mut connections = Connections::new(1, 0, SECOND);
+        let at = |millis| Mono::ZERO + Duration::from_millis(millis);
+        assert!(connections.accepts(at(900), node(1)) && !connections.accepts(at(900), node(2)));
+        connections.call(node(3), 0);
+        assert!(connections.welcomed(at(900), node(3)));
+        connections.begin_round(at(1_000));
+        for (number, met) in [(1, true), (2, false), (3, true), (4, false)] {
+            assert_eq!(connections.is_met(at(1_800), node(number)), met, "{number}");
+            assert!(!connections.is_met(at(1_900), node(number)));
+        }
+        connections.begin_round(at(2_000));
+        assert!(connections.contacts.is_empty());
     }
 }

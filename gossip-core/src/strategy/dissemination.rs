@@ -67,6 +67,9 @@ pub trait Dissemination: Debug + Send {
     /// A fact was merged for the first time; `from` brought it, unless it is our own.
     fn fresh(&mut self, cx: &mut Cx<'_>, fact: &Envelope, from: Option<NodeId>);
 
+    /// What a member sent was compared with what is held: it was merged, or is of no use. Before `fresh`.
+    fn settled(&mut self, _id: FactId) {}
+
     /// A fact is no longer held: a newer one displaced it.
     fn displaced(&mut self, id: FactId);
 

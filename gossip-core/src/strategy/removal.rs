@@ -55,6 +55,13 @@ pub enum Limit {
     Counter(u32),
 }
 
+impl Default for Limit {
+    /// After two contacts: what a node does unless told otherwise.
+    fn default() -> Self {
+        Self::Counter(2)
+    }
+}
+
 impl Limit {
     fn passes(self, rng: &mut Rng, heat: &mut Heat) -> bool {
         match self {

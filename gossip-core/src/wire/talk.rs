@@ -160,7 +160,8 @@ pub enum Talk {
     /// "Send me these rumors": those of an offer that the sender lacks, by the first 8 bytes of their
     /// ids.
     Ask(Vec<[u8; 8]>),
-    /// "I serve as many as I may: try another." Names the exchange that is refused; 0: a call.
+    /// "I serve as many as I may: try another." Names the exchange that is refused, or
+    /// [none](Self::NO_EXCHANGE).
     Busy(u32),
     /// "May I talk about rumors with you in this round?"
     Call,
@@ -237,6 +238,9 @@ impl Flavor for Appended<'_> {
 }
 
 impl Talk {
+    /// The number that no exchange of repair has: what [`Busy`](Self::Busy) names where a call is refused.
+    pub const NO_EXCHANGE: u32 = 0;
+
     /// Replaces what a buffer holds by the record's body; its kind.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> u8 {
         fn body<T: Serialize>(out: &mut Vec<u8>, offset: u8, value: &T) -> u8 {

@@ -4,6 +4,7 @@ mod facts;
 mod hello;
 mod parking;
 mod repair;
+mod rumors;
 mod spoofing;
 mod storm;
 

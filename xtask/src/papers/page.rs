@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::verdict::Verdict;
+use serde_json::Value;
+
+use super::rows::Picture;
+use super::verdict::{Verdict, find};
 use super::{Measured, Outcome, PICTURES, picture};
 
 /// The whole page. It says nothing about the time or the machine: the same program writes the same
@@ -78,10 +81,32 @@ fn section(measured: &Measured) -> String {
             let _ = writeln!(commands, "gossip-cli {command}");
         }
     }
+    if matches!(table.picture, Picture::Curve) {
+        text += &rounds(rows.iter().flatten().next());
+    }
     if !commands.is_empty() {
         let _ = write!(text, "\n```sh\n{commands}```\n");
     }
     text + "\n"
+}
+
+/// The rounds of a row, as means over its runs.
+fn rounds(outcome: Option<&Outcome>) -> String {
+    let Some(outcome) = outcome else { return String::new() };
+    let nodes = find(&outcome.documents, "nodes").and_then(Value::as_f64).unwrap_or(0.0);
+    let mut text = String::from(
+        "\n| Round | Have it | Lack it | Tell it | Sendings |\n|---|---|---|---|---|\n",
+    );
+    for cycle in picture::cycles(outcome) {
+        let field = |name| cycle.get(name).and_then(Value::as_f64).unwrap_or(0.0);
+        let [number, lack, tell, sent] = ["cycle", "susceptible", "infected", "sent"].map(field);
+        let _ = writeln!(
+            text,
+            "| {number} | {:.1} | {lack:.1} | {tell:.1} | {sent:.1} |",
+            nodes - lack
+        );
+    }
+    text
 }
 
 fn figures(name: &str, outcome: &Outcome) -> String {

@@ -18,13 +18,15 @@ pub(super) fn figure(measured: &Measured) -> Option<Value> {
         }
         Picture::Steps => (Axes::STEPS, steps(measured)),
     };
+    let rows = matches!(measured.table.picture, Picture::Times).then(|| numbered(measured));
+    let label = rows.unwrap_or_else(|| axes.x.0.to_owned());
     let empty = series.iter().all(|series| points_of(series).is_empty());
     (!empty).then(|| {
         json!({
             "id": measured.table.id,
             "title": measured.table.title,
             "about": measured.table.about,
-            "x": {"label": axes.x.0, "scale": axes.x.1},
+            "x": {"label": label, "scale": axes.x.1},
             "y": {"label": axes.y.0, "scale": axes.y.1},
             "series": series,
         })
@@ -40,7 +42,7 @@ struct Axes {
 impl Axes {
     const RESIDUE: Self =
         Self { x: ("updates sent per site", "linear"), y: ("residue", "logarithmic") };
-    const TIMES: Self = Self { x: ("row", "linear"), y: ("cycles", "linear") };
+    const TIMES: Self = Self { x: ("", "linear"), y: ("cycles", "linear") };
     const CURVE: Self = Self { x: ("round", "linear"), y: ("nodes", "linear") };
     const GROWTH: Self =
         Self { x: ("nodes", "logarithmic"), y: ("cycles to the last node", "linear") };
@@ -58,7 +60,7 @@ fn residue(measured: &Measured) -> Vec<Value> {
     });
     let ours = outcomes(measured)
         .filter_map(|outcome| Some([number(outcome, "traffic")?, number(outcome, "residue")?]));
-    vec![series("published", "dots", published), series("ours", "line", ours)]
+    vec![series("ours", "line", ours), series("published", "dots", published)]
 }
 
 fn times(measured: &Measured) -> Vec<Value> {
@@ -72,17 +74,23 @@ fn times(measured: &Measured) -> Vec<Value> {
             Some([f64::from(place), number(outcome.as_ref()?, name)?])
         });
         [
-            series(&format!("{name}, published"), "dots", theirs),
             series(&format!("{name}, ours"), "line", ours),
+            series(&format!("{name}, published"), "dots", theirs),
         ]
     };
     ["t_last", "t_ave"].into_iter().flat_map(row).collect()
 }
 
+/// The rows by their places on the axis.
+fn numbered(measured: &Measured) -> String {
+    let rows = (1..).zip(measured.table.rows).map(|(place, row)| format!("{place}: {}", row.name));
+    rows.collect::<Vec<_>>().join("; ")
+}
+
 fn curve(measured: &Measured) -> Option<Vec<Value>> {
     let first = outcomes(measured).next()?;
     let nodes = number(first, "nodes")?;
-    let cycles = find(&first.documents, "per_cycle")?.as_array()?;
+    let cycles = cycles(first);
     let line = |of: &dyn Fn(&Value) -> Option<f64>| {
         let points =
             cycles.iter().filter_map(|cycle| Some([cycle.get("cycle")?.as_f64()?, of(cycle)?]));
@@ -98,7 +106,13 @@ fn curve(measured: &Measured) -> Option<Vec<Value>> {
 }
 
 fn growth(measured: &Measured, measure: &str, law: fn(f64) -> f64, law_name: &str) -> Vec<Value> {
-    let documents = || outcomes(measured).flat_map(|outcome| &outcome.documents);
+    // A sweep stands for itself: the largest that was measured holds those before it.
+    let sweep = |outcome: &&Outcome| law_name.is_empty() && outcome.documents.len() > 1;
+    let last = outcomes(measured).filter(sweep).last();
+    let shown =
+        outcomes(measured).filter(|outcome| last.is_none_or(|last| std::ptr::eq(*outcome, last)));
+    let shown: Vec<_> = shown.collect();
+    let documents = || shown.iter().flat_map(|outcome| &outcome.documents);
     let ours = documents().filter_map(|document| {
         Some([document.get("nodes")?.as_f64()?, document.get(measure)?.as_f64()?])
     });
@@ -121,7 +135,18 @@ fn growth(measured: &Measured, measure: &str, law: fn(f64) -> f64, law_name: &st
     [series("ours", "dots", ours.clone())].into_iter().chain(lines).collect()
 }
 
-/// The means over runs, cycle after cycle, and the published recurrences.
+/// The cycles in which anything happened, on average.
+pub(super) fn cycles(outcome: &Outcome) -> &[Value] {
+    let cycles = find(&outcome.documents, "per_cycle").and_then(Value::as_array);
+    let cycles = cycles.map_or(&[][..], Vec::as_slice);
+    let sent =
+        |cycle: &Value| cycle.get("sent").and_then(Value::as_f64).is_some_and(|sent| sent >= 0.05);
+    let last = cycles.iter().rposition(sent).map_or(0, |last| last + 2);
+    cycles.get(..last.min(cycles.len())).unwrap_or_default()
+}
+
+/// Single runs, cycle after cycle, and the published recurrences: means would be off, for a mean of
+/// squares is no square of means.
 fn steps(measured: &Measured) -> Vec<Value> {
     let shares = (0..=50).map(|place| f64::from(place) / 50.0);
     let law = |of: fn(f64) -> f64| shares.clone().map(move |share| [share, of(share)]);
@@ -130,7 +155,7 @@ fn steps(measured: &Measured) -> Vec<Value> {
         series("p e^-(1-p)", "dashes", law(|share| share * (share - 1.0).exp())),
     ];
     for (row, outcome) in measured.table.rows.iter().zip(&measured.rows) {
-        let Some(outcome) = outcome.as_ref().filter(|_| row.name != "push-pull") else { continue };
+        let Some(outcome) = outcome.as_ref().filter(|_| row.runs == 1) else { continue };
         let nodes = number(outcome, "nodes").unwrap_or(1.0);
         let cycles = find(&outcome.documents, "per_cycle").and_then(Value::as_array);
         let share = |cycle: &Value| Some(cycle.get("susceptible")?.as_f64()? / nodes);

@@ -71,8 +71,9 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], quick: bool) -
         }
         (Some(number), _) => text(number),
     };
-    let tolerance =
-        if slack > 0.0 { format!("{tolerance}, and {SIGMAS} standard errors") } else { tolerance };
+    let slack = (slack > 0.0).then(|| format!("{SIGMAS} standard errors"));
+    let parts = [Some(tolerance).filter(|tolerance| !tolerance.is_empty()), slack];
+    let tolerance = parts.into_iter().flatten().collect::<Vec<_>>().join(", and ");
     Verdict { field, ours, published, tolerance, holds }
 }
 

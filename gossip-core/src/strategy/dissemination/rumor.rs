@@ -29,8 +29,10 @@ pub struct RumorMongering {
     next_round: Option<Mono>,
     /// Whether this round pulls.
     pulling: bool,
-    /// How often each member has asked for something since our last round.
+    /// How often each member has asked for something since our last round, or within a period if those
+    /// are further apart.
     pulls: BTreeMap<NodeId, u32>,
+    pulls_since: Mono,
     removal: Box<dyn Removal>,
     rounds: u64,
 }
@@ -56,6 +58,7 @@ impl RumorMongering {
             next_round: None,
             pulling: false,
             pulls: BTreeMap::new(),
+            pulls_since: Mono::ZERO,
             removal,
             rounds: 0,
         }
@@ -63,10 +66,8 @@ impl RumorMongering {
 
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
-        self.pulls.clear();
+        (self.pulls_since, self.pulls) = (cx.now.mono, BTreeMap::new());
         self.connections.begin_round(cx.now.mono);
-        self.asking.expire(cx.now.mono);
-        self.hot.expire(cx.now.mono);
         self.judge(cx);
         self.pulling = match self.config.direction {
             Direction::Push => false,
@@ -164,6 +165,7 @@ impl RumorMongering {
                     continue;
                 }
                 offered.push((key, hot.heat.count()));
+                self.hot.offer(&key, partner);
             } else if bytes > budget && budget < self.config.partner_bytes {
                 // One that alone exceeds the budget has a round of its own.
                 budget = 0;
@@ -209,8 +211,8 @@ impl RumorMongering {
             } else {
                 Contact::Useless
             });
-            let outlived = (0..hot.outlived).map(|_| Contact::Useless);
-            (hot.asked, hot.needed, hot.outlived) = (false, false, 0);
+            let outlived = std::mem::take(&mut hot.outlived).into_iter().map(|_| Contact::Useless);
+            (hot.asked, hot.needed) = (false, false);
             if outlived
                 .chain(pulled)
                 .any(|contact| !self.removal.stays_hot(cx.rng, &mut hot.heat, contact))
@@ -241,11 +243,7 @@ impl RumorMongering {
     }
 
     fn end(&mut self, cx: &Cx<'_>, key: &Short) {
-        if self.offers() {
-            self.hot.cool(key, cx.now.mono + self.config.ask_timeout);
-        } else {
-            self.hot.end(key);
-        }
+        self.hot.cool(key, cx.now.mono + self.config.ask_timeout);
     }
 
     /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
@@ -253,25 +251,34 @@ impl RumorMongering {
         self.hot.is_empty() && !self.config.direction.pulls()
     }
 
-    /// Whether a member wants something no more often than it may between two rounds of ours.
-    fn may_ask(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+    /// Counts a request of a member; whether it is one of the few that are answered.
+    fn charge(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+        let now = cx.now.mono;
+        // Whoever only pushes and has nothing to tell has no rounds.
+        if now.since(self.pulls_since) >= self.config.period {
+            (self.pulls_since, self.pulls) = (now, BTreeMap::new());
+        }
         let pulls = self.pulls.entry(from).or_default();
         *pulls += 1;
-        let may = *pulls <= PULLS_PER_ROUND;
-        if !may {
+        let is_answered = *pulls <= PULLS_PER_ROUND;
+        if !is_answered {
             cx.reject(from, Why::PeerQueueFull);
         }
-        may
+        is_answered
     }
 
-    /// Whether this member is served now; if not, it is told that we are busy.
-    fn serves(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
-        let serves = self.connections.accepts(cx.now.mono, from);
-        if !serves {
-            cx.effects.push(Effect::Refused);
-            cx.talk(from, Talk::Busy(0));
+    /// Gives a member a place among those that are served now; if there is none, it is told so.
+    fn admit(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+        let is_served = self.connections.accepts(cx.now.mono, from);
+        if !is_served {
+            Self::refuse(cx, from);
         }
-        serves
+        is_served
+    }
+
+    fn refuse(cx: &mut Cx<'_>, from: NodeId) {
+        cx.effects.push(Effect::Refused);
+        cx.talk(from, Talk::Busy(Talk::NO_EXCHANGE));
     }
 }
 
@@ -281,7 +288,6 @@ impl Dissemination for RumorMongering {
     }
 
     fn fresh(&mut self, cx: &mut Cx<'_>, fact: &Envelope, from: Option<NodeId>) {
-        self.asking.came(&short(fact.id()));
         // A rumor that has outlived all rounds is repair's business.
         let lifetime = self.config.period * self.config.rounds;
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
@@ -292,6 +298,10 @@ impl Dissemination for RumorMongering {
             self.next_round = self.next_round.map(|due| upcoming(due, period, now));
         }
         self.hot.insert(fact, from);
+    }
+
+    fn settled(&mut self, id: FactId) {
+        self.asking.end(&short(id));
     }
 
     fn displaced(&mut self, id: FactId) {
@@ -314,7 +324,7 @@ impl Dissemination for RumorMongering {
         if nothing || !self.config.direction.pulls() {
             return;
         }
-        if !self.may_ask(cx, from) || !self.serves(cx, from) {
+        if !self.charge(cx, from) || !self.admit(cx, from) {
             return;
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
@@ -332,11 +342,18 @@ impl Dissemination for RumorMongering {
         match talk {
             Talk::Ask(keys) => self.asked(cx, from, &keys),
             Talk::Busy(_) => self.hunt(cx, from),
-            Talk::Call if self.serves(cx, from) => cx.talk(from, Talk::Welcome),
+            Talk::Call => {
+                if self.admit(cx, from) {
+                    cx.talk(from, Talk::Welcome);
+                }
+            }
             Talk::Offer { rumors, feedback } => self.offered(cx, from, &rumors, feedback),
-            Talk::Welcome if self.connections.welcomed(from) => self.meet(cx, from),
+            Talk::Welcome => {
+                if self.connections.welcomed(cx.now.mono, from) {
+                    self.meet(cx, from);
+                }
+            }
             Talk::Ack(_)
-            | Talk::Call
             | Talk::Compare(_)
             | Talk::Done { .. }
             | Talk::Feedback { .. }
@@ -346,8 +363,7 @@ impl Dissemination for RumorMongering {
             | Talk::Receipt(_)
             | Talk::Same(_)
             | Talk::Stale(_)
-            | Talk::Want { .. }
-            | Talk::Welcome => {}
+            | Talk::Want { .. } => {}
         }
     }
 
@@ -358,13 +374,15 @@ impl Dissemination for RumorMongering {
     }
 
     fn wake(&mut self, cx: &mut Cx<'_>) {
+        self.hot.expire(cx.now.mono);
+        self.ask_others(cx);
         let period = self.config.period;
         match self.next_round {
             None => {
                 let wait = if self.config.stagger { cx.time_below(period) } else { period };
                 self.next_round = Some(cx.now.mono + wait);
             }
-            Some(due) if due <= cx.now.mono => {
+            Some(due) if due <= cx.now.mono && !self.is_idle() => {
                 self.round(cx);
                 // Rounds that were slept through are not made up for.
                 let next = due + period;
@@ -376,10 +394,9 @@ impl Dissemination for RumorMongering {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        match self.next_round {
-            None => Some(Mono::ZERO),
-            due => due.filter(|_| !self.is_idle()),
-        }
+        let Some(due) = self.next_round else { return Some(Mono::ZERO) };
+        let round = (!self.is_idle()).then_some(due);
+        [round, self.hot.expiry(), self.asking.expiry()].into_iter().flatten().min()
     }
 
     fn counts(&self) -> (usize, u64) {

@@ -27,7 +27,7 @@ impl Line {
     /// The nodes in this order, preferring a partner at distance d with probability proportional to
     /// about d^-a: exactly (Q(d-1)^(1-a) - Q(d)^(1-a)) / (Q(d) - Q(d-1)) for each node at d, where Q(d)
     /// counts the nodes up to d and ourselves (Demers et al. 1987, section 3). An exponent of 0 is
-    /// uniform choice; from 2 on traffic per link stays constant however long the line is.
+    /// uniform choice; above 2 traffic per link stays constant however long the line is.
     #[must_use]
     pub fn new(nodes: Vec<NodeId>, exponent: f64) -> Self {
         let places = nodes.iter().enumerate().map(|(place, node)| (*node, place)).collect();

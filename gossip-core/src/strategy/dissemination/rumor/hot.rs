@@ -26,22 +26,33 @@ pub(super) struct Hot {
     /// Whether somebody needed it, or only asked, since our last round: how pulls are judged.
     pub(super) needed: bool,
     pub(super) asked: bool,
-    /// Contacts since our last round in which the smaller counter was ours.
-    pub(super) outlived: u32,
+    /// To whom it was offered and who has not asked for it yet.
+    offered: BTreeSet<NodeId>,
+    /// Members with whom the smaller counter was ours, since our last round.
+    pub(super) outlived: BTreeSet<NodeId>,
     pub(super) rounds: u32,
     pub(super) sent_to: BTreeSet<NodeId>,
     /// Its place in the order of arrival.
     arrival: u64,
 }
 
-/// All of them, bounded in number and bytes: the oldest makes room.
+/// A fact that is told no more, but sent to whom it was offered.
+#[derive(Debug)]
+struct Cooling {
+    fact: Envelope,
+    offered: BTreeSet<NodeId>,
+    until: Mono,
+}
+
+/// All of them, bounded in number and bytes: what cools longest makes room, then the oldest rumor.
 #[derive(Debug)]
 pub(super) struct HotFacts {
     arrivals: u64,
-    /// What all of them take.
+    /// What all of them take, those that cool included.
     bytes: usize,
-    /// What is told no more, until when it is sent to whom it was offered.
-    cooling: BTreeMap<Short, (Envelope, Mono)>,
+    cooling: BTreeMap<Short, Cooling>,
+    /// When each of those that cool is dropped.
+    due: BTreeSet<(Mono, Short)>,
     /// Boxed, for a map makes room for eleven at once and most of the time one is told.
     facts: BTreeMap<Short, Box<Hot>>,
     most: usize,
@@ -56,6 +67,7 @@ impl HotFacts {
             arrivals: 0,
             bytes: 0,
             cooling: BTreeMap::new(),
+            due: BTreeSet::new(),
             facts: BTreeMap::new(),
             most,
             most_bytes,
@@ -95,8 +107,9 @@ impl HotFacts {
     /// A fact is told from now on.
     pub(super) fn insert(&mut self, fact: &Envelope, from: Option<NodeId>) {
         let key = short(fact.id());
-        self.end(&key);
+        self.forget(&key);
         let bytes = fact.bytes().len();
+        while self.bytes + bytes > self.most_bytes && self.drop_coolest() {}
         while (self.len() >= self.most || self.bytes + bytes > self.most_bytes)
             && let Some(oldest) = self.order.first_key_value().map(|(_, key)| *key)
         {
@@ -108,7 +121,8 @@ impl HotFacts {
             heat: Heat::default(),
             needed: false,
             asked: false,
-            outlived: 0,
+            offered: BTreeSet::new(),
+            outlived: BTreeSet::new(),
             rounds: 0,
             sent_to: BTreeSet::new(),
             arrival: self.arrivals,
@@ -120,8 +134,8 @@ impl HotFacts {
     }
 
     /// A fact is told no more.
-    pub(super) fn end(&mut self, key: &Short) -> Option<Box<Hot>> {
-        let hot = self.facts.remove(key)?;
+    pub(super) fn end(&mut self, key: &Short) -> Option<Hot> {
+        let hot = *self.facts.remove(key)?;
         self.order.remove(&hot.arrival);
         self.bytes -= hot.fact.bytes().len();
         Some(hot)
@@ -129,26 +143,78 @@ impl HotFacts {
 
     /// A fact is told no more, but sent until then to whom it was offered.
     pub(super) fn cool(&mut self, key: &Short, until: Mono) {
-        if let Some(hot) = self.end(key)
-            && self.cooling.len() < self.most
-        {
-            self.cooling.insert(*key, (hot.fact, until));
+        let Some(Hot { fact, offered, .. }) = self.end(key) else { return };
+        if offered.is_empty() {
+            return;
+        }
+        if self.cooling.len() >= self.most {
+            self.drop_coolest();
+        }
+        self.bytes += fact.bytes().len();
+        self.due.insert((until, *key));
+        self.cooling.insert(*key, Cooling { fact, offered, until });
+    }
+
+    /// A fact is offered to a member: it may ask for it once.
+    pub(super) fn offer(&mut self, key: &Short, to: NodeId) {
+        if let Some(hot) = self.facts.get_mut(key) {
+            hot.offered.insert(to);
         }
     }
 
-    /// A fact that somebody asks for.
-    pub(super) fn asked(&self, key: &Short) -> Option<&Envelope> {
-        let hot = self.facts.get(key).map(|hot| &hot.fact);
-        hot.or_else(|| self.cooling.get(key).map(|(fact, _)| fact))
+    /// Whether a fact can be sent to who asks for it.
+    pub(super) fn holds(&self, key: &Short) -> bool {
+        self.facts.contains_key(key) || self.cooling.contains_key(key)
+    }
+
+    /// A fact that was offered to this member, which has not asked for it yet.
+    pub(super) fn offered(&self, key: &Short, to: NodeId) -> Option<&Envelope> {
+        let hot = self.facts.get(key).map(|hot| (&hot.fact, &hot.offered));
+        let cooling = self.cooling.get(key).map(|cooling| (&cooling.fact, &cooling.offered));
+        let (fact, offered) = hot.or(cooling)?;
+        offered.contains(&to).then_some(fact)
+    }
+
+    /// A member was sent what it asked for.
+    pub(super) fn served(&mut self, key: &Short, to: NodeId) {
+        let hot = self.facts.get_mut(key).map(|hot| &mut hot.offered);
+        let cooling = self.cooling.get_mut(key).map(|cooling| &mut cooling.offered);
+        if let Some(offered) = hot.or(cooling) {
+            offered.remove(&to);
+            if offered.is_empty() {
+                self.drop_cooling(key);
+            }
+        }
     }
 
     /// A newer fact took its place.
     pub(super) fn forget(&mut self, key: &Short) {
         self.end(key);
-        self.cooling.remove(key);
+        self.drop_cooling(key);
+    }
+
+    /// When the first of those that cool is dropped.
+    pub(super) fn expiry(&self) -> Option<Mono> {
+        self.due.first().map(|(until, _)| *until)
     }
 
     pub(super) fn expire(&mut self, now: Mono) {
-        self.cooling.retain(|_, (_, until)| *until > now);
+        while self.expiry().is_some_and(|until| until <= now) {
+            self.drop_coolest();
+        }
+    }
+
+    /// Drops what has cooled longest; false if nothing cools.
+    fn drop_coolest(&mut self) -> bool {
+        let Some((_, key)) = self.due.first().copied() else { return false };
+        self.drop_cooling(&key);
+        true
+    }
+
+    fn drop_cooling(&mut self, key: &Short) {
+        if let Some(Cooling { fact, until, .. }) = self.cooling.remove(key) {
+            self.bytes -= fact.bytes().len();
+            self.due.remove(&(until, *key));
+        }
     }
 }

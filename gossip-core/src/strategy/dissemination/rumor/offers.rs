@@ -1,5 +1,7 @@
 //! Ids first: a fact is offered by its id, and sent to who asks for it.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::hot::{Hot, Short};
 use super::{MAX_NAMES, RumorMongering};
 use crate::fact::Why;
@@ -32,20 +34,30 @@ impl RumorMongering {
         if rumors.len() > MAX_NAMES {
             return cx.reject(from, Why::TooLarge);
         }
-        if !self.may_ask(cx, from) {
+        if !self.charge(cx, from) {
             return;
         }
-        let (now, until) = (cx.now.mono, cx.now.mono + self.config.ask_timeout);
+        if !self.connections.is_met(cx.now.mono, from) {
+            return Self::refuse(cx, from);
+        }
+        // Who is late keeps no place.
+        self.ask_others(cx);
+        let until = cx.now.mono + self.config.ask_timeout;
         let (mut ask, mut known, mut new) = (Vec::new(), Vec::new(), Vec::new());
-        for (key, count) in rumors {
-            match (cx.knows)(key) {
-                Standing::Merged if self.is_theirs_to_count(key, from, *count) => {
-                    known.push(*key);
+        let mut named = BTreeSet::new();
+        for (key, count) in rumors.iter().copied().filter(|(key, _)| named.insert(*key)) {
+            match (cx.knows)(&key) {
+                Standing::Merged => {
+                    if self.compare_counters(&key, from, count) {
+                        known.push(key);
+                    }
                 }
-                Standing::Merged => {}
-                Standing::Unknown if self.asking.begin(*key, from, now, until) => ask.push(*key),
+                Standing::Unknown => {
+                    let begins = self.asking.begin(key, from, until);
+                    if begins { ask.push(key) } else { new.push(key) }
+                }
                 // "Knew it" means merged: what is on its way is news still.
-                Standing::Pending | Standing::Unknown => new.push(*key),
+                Standing::Pending => new.push(key),
             }
         }
         if !ask.is_empty() {
@@ -56,17 +68,36 @@ impl RumorMongering {
         }
     }
 
-    /// Whether a contact counts for who offers what we know. It does, but where only the smaller of both
-    /// counters moves: then it may be ours, or both.
-    fn is_theirs_to_count(&mut self, key: &Short, from: NodeId, theirs: u32) -> bool {
+    /// What was asked for and has not come in time is asked of who else has offered it.
+    pub(super) fn ask_others(&mut self, cx: &mut Cx<'_>) {
+        let until = cx.now.mono + self.config.ask_timeout;
+        let mut asks = BTreeMap::<_, Vec<_>>::new();
+        for (key, other) in self.asking.expire(cx.now.mono) {
+            if (cx.knows)(&key) == Standing::Unknown && self.asking.begin(key, other, until) {
+                asks.entry(other).or_default().push(key);
+            }
+        }
+        for (other, keys) in asks {
+            for keys in keys.chunks(MAX_NAMES) {
+                cx.talk(other, Talk::Ask(keys.to_vec()));
+            }
+        }
+    }
+
+    /// Compares our counter of a rumor with that of a member who offers it, and counts the contact with us
+    /// if it does. Returns whether it counts with the member: it does, but where only the smaller of both
+    /// counters moves and ours is.
+    fn compare_counters(&mut self, key: &Short, with: NodeId, theirs: u32) -> bool {
         let Some(hot) = self.hot.get_mut(key) else { return true };
-        hot.sent_to.insert(from);
+        hot.sent_to.insert(with);
         if !self.config.minimize {
             return true;
         }
         // Ours moves at our next round: whoever meets us until then finds it as it was.
         let ours = hot.heat.count();
-        hot.outlived = hot.outlived.saturating_add(u32::from(ours <= theirs));
+        if ours <= theirs {
+            hot.outlived.insert(with);
+        }
         theirs <= ours
     }
 
@@ -75,20 +106,33 @@ impl RumorMongering {
         if keys.len() > MAX_NAMES {
             return cx.reject(from, Why::TooLarge);
         }
-        if !self.may_ask(cx, from) {
+        if !self.charge(cx, from) {
             return;
         }
         let mut budget = self.config.partner_bytes;
+        let (mut full, mut unasked) = (false, false);
         for key in keys {
-            let Some(fact) = self.hot.asked(key) else { continue };
+            let Some(fact) = self.hot.offered(key, from) else {
+                // Who asks for what has ended meanwhile is late, and not to blame.
+                unasked |= self.hot.holds(key) || !self.offers();
+                continue;
+            };
             let (fact, bytes) = (fact.clone(), fact.bytes().len());
             // The first goes whatever its size; what finds no room is offered again.
-            if bytes > budget && budget < self.config.partner_bytes {
-                break;
+            full |= bytes > budget && budget < self.config.partner_bytes;
+            if full {
+                if let Some(hot) = self.hot.get_mut(key) {
+                    hot.sent_to.remove(&from);
+                }
+                continue;
             }
             budget = budget.saturating_sub(bytes);
+            self.hot.served(key, from);
             cx.fact(from, fact, false);
             self.answered(cx, key, from, Contact::Useful);
+        }
+        if unasked {
+            cx.reject(from, Why::Unasked);
         }
     }
 }
