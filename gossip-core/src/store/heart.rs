@@ -20,12 +20,15 @@ use crate::state::Totals;
 #[derive(Clone, Debug, Default)]
 pub struct MemoryState {
     commit: u64,
-    leases: BTreeMap<LeaseId, BTreeMap<ShardId, Shard>>,
+    leases: BTreeMap<LeaseId, Shards>,
     /// How many leases were granted.
     leased: u64,
     meta: BTreeMap<MetaName, Bytes>,
-    shards: BTreeMap<ShardId, Shard>,
+    shards: Shards,
 }
+
+/// Boxed, for a map makes room for eleven at once and most stores have one.
+type Shards = BTreeMap<ShardId, Box<Shard>>;
 
 impl MemoryState {
     /// Nothing.
@@ -71,8 +74,9 @@ impl MemoryState {
                         Some(shards) => shards,
                     },
                 };
-                let scan = |shard: &Shard| shard.scan(&prefix, after.as_ref(), limit, bytes);
-                StoreReply::Facts(shards.get(&shard).map(scan).unwrap_or_default())
+                let shard = shards.get(&shard);
+                let facts = shard.map(|it| it.scan(&prefix, after.as_ref(), limit, bytes));
+                StoreReply::Facts(facts.unwrap_or_default())
             }
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
@@ -106,15 +110,15 @@ impl MemoryState {
     /// What a node that starts on this state is told.
     #[must_use]
     pub fn restored(&self) -> Restored {
-        let hlc = self.shards.values().map(Shard::hlc).max().unwrap_or_default();
+        let hlc = self.shards.values().map(|shard| shard.hlc()).max().unwrap_or_default();
         Restored { commit: self.commit, hlc, meta: self.meta.clone() }
     }
 
     /// All facts of a shard, in key order.
     #[must_use]
     pub fn all(&self, shard: ShardId) -> Vec<Envelope> {
-        let all = |shard: &Shard| shard.scan(&[], None, usize::MAX, usize::MAX);
-        self.shards.get(&shard).map(all).unwrap_or_default()
+        let shard = self.shards.get(&shard);
+        shard.map(|shard| shard.scan(&[], None, usize::MAX, usize::MAX)).unwrap_or_default()
     }
 
     /// The facts of a key, in the order of the retain rule.
@@ -138,7 +142,7 @@ impl MemoryState {
     /// How many facts are held.
     #[must_use]
     pub fn facts(&self) -> usize {
-        self.shards.values().map(Shard::len).sum()
+        self.shards.values().map(|shard| shard.len()).sum()
     }
 
     /// Recomputes every index, sum and count from the facts alone; for tests, as slow as it
@@ -147,7 +151,7 @@ impl MemoryState {
     /// # Panics
     /// If one of them is wrong.
     pub fn check(&self) {
-        self.shards.values().for_each(Shard::check);
+        self.shards.values().for_each(|shard| shard.check());
     }
 
     fn merge(&mut self, merge: Merge) -> Result<StoreReply, StoreError> {

@@ -53,7 +53,8 @@ pub(super) struct HotFacts {
     cooling: BTreeMap<Short, Cooling>,
     /// When each of those that cool is dropped.
     due: BTreeSet<(Mono, Short)>,
-    facts: BTreeMap<Short, Hot>,
+    /// Boxed, for a map makes room for eleven at once and most of the time one is told.
+    facts: BTreeMap<Short, Box<Hot>>,
     most: usize,
     most_bytes: usize,
     /// Arrival order, oldest first: which rumor ends early when there are too many.
@@ -83,19 +84,19 @@ impl HotFacts {
     }
 
     pub(super) fn get(&self, key: &Short) -> Option<&Hot> {
-        self.facts.get(key)
+        self.facts.get(key).map(|hot| &**hot)
     }
 
     pub(super) fn get_mut(&mut self, key: &Short) -> Option<&mut Hot> {
-        self.facts.get_mut(key)
+        self.facts.get_mut(key).map(|hot| &mut **hot)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Short, &Hot)> {
-        self.facts.iter()
+        self.facts.iter().map(|(key, hot)| (key, &**hot))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (&Short, &mut Hot)> {
-        self.facts.iter_mut()
+        self.facts.iter_mut().map(|(key, hot)| (key, &mut **hot))
     }
 
     /// The latest first.
@@ -114,7 +115,7 @@ impl HotFacts {
         {
             self.end(&oldest);
         }
-        let hot = Hot {
+        let hot = Box::new(Hot {
             fact: fact.clone(),
             from,
             heat: Heat::default(),
@@ -125,7 +126,7 @@ impl HotFacts {
             rounds: 0,
             sent_to: BTreeSet::new(),
             arrival: self.arrivals,
-        };
+        });
         self.bytes += bytes;
         self.facts.insert(key, hot);
         self.order.insert(self.arrivals, key);
@@ -134,7 +135,7 @@ impl HotFacts {
 
     /// A fact is told no more.
     pub(super) fn end(&mut self, key: &Short) -> Option<Hot> {
-        let hot = self.facts.remove(key)?;
+        let hot = *self.facts.remove(key)?;
         self.order.remove(&hot.arrival);
         self.bytes -= hot.fact.bytes().len();
         Some(hot)
