@@ -69,7 +69,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "papers",
-        arguments: "[--quick]",
+        arguments: "[--quick|--at-most RUNS]",
         about: "published figures against ours, through gossip-cli sim; writes docs/papers.md",
         run: papers::papers,
     },

@@ -30,6 +30,13 @@ pub(super) struct Row {
     pub(super) figures: &'static [Expected],
 }
 
+impl Row {
+    /// Whether it simulates clusters of 100,000 nodes.
+    pub(super) fn is_huge(&self) -> bool {
+        self.command.split([' ', ',', '=']).any(|word| word == "100000")
+    }
+}
+
 /// A figure: where it is in the command's JSON, and what it must be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {

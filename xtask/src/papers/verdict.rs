@@ -14,13 +14,14 @@ pub(super) struct Verdict {
     pub(super) holds: bool,
 }
 
-/// How many standard errors a quick run may be off beside the tolerance: with a hundred figures, one
-/// in a hundred quick pages has a false alarm.
+/// How many standard errors a row of fewer runs than it names may be off beside the tolerance: with a
+/// hundred figures, one in a hundred such pages has a false alarm.
 const SIGMAS: f64 = 4.0;
 
-/// All figures of a row. A figure that the command does not tell does not hold.
-pub(super) fn all(row: &Row, documents: &[Json], quick: bool) -> Vec<Verdict> {
-    row.figures.iter().map(|expected| judge(*expected, documents, quick)).collect()
+/// All figures of a row; `wide` when it took fewer runs than it names. A figure that the command does
+/// not tell does not hold.
+pub(super) fn all(row: &Row, documents: &[Json], wide: bool) -> Vec<Verdict> {
+    row.figures.iter().map(|expected| judge(*expected, documents, wide)).collect()
 }
 
 /// The first document's field of this path, in which dots lead into fields of fields.
@@ -30,11 +31,11 @@ pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
         .find_map(|document| path.split('.').try_fold(document, |value, field| value.get(field)))
 }
 
-fn judge(Expected { field, value }: Expected, documents: &[Json], quick: bool) -> Verdict {
+fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) -> Verdict {
     let found = find(documents, field);
     let number = found.and_then(Json::as_f64);
     let error = find(documents, &format!("standard_errors.{field}")).and_then(Json::as_f64);
-    let slack = if quick { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
+    let slack = if wide { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
     let within = |from: f64, to: f64| {
         number.is_some_and(|number| (from - slack..=to + slack).contains(&number))
     };
@@ -127,9 +128,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn holds(value: Value, ours: f64, quick: bool) -> bool {
+    fn holds(value: Value, ours: f64, wide: bool) -> bool {
         let documents = [json!({"m": ours, "standard_errors": {"m": 0.1}})];
-        judge(Expected { field: "m", value }, &documents, quick).holds
+        judge(Expected { field: "m", value }, &documents, wide).holds
     }
 
     #[test]
