@@ -1,7 +1,7 @@
 //! `sim`: clusters of production nodes in virtual time, measured.
 //!
 //! A scenario is one file: its options, what one run finds, and how runs become an
-//! [`Outcome`](outcome::Outcome). It is named in [`SCENARIOS`]; threads, sweeps, comparisons, JSON,
+//! [`Outcome`]. It is named in [`SCENARIOS`]; threads, sweeps, comparisons, JSON,
 //! tables and reports are the same for all of them.
 
 mod anti_entropy;
