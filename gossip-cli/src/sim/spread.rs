@@ -141,8 +141,10 @@ struct Steps {
     comparisons: usize,
     /// The chance of a step as bad as the worst, at most.
     worst: f64,
-    /// All deviations together, in standard deviations.
-    drift: f64,
+    /// All deviations added up, in nodes.
+    deviation: f64,
+    /// The variance of that.
+    variance: f64,
 }
 
 impl Run {
@@ -153,8 +155,10 @@ impl Run {
             arrivals,
             sent: histogram(spread.sent.iter().copied()),
             steps: law.map(|law| {
-                let laws::Verdict { comparisons, worst, drift, .. } = law.judge([spread]);
-                Steps { comparisons, worst: worst.map_or(1.0, |step| step.p_value), drift }
+                let laws::Verdict { comparisons, worst, deviation, variance, .. } =
+                    law.judge([spread]);
+                let worst = worst.map_or(1.0, |step| step.p_value);
+                Steps { comparisons, worst, deviation, variance }
             }),
             residue: spread.residue(),
             traffic: spread.traffic(),
@@ -235,7 +239,8 @@ impl Tally {
             let all = self.steps.get_or_insert_with(|| Steps { worst: 1.0, ..Steps::default() });
             all.comparisons += steps.comparisons;
             all.worst = all.worst.min(steps.worst);
-            all.drift += steps.drift;
+            all.deviation += steps.deviation;
+            all.variance += steps.variance;
         }
         self.residue.add(run.residue);
         self.traffic.add(run.traffic);
@@ -324,12 +329,11 @@ impl Tally {
         ))
     }
 
-    /// The steps, Bonferroni's p-value of the worst one, and the drift of all: that of independent
-    /// runs adds up as normal numbers do (Stouffer 1949).
+    /// The steps, Bonferroni's p-value of the worst one, and the drift of all steps of all runs.
     fn tested(&self) -> Option<(Steps, f64, f64)> {
         let steps = self.steps.filter(|steps| steps.comparisons > 0)?;
         let p_value = (steps.worst * steps.comparisons as f64).min(1.0);
-        Some((steps, p_value, steps.drift / (self.runs as f64).sqrt()))
+        Some((steps, p_value, laws::drift(steps.deviation, steps.variance)))
     }
 
     /// Cycle, susceptible, infected and sent, as means over runs.
