@@ -28,7 +28,7 @@ const INTRODUCTION: &str = "# Published figures, and ours
 
 `cargo xtask papers` writes this page. It builds `gossip-cli`, runs the commands below, and compares what they print with what was
 published. They run the production node with its production strategies in virtual time; only signatures are simulated. Each command
-is a function of its options and its seed: it prints the same on every machine. Run number i has the seed plus i.
+is a function of its options and its seed: it prints the same every time on one platform. Run number i has the seed plus i.
 
 Ours is a mean over runs, with its standard error. A tolerance is what the printed digits leave open, and the error of the mean.
 [simulator.md](simulator.md) says how to ask questions of your own.
