@@ -1,7 +1,7 @@
 //! `sim`: clusters of production nodes in virtual time, measured.
 //!
 //! A scenario is one file: its options, what one run finds, and how runs become an
-//! [`Outcome`](outcome::Outcome). It is named in [`SCENARIOS`]; threads, sweeps, comparisons, JSON,
+//! [`Outcome`]. It is named in [`SCENARIOS`]; threads, sweeps, comparisons, JSON,
 //! tables and reports are the same for all of them.
 
 mod anti_entropy;
@@ -148,8 +148,9 @@ pub(crate) fn picture(json: &str) -> anyhow::Result<String> {
 /// A scenario's command line.
 fn command<S: Scenario>() -> Command {
     let Defaults { nodes, runs } = S::DEFAULTS;
-    let command = Command::new(S::NAME).about(S::ABOUT).after_help(S::EXAMPLE);
-    let command = S::command(Common::augment_args(S::augment_args(command)));
+    // Flattened options bring the words about their struct along: what is said last, stays.
+    let command = S::command(Common::augment_args(S::augment_args(Command::new(S::NAME))));
+    let command = command.about(S::ABOUT).long_about(None).after_help(S::EXAMPLE);
     command
         .mut_arg("nodes", |arg| arg.required(false).default_value(nodes))
         .mut_arg("runs", |arg| arg.required(false).default_value(runs))

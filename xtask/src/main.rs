@@ -68,8 +68,14 @@ const COMMANDS: &[Command] = &[
         run: soak::soak,
     },
     Command {
+        name: "swarm",
+        arguments: "[--seeds N] [ARGS..]",
+        about: "10,000 seeds of chaos, every promise checked: gossip-cli sim swarm, optimised",
+        run: run::swarm,
+    },
+    Command {
         name: "papers",
-        arguments: "[--quick]",
+        arguments: "[--quick|--at-most RUNS]",
         about: "published figures against ours, through gossip-cli sim; writes docs/papers.md",
         run: papers::papers,
     },

@@ -46,13 +46,49 @@ impl Outcome {
     }
 }
 
+/// How much time the page may take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Effort {
+    /// As many runs as each row names.
+    Full,
+    /// A look: few runs, and nothing that is large.
+    Quick,
+    /// No row takes more runs than this.
+    AtMost(u64),
+}
+
+impl Effort {
+    fn of(rest: &[String]) -> Result<Self> {
+        match rest {
+            [] => Ok(Self::Full),
+            [one] if one == "--quick" => Ok(Self::Quick),
+            [one, runs] if one == "--at-most" => {
+                let runs = runs.parse().ok().filter(|runs| *runs > 0);
+                runs.map(Self::AtMost).context("--at-most takes a number of runs, 1 or more")
+            }
+            _ => bail!("it takes --quick, --at-most RUNS or nothing, and got `{}`", rest.join(" ")),
+        }
+    }
+
+    fn runs(self, row: &Row) -> u64 {
+        match self {
+            Self::Full => row.runs,
+            Self::Quick => row.quick,
+            Self::AtMost(most) if row.is_huge() => row.runs.min(huge(most)),
+            Self::AtMost(most) => row.runs.min(most),
+        }
+    }
+}
+
+/// How many runs a row of 100,000 nodes takes where others take at most so many: it needs a hundred
+/// times as long as one of 1,000.
+const fn huge(most: u64) -> u64 {
+    if most / 20 > 3 { most / 20 } else { 3 }
+}
+
 /// Measures everything and writes the page.
 pub(crate) fn papers(rest: &[String]) -> Result<()> {
-    let quick = match rest {
-        [] => false,
-        [one] if one == "--quick" => true,
-        _ => bail!("it takes --quick or nothing, and got `{}`", rest.join(" ")),
-    };
+    let effort = Effort::of(rest)?;
     let simulator = Simulator::build()?;
     let begun = Instant::now();
     let count: usize = TABLES.iter().map(|table| table.rows.len()).sum();
@@ -63,7 +99,7 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
         let mut rows = Vec::new();
         for row in table.rows {
             number += 1;
-            rows.push(run(&simulator, row, quick, &format!("[{number}/{count}]"))?);
+            rows.push(run(&simulator, row, effort, &format!("[{number}/{count}]"))?);
         }
         tables.push(Measured { table, rows });
     }
@@ -75,7 +111,7 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
             fs::write(&path, drawn).with_context(|| format!("writing {}", path.display()))?;
         }
     }
-    fs::write(root().join(PAGE), page::page(&tables, quick))
+    fs::write(root().join(PAGE), page::page(&tables, effort))
         .with_context(|| format!("writing {PAGE}"))?;
     summary(&tables, begun.elapsed().as_secs_f64())
 }
@@ -83,10 +119,10 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
 fn run(
     simulator: &Simulator,
     row: &'static Row,
-    quick: bool,
+    effort: Effort,
     place: &str,
 ) -> Result<Option<Outcome>> {
-    let runs = if quick { row.quick } else { row.runs };
+    let runs = effort.runs(row);
     if runs == 0 {
         println!("  {place} {:<16} left out: too large for a quick run", row.name);
         return Ok(None);
@@ -96,7 +132,7 @@ fn run(
     let begun = Instant::now();
     let outcome = match simulator.run(&command) {
         Ok(documents) => {
-            let verdicts = verdict::all(row, &documents, quick);
+            let verdicts = verdict::all(row, &documents, runs < row.runs);
             Outcome { command, documents, verdicts, failure: None }
         }
         Err(error) if measure::was_interrupted(&error) => return Err(error),
@@ -134,4 +170,28 @@ fn summary(tables: &[Measured], seconds: f64) -> Result<()> {
         failed.iter().map(|row| format!("{} ({})", row.name, row.command)).collect();
     ensure!(failed.is_empty(), "these do not hold: {}", names.join("; "));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn effort(text: &str) -> Result<Effort> {
+        Effort::of(&Vec::from_iter(text.split_whitespace().map(String::from)))
+    }
+
+    #[test]
+    fn no_row_takes_more_runs_than_asked_for() {
+        let rows = || TABLES.iter().flat_map(|table| table.rows);
+        let most = effort("--at-most 200").unwrap();
+        assert!(rows().all(|row| most.runs(row) <= row.runs.min(200) && most.runs(row) > 0));
+        let large: Vec<_> = rows().filter(|row| row.is_huge()).map(|row| most.runs(row)).collect();
+        assert_eq!(large, [10, 10, 10], "200 / 20");
+        assert!(rows().all(|row| !row.is_huge() || Effort::AtMost(1).runs(row) == 3));
+        assert_eq!(effort("").unwrap(), Effort::Full);
+        assert_eq!(effort("--quick").unwrap(), Effort::Quick);
+        for wrong in ["--at-most", "--at-most 0", "--at-most few", "--fast", "--quick 3"] {
+            assert!(effort(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Commands that hand over to another program of the workspace: demo, fuzz and bench.
+//! Commands that hand over to another program of the workspace: demo, swarm, fuzz and bench.
 
 use anyhow::{Result, ensure};
 
@@ -15,6 +15,15 @@ pub(crate) fn demo(rest: &[String]) -> Result<()> {
     );
     // The profile of the tests: RocksDB is built once for both.
     Program::new("cargo run -p gossip-cli -- demo").arguments(rest).replace()
+}
+
+/// Chaos from many seeds; 10,000 unless told otherwise. What is given goes to the scenario.
+pub(crate) fn swarm(rest: &[String]) -> Result<()> {
+    let seeds = rest.iter().any(|word| word == "--seeds" || word.starts_with("--seeds="));
+    let seeds: &[&str] = if seeds { &[] } else { &["--seeds", "10000"] };
+    let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+    let swarm = "cargo run --release -p gossip-cli --no-default-features -- sim swarm";
+    Program::new(swarm).arguments(&seeds).arguments(rest).replace()
 }
 
 /// Random input for `testkit::fuzz`, which are plain functions: stable Rust drives them.

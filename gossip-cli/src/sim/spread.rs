@@ -141,8 +141,10 @@ struct Steps {
     comparisons: usize,
     /// The chance of a step as bad as the worst, at most.
     worst: f64,
-    /// All deviations together, in standard deviations.
-    drift: f64,
+    /// All deviations added up, in nodes.
+    deviation: f64,
+    /// The variance of that.
+    variance: f64,
 }
 
 impl Run {
@@ -153,8 +155,10 @@ impl Run {
             arrivals,
             sent: histogram(spread.sent.iter().copied()),
             steps: law.map(|law| {
-                let laws::Verdict { comparisons, worst, drift, .. } = law.judge([spread]);
-                Steps { comparisons, worst: worst.map_or(1.0, |step| step.p_value), drift }
+                let laws::Verdict { comparisons, worst, deviation, variance, .. } =
+                    law.judge([spread]);
+                let worst = worst.map_or(1.0, |step| step.p_value);
+                Steps { comparisons, worst, deviation, variance }
             }),
             residue: spread.residue(),
             traffic: spread.traffic(),
@@ -182,6 +186,17 @@ fn add(counts: &mut Vec<u64>, place: usize, more: u64) {
     }
 }
 
+/// The steps that began with both kinds of nodes, as shares before and after.
+fn pairs(cycles: &[Cycle], nodes: u64) -> impl Iterator<Item = [f64; 2]> {
+    let steps = cycles.iter().zip(cycles.iter().skip(1)).map(move |(before, after)| {
+        [before, after].map(|cycle| f64::from(cycle.susceptible) / nodes as f64)
+    });
+    steps.filter(|[before, _]| *before > 0.0)
+}
+
+/// Of how many runs single steps are told: enough for a cloud around the law.
+const PAIRED: u64 = 20;
+
 /// All runs so far.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -193,6 +208,8 @@ pub(super) struct Tally {
     arrivals: Vec<u64>,
     sent: Vec<u64>,
     steps: Option<Steps>,
+    /// Shares of susceptible nodes before and after each step of the first runs.
+    pairs: Vec<[f64; 2]>,
     residue: Sample,
     traffic: Sample,
     payload_copies: Sample,
@@ -235,7 +252,11 @@ impl Tally {
             let all = self.steps.get_or_insert_with(|| Steps { worst: 1.0, ..Steps::default() });
             all.comparisons += steps.comparisons;
             all.worst = all.worst.min(steps.worst);
-            all.drift += steps.drift;
+            all.deviation += steps.deviation;
+            all.variance += steps.variance;
+            if self.runs <= PAIRED {
+                self.pairs.extend(pairs(&run.cycles, run.arrivals.iter().sum::<u64>() + left));
+            }
         }
         self.residue.add(run.residue);
         self.traffic.add(run.traffic);
@@ -312,6 +333,7 @@ impl Tally {
             "p_value": p_value,
             "drift": drift,
             "holds": holds,
+            "pairs": self.pairs,
         }))
     }
 
@@ -324,12 +346,11 @@ impl Tally {
         ))
     }
 
-    /// The steps, Bonferroni's p-value of the worst one, and the drift of all: that of independent
-    /// runs adds up as normal numbers do (Stouffer 1949).
+    /// The steps, Bonferroni's p-value of the worst one, and the drift of all steps of all runs.
     fn tested(&self) -> Option<(Steps, f64, f64)> {
         let steps = self.steps.filter(|steps| steps.comparisons > 0)?;
         let p_value = (steps.worst * steps.comparisons as f64).min(1.0);
-        Some((steps, p_value, steps.drift / (self.runs as f64).sqrt()))
+        Some((steps, p_value, laws::drift(steps.deviation, steps.variance)))
     }
 
     /// Cycle, susceptible, infected and sent, as means over runs.
@@ -450,5 +471,18 @@ mod tests {
             assert_eq!(sent, [1.0, 1.0, 0.5, 0.5]);
             assert_eq!(tally.arrivals, [2, 2]);
         }
+    }
+
+    #[test]
+    fn steps_of_all_runs_are_judged_together() {
+        let mut tally = Tally::default();
+        for (deviation, variance) in [(1.0, 1.0), (-10.0, 99.0), (3.0, 0.0)] {
+            let steps = Some(Steps { comparisons: 4, worst: 0.5, deviation, variance });
+            tally.add(Run { arrivals: vec![1, 5], steps, ..run(&[9, 5, 4]) });
+        }
+        let law = tally.conditional().unwrap();
+        assert_eq!(law["drift"], -0.6);
+        assert_eq!(law["comparisons"], 12);
+        assert_eq!(law["pairs"][1], json!([0.5, 0.4]));
     }
 }

@@ -223,7 +223,7 @@ impl Tally {
         let mut fields = Map::from_iter([
             ("violations".to_owned(), self.broken.iter().map(violation).collect()),
             ("faults".to_owned(), json!(self.faults)),
-            ("converged_ms_after_heal".to_owned(), json!(self.slowest_ms)),
+            ("converged_ms_after_heal".to_owned(), json!(self.slowest())),
         ]);
         if let Some(Shrunk { plan, runs, .. }) = shrunk {
             let steps: Vec<_> = plan.steps.iter().map(ToString::to_string).collect();
@@ -232,21 +232,20 @@ impl Tally {
         fields.insert("never_converged".into(), json!(self.never_agreed));
         fields.insert("faults_idle".into(), json!(self.idle));
         let exact = |name, value: u64, about| Measure::exact(name, value as f64, about);
-        let measures = vec![
+        let slowest = self.slowest().map(|ms| {
+            exact("converged_ms_after_heal", ms, "until all agreed, in the slowest seed")
+        });
+        let measures = [
             exact("seeds_broken", self.seeds_broken, "seeds in which a promise was broken"),
             exact("lost_writes", self.lost_writes, "acknowledged writes that were lost"),
             exact("resurrections", self.resurrections, "deleted values that came back"),
-            exact(
-                "converged_ms_after_heal",
-                self.slowest_ms,
-                "until all agreed, in the slowest seed",
-            ),
             Measure::mean("converged_ms_mean", &self.converged_ms, "until all agreed, on average"),
             exact("acknowledged", self.acknowledged, "writes that were promised to last"),
             exact("refused", self.refused, "writes that were not"),
             exact("collected", self.collected, "deletions that all confirmed, and let go"),
             exact("frames", self.frames, "frames that nodes took"),
         ];
+        let measures = measures.into_iter().chain(slowest).collect();
         Outcome {
             fields,
             measures,
@@ -255,6 +254,11 @@ impl Tally {
             figures: vec![self.agreement()],
             problems: self.problems(config, shrunk),
         }
+    }
+
+    /// How long the slowest seed took to agree; `None` when some seed never did.
+    fn slowest(&self) -> Option<u64> {
+        (self.never_agreed == 0).then_some(self.slowest_ms)
     }
 
     /// What was done to the nodes.
@@ -320,6 +324,19 @@ mod tests {
         let value = |name| measures.iter().find(|it| it.name == name).map(|it| it.value);
         assert!(value("frames") > Some(100.0), "{measures:?}");
         assert_eq!(problems, Vec::<String>::new());
+    }
+
+    #[test]
+    fn no_time_is_told_where_some_seed_never_agreed() {
+        let time = |tally: &Tally| {
+            let Outcome { fields, measures, .. } = tally.outcome(&Config::default(), None);
+            let measured = measures.iter().any(|it| it.name == "converged_ms_after_heal");
+            (fields["converged_ms_after_heal"].clone(), measured)
+        };
+        let mut tally = Tally { slowest_ms: 70, ..Tally::default() };
+        assert_eq!(time(&tally), (json!(70), true));
+        tally.never_agreed = 1;
+        assert_eq!(time(&tally), (json!(null), false));
     }
 
     #[test]

@@ -69,6 +69,22 @@ fn every_scenario_prints_its_fields() {
 }
 
 #[test]
+fn the_help_tells_scenarios_apart() {
+    let help = run(&["sim", "--help"]).code(0).stdout;
+    for (scenario, about) in [
+        ("rumor", "How one update spreads"),
+        ("anti-entropy", "How one update spreads by repair"),
+        ("swarm", "Chaos, then calm"),
+        ("tombstones", "Whether deleted values come back"),
+    ] {
+        let said = help.lines().any(|line| {
+            line.trim_start().strip_prefix(scenario).is_some_and(|rest| rest.contains(about))
+        });
+        assert!(said, "{scenario}: {about} is missing in {help}");
+    }
+}
+
+#[test]
 fn cycles_add_up() {
     let document = sim(SMALL[0].0, &["--json"]).code(0).json();
     let cycles = document["per_cycle"].as_array().unwrap();

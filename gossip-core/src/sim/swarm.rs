@@ -114,7 +114,7 @@ pub fn replay(config: &Config, seed: u64) -> String {
     let default = Config::default();
     let mut command = format!("gossip-cli sim swarm --seeds 1 --seed {seed}");
     let mut option = |name: &str, value: String| command.push_str(&format!(" --{name} {value}"));
-    let time = |time: &Duration| format!("{}ms", time.as_millis());
+    let time = |time: &Duration| format!("{}us", time.as_micros());
     if *nodes != default.nodes {
         option("nodes", nodes.to_string());
     }

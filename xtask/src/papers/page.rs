@@ -6,14 +6,16 @@ use serde_json::Value;
 
 use super::rows::Picture;
 use super::verdict::{Verdict, find};
-use super::{Measured, Outcome, PICTURES, picture};
+use super::{Effort, Measured, Outcome, PICTURES, huge, picture};
 
 /// The whole page. It says nothing about the time or the machine: the same program writes the same
 /// page.
-pub(super) fn page(tables: &[Measured], quick: bool) -> String {
+pub(super) fn page(tables: &[Measured], effort: Effort) -> String {
     let mut page = String::from(INTRODUCTION);
-    if quick {
-        page += QUICK;
+    match effort {
+        Effort::Full => {}
+        Effort::Quick => page += QUICK,
+        Effort::AtMost(most) => page += &at_most(most),
     }
     page += &overview(tables);
     for measured in tables {
@@ -26,7 +28,7 @@ const INTRODUCTION: &str = "# Published figures, and ours
 
 `cargo xtask papers` writes this page. It builds `gossip-cli`, runs the commands below, and compares what they print with what was
 published. They run the production node with its production strategies in virtual time; only signatures are simulated. Each command
-is a function of its options and its seed: it prints the same on every machine. Run number i has the seed plus i.
+is a function of its options and its seed: it prints the same every time on one platform. Run number i has the seed plus i.
 
 Ours is a mean over runs, with its standard error. A tolerance is what the printed digits leave open, and the error of the mean.
 [simulator.md](simulator.md) says how to ask questions of your own.
@@ -37,6 +39,14 @@ const QUICK: &str = "> **This page was made by a quick run**, with few runs and 
 > errors. `cargo xtask papers` without `--quick` makes the real one.
 
 ";
+
+fn at_most(most: u64) -> String {
+    format!(
+        "> **No row of this page took more than {most} runs**, and none of 100,000 nodes more than {}. Where that is fewer than a row names,
+> its tolerances are wider by four standard errors. `cargo xtask papers` alone makes the whole one.\n\n",
+        huge(most)
+    )
+}
 
 fn overview(tables: &[Measured]) -> String {
     let mut text = String::from("| Table | Figures that hold |\n|---|---|\n");

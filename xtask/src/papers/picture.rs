@@ -145,8 +145,8 @@ pub(super) fn cycles(outcome: &Outcome) -> &[Value] {
     cycles.get(..last.min(cycles.len())).unwrap_or_default()
 }
 
-/// Single runs, cycle after cycle, and the published recurrences: means would be off, for a mean of
-/// squares is no square of means.
+/// The steps of single runs, and the published recurrences: means would be off, for a mean of squares
+/// is no square of means.
 fn steps(measured: &Measured) -> Vec<Value> {
     let shares = (0..=50).map(|place| f64::from(place) / 50.0);
     let law = |of: fn(f64) -> f64| shares.clone().map(move |share| [share, of(share)]);
@@ -155,13 +155,10 @@ fn steps(measured: &Measured) -> Vec<Value> {
         series("p e^-(1-p)", "dashes", law(|share| share * (share - 1.0).exp())),
     ];
     for (row, outcome) in measured.table.rows.iter().zip(&measured.rows) {
-        let Some(outcome) = outcome.as_ref().filter(|_| row.runs == 1) else { continue };
-        let nodes = number(outcome, "nodes").unwrap_or(1.0);
-        let cycles = find(&outcome.documents, "per_cycle").and_then(Value::as_array);
-        let share = |cycle: &Value| Some(cycle.get("susceptible")?.as_f64()? / nodes);
-        let shares: Vec<f64> = cycles.into_iter().flatten().filter_map(share).collect();
-        let pairs =
-            shares.iter().zip(shares.iter().skip(1)).map(|(before, after)| [*before, *after]);
+        let Some(outcome) = outcome else { continue };
+        let pairs = find(&outcome.documents, "conditional.pairs").and_then(Value::as_array);
+        let point = |pair: &Value| Some([pair.get(0)?.as_f64()?, pair.get(1)?.as_f64()?]);
+        let pairs = pairs.into_iter().flatten().filter_map(point);
         all.push(series(row.name, "dots", pairs));
     }
     all

@@ -14,13 +14,14 @@ pub(super) struct Verdict {
     pub(super) holds: bool,
 }
 
-/// How many standard errors a quick run may be off beside the tolerance: with a hundred figures, one
-/// in a hundred quick pages has a false alarm.
+/// How many standard errors a row of fewer runs than it names may be off beside the tolerance: with a
+/// hundred figures, one in a hundred such pages has a false alarm.
 const SIGMAS: f64 = 4.0;
 
-/// All figures of a row. A figure that the command does not tell does not hold.
-pub(super) fn all(row: &Row, documents: &[Json], quick: bool) -> Vec<Verdict> {
-    row.figures.iter().map(|expected| judge(*expected, documents, quick)).collect()
+/// All figures of a row; `wide` when it took fewer runs than it names. A figure that the command does
+/// not tell does not hold.
+pub(super) fn all(row: &Row, documents: &[Json], wide: bool) -> Vec<Verdict> {
+    row.figures.iter().map(|expected| judge(*expected, documents, wide)).collect()
 }
 
 /// The first document's field of this path, in which dots lead into fields of fields.
@@ -30,13 +31,20 @@ pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
         .find_map(|document| path.split('.').try_fold(document, |value, field| value.get(field)))
 }
 
-fn judge(Expected { field, value }: Expected, documents: &[Json], quick: bool) -> Verdict {
+fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) -> Verdict {
     let found = find(documents, field);
     let number = found.and_then(Json::as_f64);
     let error = find(documents, &format!("standard_errors.{field}")).and_then(Json::as_f64);
-    let slack = if quick { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
+    let slack = if wide { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
+    // Few runs may miss nobody at all, which tells no error: whom they miss are rare events (Poisson).
+    let hosts = ["nodes", "runs"].map(|name| find(documents, name).and_then(Json::as_f64));
+    let hosts = hosts.into_iter().collect::<Option<Vec<_>>>().map(|sizes| sizes.iter().product());
+    let rare = |bound: f64| match hosts {
+        Some(hosts) if wide && field == "residue" => slack.max(SIGMAS * rare(bound, hosts)),
+        _ => slack,
+    };
     let within = |from: f64, to: f64| {
-        number.is_some_and(|number| (from - slack..=to + slack).contains(&number))
+        number.is_some_and(|number| (from - rare(from)..=to + rare(to)).contains(&number))
     };
     let (published, tolerance, holds) = match value {
         Value::Near { published, tolerance } => {
@@ -75,6 +83,11 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], quick: bool) -
     let parts = [Some(tolerance).filter(|tolerance| !tolerance.is_empty()), slack];
     let tolerance = parts.into_iter().flatten().collect::<Vec<_>>().join(", and ");
     Verdict { field, ours, published, tolerance, holds }
+}
+
+/// The standard error of the share that so many hosts show of what has this chance.
+fn rare(chance: f64, hosts: f64) -> f64 {
+    (chance.max(0.0) / hosts).sqrt()
 }
 
 fn test(
@@ -127,9 +140,9 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn holds(value: Value, ours: f64, quick: bool) -> bool {
+    fn holds(value: Value, ours: f64, wide: bool) -> bool {
         let documents = [json!({"m": ours, "standard_errors": {"m": 0.1}})];
-        judge(Expected { field: "m", value }, &documents, quick).holds
+        judge(Expected { field: "m", value }, &documents, wide).holds
     }
 
     #[test]
@@ -145,6 +158,17 @@ mod tests {
         assert!(holds(Value::Exactly(0.0), 0.0, true) && !holds(Value::Exactly(0.0), 1e-9, true));
         let within = Value::Within { published: 4.0, from: 2.0, to: 8.0 };
         assert!(holds(within, 2.0, false) && !holds(within, 8.1, false));
+    }
+
+    #[test]
+    fn few_runs_may_miss_nobody() {
+        let value = Value::Within { published: 4e-6, from: 2e-6, to: 8e-6 };
+        let judge = |ours: f64, wide: bool| {
+            let documents = [json!({"residue": ours, "nodes": 1_000, "runs": 100})];
+            judge(Expected { field: "residue", value }, &documents, wide).holds
+        };
+        assert!(judge(0.0, true) && judge(4e-5, true), "none and four where 0.4 are expected");
+        assert!(!judge(6e-5, true) && !judge(0.0, false));
     }
 
     #[test]

@@ -37,9 +37,11 @@ pub struct Verdict {
     /// The chance of a step as bad as the worst one, if the law holds, times the number of comparisons
     /// (Bonferroni), at most 1. An upper bound.
     pub p_value: f64,
-    /// All deviations together in standard deviations: normal if the law holds, and far from 0 if each
-    /// step is off by a little in the same direction.
-    pub drift: f64,
+    /// All deviations from what was expected, added up, in hosts.
+    pub deviation: f64,
+    /// The variance of that, if the law holds. Each step is expected anew from the state before it, so
+    /// that deviations are uncorrelated, and variances of steps and of runs add up.
+    pub variance: f64,
 }
 
 /// One comparison.
@@ -63,11 +65,20 @@ pub struct Step {
 }
 
 impl Verdict {
+    /// All deviations together in standard deviations: normal if the law holds, and far from 0 if each
+    /// step is off by a little in the same direction.
+    #[must_use]
+    pub fn drift(&self) -> f64 {
+        drift(self.deviation, self.variance)
+    }
+
     /// Whether the runs give no reason to doubt the law at this level of significance, such as 0.01:
     /// half of it goes to the worst step, half to the drift.
     #[must_use]
     pub fn holds(&self, level: f64) -> bool {
-        self.comparisons > 0 && self.p_value > level / 2.0 && normal_tails(self.drift) > level / 2.0
+        self.comparisons > 0
+            && self.p_value > level / 2.0
+            && normal_tails(self.drift()) > level / 2.0
     }
 }
 
@@ -75,13 +86,13 @@ impl Law {
     /// Compares each cycle of each run with what follows from the cycle before it.
     #[must_use]
     pub fn judge<'a>(self, runs: impl IntoIterator<Item = &'a Spread>) -> Verdict {
-        let mut verdict = Verdict { comparisons: 0, worst: None, p_value: 1.0, drift: 0.0 };
-        let (mut deviation, mut variance) = (0.0, 0.0);
+        let mut verdict =
+            Verdict { comparisons: 0, worst: None, p_value: 1.0, deviation: 0.0, variance: 0.0 };
         for (run, spread) in runs.into_iter().enumerate() {
             for step in self.steps(run, spread) {
                 verdict.comparisons += 1;
-                deviation += f64::from(step.found) - step.expected;
-                variance += step.variance;
+                verdict.deviation += f64::from(step.found) - step.expected;
+                verdict.variance += step.variance;
                 if verdict.worst.is_none_or(|worst| step.p_value < worst.p_value) {
                     verdict.worst = Some(step);
                 }
@@ -89,9 +100,6 @@ impl Law {
         }
         if let Some(worst) = verdict.worst {
             verdict.p_value = (worst.p_value * verdict.comparisons as f64).min(1.0);
-        }
-        if variance > 0.0 {
-            verdict.drift = deviation / variance.sqrt();
         }
         verdict
     }
@@ -140,10 +148,16 @@ fn tails(trials: u32, chance: f64, found: u32) -> f64 {
     (2.0 * (-trials * divergence).exp()).min(1.0)
 }
 
-/// At most the chance that a normal number is as far from 0, on either side.
+/// A deviation in standard deviations; 0 where nothing can deviate.
+#[must_use]
+pub fn drift(deviation: f64, variance: f64) -> f64 {
+    if variance > 0.0 { deviation / variance.sqrt() } else { 0.0 }
+}
+
+/// The chance that a normal number is as far from 0, on either side.
 #[must_use]
 pub fn normal_tails(deviations: f64) -> f64 {
-    (-deviations * deviations / 2.0).exp()
+    libm::erfc(deviations.abs() / std::f64::consts::SQRT_2)
 }
 
 #[cfg(test)]
@@ -188,13 +202,21 @@ mod tests {
             let verdict = law.judge(&runs(law, 0.0));
             assert!(verdict.comparisons > 200, "{verdict:?}");
             assert!(verdict.holds(0.01), "{law:?}: {verdict:?}");
-            assert!(verdict.drift.abs() > 1e-9, "deviations are there");
+            assert!(verdict.drift().abs() > 1e-9, "deviations are there");
             let verdict = law.judge(&runs(law, 0.03));
             assert!(!verdict.holds(0.01), "{law:?}, a contact in 33 fails: {verdict:?}");
         }
         assert!(!Law::Pull.judge(&runs(Law::Push, 0.0)).holds(0.01));
         assert!(!Law::Push.judge(&runs(Law::Pull, 0.0)).holds(0.01));
         assert!(!Law::Push.judge(&[]).holds(0.01), "nothing compared is nothing shown");
+    }
+
+    #[test]
+    fn tails_are_those_of_a_table() {
+        for (deviations, chance) in [(0.0, 1.0), (1.959_964, 0.05), (2.575_829, 0.01)] {
+            assert!((normal_tails(deviations) - chance).abs() < 1e-6, "{deviations}");
+            assert!((normal_tails(-deviations) - chance).abs() < 1e-6, "-{deviations}");
+        }
     }
 
     #[test]
