@@ -16,18 +16,21 @@ pub(super) struct Fit {
     pub(super) line: String,
     pub(super) law: Line,
     nodes: Vec<f64>,
+    /// How far the point that is farthest from the line is above or below it.
+    off: f64,
 }
 
 impl Fit {
     /// As scripts read it: the last lines of a sweep.
     pub(super) fn document(&self) -> Map<String, Value> {
-        let Self { measure, line, law, .. } = self;
+        let Self { measure, line, law, off, .. } = self;
         let mut fit = Map::new();
         fit.insert("measure".into(), json!(measure));
         fit.insert("over".into(), json!("log2 nodes"));
         fit.insert("intercept".into(), json!(law.intercept));
         fit.insert("slope".into(), json!(law.slope));
         fit.insert("r_squared".into(), json!(law.r_squared));
+        fit.insert("largest_deviation".into(), json!(off));
         if !line.is_empty() {
             fit.insert("label".into(), json!(line));
         }
@@ -44,7 +47,9 @@ pub(super) fn fits<S: Scenario>(findings: &[Finding<S>]) -> Vec<Fit> {
             let logarithms: Vec<_> = points.iter().map(|(x, y)| (x.log2(), *y)).collect();
             if let Some(law) = Line::through(&logarithms) {
                 let nodes = points.iter().map(|(x, _)| *x).collect();
-                fits.push(Fit { measure, line: line.to_owned(), law, nodes });
+                let off = logarithms.iter().map(|(x, y)| (y - law.at(*x)).abs());
+                let off = off.fold(0.0, f64::max);
+                fits.push(Fit { measure, line: line.to_owned(), law, nodes, off });
             }
         }
     }

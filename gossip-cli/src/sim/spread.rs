@@ -205,6 +205,7 @@ pub(super) struct Tally {
     cycles: Vec<Sums>,
     /// What runs that have ended add to any later cycle.
     left: u64,
+    left_squares: u128,
     arrivals: Vec<u64>,
     sent: Vec<u64>,
     steps: Option<Steps>,
@@ -222,6 +223,8 @@ pub(super) struct Tally {
 #[derive(Clone, Copy, Debug, Default)]
 struct Sums {
     susceptible: u64,
+    /// Of the squares of `susceptible` in each run.
+    squares: u128,
     infected: u64,
     sent: u64,
 }
@@ -231,18 +234,21 @@ impl Tally {
     pub(super) fn add(&mut self, run: Run) {
         let left = run.cycles.last().map_or(0, |cycle| u64::from(cycle.susceptible));
         if self.cycles.len() < run.cycles.len() {
-            let ended = Sums { susceptible: self.left, ..Sums::default() };
+            let ended =
+                Sums { susceptible: self.left, squares: self.left_squares, ..Sums::default() };
             self.cycles.resize(run.cycles.len(), ended);
         }
         let ended = Cycle { susceptible: left as u32, infected: 0, sent: 0 };
         let cycles = run.cycles.iter().copied().chain(std::iter::repeat(ended));
         for (sums, cycle) in self.cycles.iter_mut().zip(cycles) {
             sums.susceptible += u64::from(cycle.susceptible);
+            sums.squares += u128::from(cycle.susceptible).pow(2);
             sums.infected += u64::from(cycle.infected);
             sums.sent += u64::from(cycle.sent);
         }
         self.runs += 1;
         self.left += left;
+        self.left_squares += u128::from(left).pow(2);
         let merge = |into: &mut Vec<u64>, from: &[u64]| {
             from.iter().enumerate().for_each(|(place, count)| add(into, place, *count));
         };
@@ -313,15 +319,16 @@ impl Tally {
     }
 
     fn per_cycle(&self) -> Value {
-        let cycle = |[cycle, susceptible, infected, sent]: &[f64; 4]| {
+        let cycle = |([cycle, susceptible, infected, sent], error): (&[f64; 4], f64)| {
             json!({
                 "cycle": exact(*cycle),
                 "susceptible": exact(*susceptible),
                 "infected": exact(*infected),
                 "sent": exact(*sent),
+                "standard_error": exact(error),
             })
         };
-        self.means().iter().map(cycle).collect()
+        self.means().iter().zip(self.errors()).map(cycle).collect()
     }
 
     /// The test of every step against its law, corrected for their number, as scripts read it.
@@ -361,6 +368,16 @@ impl Tally {
             [cycle as f64, mean(sums.susceptible), mean(sums.infected), mean(sums.sent)]
         };
         self.cycles.iter().enumerate().map(row).collect()
+    }
+
+    /// The standard error of how many are susceptible after each cycle; 0 for a single run.
+    fn errors(&self) -> impl Iterator<Item = f64> {
+        let runs = self.runs.max(1) as f64;
+        self.cycles.iter().map(move |sums| {
+            let mean = sums.susceptible as f64 / runs;
+            let variance = (sums.squares as f64 / runs - mean * mean).max(0.0);
+            (variance / (runs - 1.0).max(1.0)).sqrt()
+        })
     }
 
     fn rounds(&self, nodes: f64) -> Table {
@@ -467,6 +484,7 @@ mod tests {
             }
             let susceptible: Vec<_> = tally.means().iter().map(|row| row[1]).collect();
             assert_eq!(susceptible, [9.0, 5.5, 4.0, 3.0]);
+            assert_eq!(Vec::from_iter(tally.errors()), [0.0, 0.5, 1.0, 2.0]);
             let sent: Vec<_> = tally.means().iter().map(|row| row[3]).collect();
             assert_eq!(sent, [1.0, 1.0, 0.5, 0.5]);
             assert_eq!(tally.arrivals, [2, 2]);

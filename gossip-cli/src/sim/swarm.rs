@@ -140,6 +140,12 @@ impl Scenario for Swarm {
         let config = self.config(common);
         let first = tally.broken.first().map(|broken| broken.seed);
         let shrunk = first.filter(|_| self.shrink > 0);
+        if let Some(seed) = shrunk {
+            let most = count(self.shrink.into());
+            output::note(&format!(
+                "seed {seed} broke a promise; at most {most} smaller plans are played for one that does too"
+            ));
+        }
         let shrunk = shrunk.and_then(|seed| swarm::shrink(&config, seed, self.shrink));
         tally.outcome(&config, shrunk.as_ref())
     }

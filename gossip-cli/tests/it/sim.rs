@@ -156,7 +156,13 @@ fn sweeps_and_comparisons_are_a_line_each() {
     let lines = sim(&simple, &["--sweep", "nodes=8,16,32,64", "--json"]).code(0).lines();
     assert_eq!(lines.len(), 6, "four sizes, and two laws");
     assert_eq!(lines[4]["fit"]["measure"], "t_last");
-    assert!(lines[4]["fit"]["slope"].as_f64().unwrap() > 0.5, "{}", lines[4]);
+    let fit = |name| lines[4]["fit"][name].as_f64().unwrap();
+    assert!(fit("slope") > 0.5, "{}", lines[4]);
+    let off = lines[..4].iter().map(|line| {
+        let [nodes, last] = ["nodes", "t_last"].map(|name| line[name].as_f64().unwrap());
+        (last - fit("intercept") - fit("slope") * nodes.log2()).abs()
+    });
+    assert!((off.fold(0.0, f64::max) - fit("largest_deviation")).abs() < 1e-9, "{}", lines[4]);
 }
 
 #[test]

@@ -110,9 +110,10 @@ fn rounds(outcome: Option<&Outcome>) -> String {
     for cycle in picture::cycles(outcome) {
         let field = |name| cycle.get(name).and_then(Value::as_f64).unwrap_or(0.0);
         let [number, lack, tell, sent] = ["cycle", "susceptible", "infected", "sent"].map(field);
+        let error = field("standard_error");
         let _ = writeln!(
             text,
-            "| {number} | {:.1} | {lack:.1} | {tell:.1} | {sent:.1} |",
+            "| {number} | {:.2} ± {error:.2} | {lack:.2} | {tell:.1} | {sent:.1} |",
             nodes - lack
         );
     }
@@ -127,6 +128,7 @@ fn figures(name: &str, outcome: &Outcome) -> String {
         let field = match *field {
             "conditional.holds" => "every step",
             "fit.r_squared" => "r² of the line",
+            "fit.largest_deviation" => "cycles off the line",
             plain => plain,
         };
         let mark = if *holds { "holds" } else { "**fails**" };

@@ -179,6 +179,7 @@ const fn published(figure: &Expected) -> Option<f64> {
         | rows::Value::Within { published, .. } => Some(published),
         rows::Value::AtLeast(_)
         | rows::Value::AtMost(_)
+        | rows::Value::NoneAbove(_)
         | rows::Value::Exactly(_)
         | rows::Value::Holds => None,
     }

@@ -33,7 +33,13 @@ pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
 
 fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) -> Verdict {
     let found = find(documents, field);
-    let number = found.and_then(Json::as_f64);
+    let number = match value {
+        Value::NoneAbove(_) => {
+            let all = documents.iter().filter_map(|document| document.get(field)?.as_f64());
+            all.reduce(f64::max)
+        }
+        _ => found.and_then(Json::as_f64),
+    };
     let error = find(documents, &format!("standard_errors.{field}")).and_then(Json::as_f64);
     let slack = if wide { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
     // Few runs may miss nobody at all, which tells no error: whom they miss are rare events (Poisson).
@@ -57,6 +63,9 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) ->
         }
         Value::Within { published, from, to } => {
             (text(published), format!("{} to {}", text(from), text(to)), within(from, to))
+        }
+        Value::NoneAbove(most) => {
+            (format!("none above {}", text(most)), String::new(), within(f64::MIN, most))
         }
         Value::AtMost(most) => (format!("≤ {}", text(most)), String::new(), within(f64::MIN, most)),
         Value::AtLeast(least) => {
@@ -158,6 +167,16 @@ mod tests {
         assert!(holds(Value::Exactly(0.0), 0.0, true) && !holds(Value::Exactly(0.0), 1e-9, true));
         let within = Value::Within { published: 4.0, from: 2.0, to: 8.0 };
         assert!(holds(within, 2.0, false) && !holds(within, 8.1, false));
+    }
+
+    #[test]
+    fn the_worst_of_a_sweep_counts() {
+        let documents = [json!({"residue": 0.0}), json!({"residue": 0.2}), json!({"fit": {}})];
+        let judge = |most| {
+            let value = Value::NoneAbove(most);
+            judge(Expected { field: "residue", value }, &documents, false).holds
+        };
+        assert!(judge(0.2) && !judge(0.1));
     }
 
     #[test]
