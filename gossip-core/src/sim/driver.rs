@@ -21,10 +21,11 @@ pub(super) enum Happening {
         bytes: Bytes,
     },
     Flush(u32),
-    /// A node hears of what it asked for, or of what came while its host was paused; unless the host
-    /// has crashed since this start of it.
+    /// A node hears of what it asked for, unless the host has crashed since this start of it.
     Input(u32, u32, Box<Input>),
     Merge(u32, u32, Box<(Ticket, StoreOp)>),
+    /// A pause of the host may be over.
+    Resume(u32),
     /// The node's deadline may have come.
     Wake(u32),
 }
@@ -56,9 +57,20 @@ impl World {
                     self.store(host as usize, ticket, op);
                 }
             }
+            Happening::Resume(host) => self.resume(host as usize),
             Happening::Wake(host) => self.wake(host as usize),
         }
         true
+    }
+
+    fn resume(&mut self, number: usize) {
+        let now = self.now;
+        let host = self.host_mut(number);
+        // A pause that was made longer ends later.
+        if host.paused_until <= now {
+            let waiting = std::mem::take(&mut host.waiting);
+            waiting.into_iter().for_each(|input| self.input(number, input));
+        }
     }
 
     fn flush(&mut self, number: usize) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{Disk, START};
 use crate::config::{Config, Strategies};
 use crate::fact::{Envelope, SimKeys};
-use crate::io::{Answer, Event, RequestId};
+use crate::io::{Answer, Event, Input, RequestId};
 use crate::membership::Directory;
 use crate::node::Node;
 use crate::time::{Mono, Wall};
@@ -42,6 +42,8 @@ pub(super) struct Host {
     /// Until when it hears, answers and does nothing.
     pub(super) paused_until: Mono,
     pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
+    /// What came during a pause, in order; a crash takes it.
+    pub(super) waiting: VecDeque<Input>,
     /// Its node's deadline.
     pub(super) wake: Option<Mono>,
 }

@@ -51,6 +51,11 @@ pub enum Verdict {
 pub trait Rule {
     /// Decides about one packet.
     fn on_packet(&mut self, packet: &Packet<'_>, rng: &mut Rng) -> Verdict;
+
+    /// Whether this verdict, its last one, made a difference: it is counted as fired.
+    fn fires(&self, verdict: &Verdict) -> bool {
+        *verdict != Verdict::Pass
+    }
 }
 
 impl<F: FnMut(&Packet<'_>, &mut Rng) -> Verdict> Rule for F {
@@ -65,7 +70,7 @@ pub struct RuleId(pub(super) u64);
 
 /// A rule in force.
 pub(super) struct Ruling {
-    /// How many packets it did not just let pass.
+    /// For how many packets it made a difference.
     pub(super) fired: u64,
     pub(super) id: RuleId,
     pub(super) rule: Box<dyn Rule>,
@@ -96,7 +101,7 @@ impl Copy {
             self.next += 1;
             let packet = Packet { bytes: &self.bytes, ..*packet };
             let verdict = ruling.rule.on_packet(&packet, rng);
-            ruling.fired += u64::from(verdict != Verdict::Pass);
+            ruling.fired += u64::from(ruling.rule.fires(&verdict));
             match verdict {
                 Verdict::Alter(bytes) => self.bytes = bytes,
                 Verdict::Copy => more.push(Self { bytes: self.bytes.clone(), ..self }),

@@ -117,6 +117,7 @@ impl World {
             requests: 0,
             seed: self.rng.bytes(),
             strategies,
+            waiting: VecDeque::new(),
             wake: None,
         });
         number
@@ -154,13 +155,13 @@ impl World {
         id
     }
 
-    /// Ends a rule. Returns how many packets it did not just let pass.
+    /// Ends a rule. Returns for how many packets it made a difference.
     pub fn end_rule(&mut self, id: RuleId) -> u64 {
         let place = self.rules.iter().position(|ruling| ruling.id == id);
         place.map_or(0, |place| self.rules.remove(place).fired)
     }
 
-    /// How many packets a rule in force did not just let pass.
+    /// For how many packets a rule in force made a difference.
     #[must_use]
     pub fn fired(&self, id: RuleId) -> u64 {
         self.rules.iter().find(|ruling| ruling.id == id).map_or(0, |ruling| ruling.fired)
@@ -195,7 +196,10 @@ impl World {
     pub fn pause(&mut self, host: usize, time: Duration) {
         let until = self.now + time;
         let paused_until = &mut self.host_mut(host).paused_until;
-        *paused_until = until.max(*paused_until);
+        if *paused_until < until {
+            *paused_until = until;
+            self.agenda.plan(until, Happening::Resume(host as u32));
+        }
     }
 
     /// Gives a host another configuration, from its next start on.
@@ -221,6 +225,7 @@ impl World {
         (dead.alarm, dead.wake) = (None, None);
         dead.boots += 1;
         dead.paused_until = Mono::ZERO;
+        dead.waiting.clear();
         dead.disk.crash(crash, &mut rng);
         self.rng = rng;
         self.observe(host, &Observation::Crashed);
@@ -320,13 +325,13 @@ impl World {
         let (now, time) = (self.now, self.time_at(number));
         // What is sent to a host that is not there is lost.
         let Some(host) = self.hosts.get_mut(number) else { return };
-        if host.paused_until > now {
-            host.deferred += 1;
-            let wait = host.paused_until.since(now);
-            return self.hear(wait, number, input);
-        }
         if host.node.is_none() {
             return;
+        }
+        // What comes as the pause ends does not overtake what came before.
+        if host.paused_until > now || !host.waiting.is_empty() {
+            host.deferred += 1;
+            return host.waiting.push_back(input);
         }
         self.observe(number, &Observation::Input(&input));
         if let Some(node) = &mut self.host_mut(number).node {

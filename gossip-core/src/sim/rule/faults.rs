@@ -79,19 +79,41 @@ pub fn one_way(from: impl Fn(usize) -> bool, to: impl Fn(usize) -> bool) -> impl
 }
 
 /// A line out of each host that carries so many bytes per second; what would wait behind more than
-/// `queue` bytes is lost.
-pub fn bandwidth(bytes_per_second: u64, queue: u64) -> impl Rule {
-    let mut free_at: BTreeMap<usize, Mono> = BTreeMap::new();
-    let time = move |bytes: u64| {
-        Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / bytes_per_second.max(1))
-    };
-    move |packet: &Packet<'_>, _: &mut Rng| {
-        let free = free_at.entry(packet.from).or_default();
-        if free.since(packet.now) > time(queue) {
+/// `queue` bytes is lost. It fires for what waits behind others and for what is lost.
+pub const fn bandwidth(bytes_per_second: u64, queue: u64) -> impl Rule {
+    Line { bytes_per_second, queue, free_at: BTreeMap::new(), waited: false }
+}
+
+struct Line {
+    bytes_per_second: u64,
+    queue: u64,
+    /// When the line of each host has carried all that it was given.
+    free_at: BTreeMap<usize, Mono>,
+    /// Whether the last packet waited behind others.
+    waited: bool,
+}
+
+impl Line {
+    fn time(&self, bytes: u64) -> Duration {
+        let rate = self.bytes_per_second.max(1);
+        Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate)
+    }
+}
+
+impl Rule for Line {
+    fn on_packet(&mut self, packet: &Packet<'_>, _: &mut Rng) -> Verdict {
+        let (queue, time) = (self.time(self.queue), self.time(packet.bytes.len() as u64));
+        let free = self.free_at.entry(packet.from).or_default();
+        self.waited = *free > packet.now;
+        if free.since(packet.now) > queue {
             return Verdict::Drop;
         }
-        *free = (*free).max(packet.now) + time(packet.bytes.len() as u64);
+        *free = (*free).max(packet.now) + time;
         Verdict::Later(free.since(packet.now))
+    }
+
+    fn fires(&self, _: &Verdict) -> bool {
+        self.waited
     }
 }
 
@@ -142,6 +164,20 @@ mod tests {
             if let Verdict::Later(delay) = verdict { Some(*delay) } else { None }
         });
         assert!(longest.max() <= Some(Duration::from_millis(8)), "the queue is bounded");
+    }
+
+    #[test]
+    fn a_line_fires_for_what_waits_or_is_lost() {
+        let mut line = bandwidth(500_000, 3_000);
+        let mut rng = Rng::from_number(3);
+        let mut fires = |millis| {
+            let verdict = line.on_packet(&packet(0, 1, Duration::from_millis(millis)), &mut rng);
+            line.fires(&verdict)
+        };
+        assert!(!fires(0), "the line is free");
+        assert!(fires(1), "it waits");
+        assert!(!fires(4), "the line is free again");
+        assert!((0..9).all(|_| fires(4)), "some wait, the others are lost");
     }
 
     #[test]

@@ -67,14 +67,25 @@ enum Phase {
 struct Running {
     /// A count before it began.
     before: u64,
+    /// Whether it began: what did not, has nothing to end.
+    began: bool,
     fired: u64,
     rule: Option<RuleId>,
     snapshot: Option<Disk>,
 }
 
+/// What nodes counted in all their lives; a node that starts counts from zero.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    collected: u64,
+    frames: u64,
+    shed: u64,
+}
+
 struct Player<'a> {
     config: &'a Config,
     converged: Option<Duration>,
+    counts: Counts,
     plan: &'a Plan,
     running: Vec<Running>,
     world: World,
@@ -101,7 +112,15 @@ impl<'a> Player<'a> {
             world.add_with(spec, Box::new(move |keys| flavour.strategies(Box::new(keys))));
         }
         let running = plan.steps.iter().map(|_| Running::default()).collect();
-        Self { config, converged: None, plan, running, world, writes: Vec::new() }
+        Self {
+            config,
+            converged: None,
+            counts: Counts::default(),
+            plan,
+            running,
+            world,
+            writes: Vec::new(),
+        }
     }
 
     fn chaos(&mut self) {
@@ -112,11 +131,13 @@ impl<'a> Player<'a> {
                 add(step.at.saturating_sub(age), Phase::Prepare);
             }
             add(step.at, Phase::Begin);
+            // All faults end with the chaos; what begins after it ends at once.
+            let end = (step.at + step.lasts).min(self.config.duration).max(step.at);
             if matches!(step.act, Act::Leave(_) | Act::Stop(_)) {
-                add(step.at + GOODBYE.min(step.lasts), Phase::Part);
+                add((step.at + GOODBYE).min(end), Phase::Part);
             }
             if !step.lasts.is_zero() {
-                add((step.at + step.lasts).min(self.config.duration), Phase::End);
+                add(end, Phase::End);
             }
         }
         for ((at, place, phase), ()) in timeline {
@@ -142,11 +163,12 @@ impl<'a> Player<'a> {
             }
             Phase::Begin => self.begin(step, &mut running),
             Phase::Part => {
-                if let (Some(host), true) = (step.act.stops(), running.fired > 0) {
-                    self.world.crash(host);
+                if let (Some(host), true) = (step.act.stops(), running.began) {
+                    self.crash(host, Crash::Clean);
                 }
             }
-            Phase::End => self.end(step, &mut running),
+            Phase::End if running.began => self.end(step, &mut running),
+            Phase::End => {}
         }
         if let Some(place) = self.running.get_mut(place) {
             *place = running;
@@ -156,18 +178,22 @@ impl<'a> Player<'a> {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the rest are faults of the network")]
     fn begin(&mut self, step: &Step, running: &mut Running) {
         running.before = self.count(&step.act);
-        let world = &mut self.world;
         if let Some(host) = step.act.stops()
-            && world.node(host).is_none()
+            && self.world.node(host).is_none()
         {
             // Somebody else has stopped it already.
             return;
         }
+        running.began = true;
         match step.act {
-            Act::Crash(host) => world.crash(host),
-            Act::TornCrash(host) => world.crash_as(host, Crash::Torn),
+            Act::Crash(host) | Act::PutBack(host, _) => self.crash(host, Crash::Clean),
+            Act::TornCrash(host) => self.crash(host, Crash::Torn),
+            _ => {}
+        }
+        let world = &mut self.world;
+        match step.act {
+            Act::Crash(_) | Act::TornCrash(_) => {}
             Act::PutBack(host, _) => {
-                world.crash(host);
                 if let Some(snapshot) = running.snapshot.take() {
                     world.put_back(host, snapshot);
                 }
@@ -199,15 +225,12 @@ impl<'a> Player<'a> {
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "most acts leave nothing behind")]
     fn end(&mut self, step: &Step, running: &mut Running) {
+        if let Act::FailWrites(host) = step.act {
+            self.world.disk(host).fault = Fault::None;
+            self.crash(host, Crash::Clean);
+        }
         let world = &mut self.world;
         match step.act {
-            Act::FailWrites(host) => {
-                world.disk(host).fault = Fault::None;
-                if running.rule.is_none() && world.node(host).is_some() {
-                    world.crash(host);
-                    world.start(host);
-                }
-            }
             Act::FailReads(host) => world.disk(host).fault = Fault::None,
             Act::FailExports(host) => world.fail_exports(host, false),
             Act::SlowDisk(host, _) => calm_disk(world.disk(host)),
@@ -227,6 +250,23 @@ impl<'a> Player<'a> {
             Some(rule) => world.end_rule(rule),
             None => self.count(&step.act) - running.before,
         };
+    }
+
+    /// Ends the life of a host's node, if it lives.
+    fn crash(&mut self, host: usize, crash: Crash) {
+        if self.world.node(host).is_some() {
+            self.add_up(host);
+            self.world.crash_as(host, crash);
+        }
+    }
+
+    /// Adds up what the present life of a host's node has counted.
+    fn add_up(&mut self, host: usize) {
+        let Some(status) = self.world.node(host).map(Node::status) else { return };
+        let shed = [Why::PeerQueueFull, Why::QueueFull];
+        self.counts.collected += status.collected;
+        self.counts.frames += status.wire.received_frames;
+        self.counts.shed += shed.iter().filter_map(|why| status.rejected.get(why)).sum::<u64>();
     }
 
     /// How often a fault of this kind has hit its host so far.
@@ -259,20 +299,21 @@ impl<'a> Player<'a> {
         if !self.world.violations().is_empty() {
             return;
         }
-        let world = &mut self.world;
-        for host in 0..world.len() {
+        for host in 0..self.world.len() {
+            let world = &mut self.world;
             world.drift(host, 0);
             world.skew(host, 0);
             world.fail_exports(host, false);
             calm_disk(world.disk(host));
             let poisoned = std::mem::take(&mut world.disk(host).fault) == Fault::Writes;
-            if poisoned && world.node(host).is_some() {
-                world.crash(host);
+            if poisoned {
+                self.crash(host, Crash::Clean);
             }
-            if world.node(host).is_none() {
-                world.start(host);
+            if self.world.node(host).is_none() {
+                self.world.start(host);
             }
         }
+        let world = &mut self.world;
         let healed = world.now();
         let mut agreed_at = None;
         let steady = world.run_until(self.config.calm + STEADY, MOMENT, |world| {
@@ -326,14 +367,9 @@ impl<'a> Player<'a> {
                 _ => outcome.writes.1 += 1,
             }
         }
-        for status in (0..self.world.len()).filter_map(|host| Some(self.world.node(host)?.status()))
-        {
-            outcome.frames += status.wire.received_frames;
-            outcome.collected += status.collected;
-            let shed = [Why::PeerQueueFull, Why::QueueFull];
-            outcome.shed += shed.iter().filter_map(|why| status.rejected.get(why)).sum::<u64>();
-        }
-        outcome
+        (0..self.world.len()).for_each(|host| self.add_up(host));
+        let Counts { collected, frames, shed } = self.counts;
+        Outcome { collected, frames, shed, ..outcome }
     }
 }
 
