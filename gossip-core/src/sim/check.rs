@@ -152,6 +152,9 @@ impl fmt::Display for Violation {
 }
 
 /// All checkers, for worlds whose main channel keeps the last write.
+///
+/// Most look at everything that happens. [`Bounds`] and [`Index`] look at samples; [`Agreement`], and
+/// [`Acknowledged`] for what was lost, look in the end.
 #[must_use]
 pub fn all() -> Vec<Box<dyn Checker>> {
     vec![

@@ -1,4 +1,5 @@
-//! Chaos, then calm: many seeds of a cluster under every fault at once, watched by all checkers.
+//! Chaos, then calm: many seeds of a cluster under every fault at once, watched by
+//! [all checkers](super::check::all): some of them at every step, some now and then or in the end.
 //!
 //! A seed makes a [`Plan`]: a list of writes, reads and timed faults, plain data. Playing it gives an
 //! [`Outcome`]; a plan that breaks a promise is [shrunk](shrink) to the few steps that it takes.

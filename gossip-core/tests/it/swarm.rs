@@ -10,8 +10,9 @@ use gossip_core::io::{Answer, Command};
 use gossip_core::sim::World;
 use gossip_core::sim::swarm::{self, Act, Config, Mistake, Outcome, Plan, Step};
 
-/// How long after the chaos nodes may take to agree: the worst of many seeds took 6.5 s.
-const SOON: Duration = Duration::from_secs(30);
+/// How long after the chaos nodes may take to agree: the worst of 500 seeds took 27.5 s, the mean
+/// is 2.6 s.
+const SOON: Duration = Duration::from_secs(40);
 
 /// Does the same for all items, on as many threads as there are cores; the results in order.
 fn on_threads<T: Send + Sync, R: Send>(items: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {

@@ -4,23 +4,26 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{Checker, Observation, PerHost, Sight, Version, key_of, shard_of, text, version};
+use super::{
+    Checker, Observation, PerHost, Sight, Version, key_of, must_renew, shard_of, text, version,
+};
 use crate::fact::Envelope;
 use crate::id::FactId;
-use crate::io::{Answer, Output};
+use crate::io::{Answer, Event, Output};
 use crate::sim::World;
 use crate::store::StoreOp;
 use crate::time::{Epoch, Hlc};
 
 /// An acknowledged write is durable at its author, has a higher version than all that the author
-/// wrote before, and is found at the end wherever nothing newer displaced it.
+/// wrote before, and is found at the end wherever nothing newer displaced it; but for what was only
+/// on a disk that went back to an older content, and for what only its host held as it was exported.
 #[derive(Debug, Default)]
 pub struct Acknowledged {
     authors: PerHost<Author>,
     /// The newest acknowledged write of each key.
     newest: BTreeMap<Bytes, Written>,
-    /// What nodes handed out before they forgot it: that the cluster may not have it, is known.
-    exported: BTreeSet<FactId>,
+    /// Hosts that have handed out what they hold, until they have forgotten it.
+    leaving: BTreeSet<usize>,
 }
 
 #[derive(Debug, Default)]
@@ -63,13 +66,18 @@ impl Checker for Acknowledged {
                 }
             }
             Observation::Output(Output::Export(_, export)) => {
-                self.exported.extend(export.facts.iter().map(Envelope::id));
+                self.leaving.insert(sight.host());
+                let exported: BTreeSet<_> = export.facts.iter().map(Envelope::id).collect();
+                self.excuse(sight.world(), |written| exported.contains(&written.version.2));
+            }
+            Observation::Output(Output::Event(Event::Renewed { .. })) => {
+                self.leaving.remove(&sight.host());
             }
             // A backup takes its host's clock of versions back with it, and a new life is another
             // author to all intents.
             Observation::PutBack => {
                 *self.authors.of(sight.host()) = Author::default();
-                self.excuse(sight.world());
+                self.excuse(sight.world(), |_| true);
             }
             Observation::Applied { .. }
             | Observation::Crashed
@@ -81,7 +89,7 @@ impl Checker for Acknowledged {
     }
 
     fn finish(&mut self, world: &World, broken: &mut Vec<(usize, String)>) {
-        for written in self.newest.values().filter(|it| !self.exported.contains(&it.version.2)) {
+        for written in self.newest.values() {
             for host in (0..world.len()).filter(|host| world.node(*host).is_some()) {
                 let held = world.held(host).head(shard_of(world, host), &written.key);
                 // What has left the compared set may be gone for good, and of two deletions that have
@@ -99,14 +107,16 @@ impl Checker for Acknowledged {
 }
 
 impl Acknowledged {
-    /// What only a disk had that now holds an older content, nobody can bring back.
-    fn excuse(&mut self, world: &World) {
+    /// Of these, what no disk holds that is not about to be forgotten, nobody has to bring back.
+    fn excuse(&mut self, world: &World, which: impl Fn(&Written) -> bool) {
+        let leaving = &self.leaving;
+        let stays = |host: &usize| !leaving.contains(host) && !must_renew(world, *host);
         self.newest.retain(|key, written| {
             let holds = |host: usize| {
                 let held = world.durable(host).head(shard_of(world, host), key);
                 held.first().is_some_and(|held| version(held) >= written.version)
             };
-            (0..world.len()).any(holds)
+            !which(written) || (0..world.len()).filter(stays).any(holds)
         });
     }
 

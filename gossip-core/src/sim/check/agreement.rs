@@ -1,19 +1,22 @@
-//! In the end all replicas hold the same, and it is the newest of what there was.
+//! In the end all replicas hold the same, and nothing that nobody merged.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::{Checker, Observation, Sight, inserted, key_of, named, shard_of, text, version};
+use super::{Checker, Observation, Sight, inserted, key_of, named, shard_of, text};
 use crate::fact::Envelope;
+use crate::id::FactId;
 use crate::sim::World;
 
 /// Replicas that had time to agree hold the same of every key: one of the facts that were ever
-/// merged anywhere, or nothing, if the newest is dead and has left the compared set.
+/// merged anywhere, or nothing but what has left the compared set. Looked at once, in the end; that
+/// it is nothing older than what was acknowledged is what [`Acknowledged`](super::Acknowledged)
+/// says.
 #[derive(Debug, Default)]
 pub struct Agreement {
-    /// The newest fact of each key that any store inserted.
-    newest: BTreeMap<Bytes, Envelope>,
+    /// All that any store inserted.
+    merged: BTreeSet<FactId>,
 }
 
 impl Checker for Agreement {
@@ -23,12 +26,7 @@ impl Checker for Agreement {
 
     fn observe(&mut self, _: &Sight<'_>, what: &Observation<'_>, _: &mut Vec<String>) {
         if let Observation::Applied { op, reply } = what {
-            for fact in inserted(op, reply) {
-                let newest = self.newest.entry(key_of(fact)).or_insert_with(|| fact.clone());
-                if version(newest) < version(fact) {
-                    *newest = fact.clone();
-                }
-            }
+            self.merged.extend(inserted(op, reply).map(Envelope::id));
         }
     }
 
@@ -41,10 +39,8 @@ impl Checker for Agreement {
             compared.map(|fact| (key_of(&fact), fact)).collect()
         };
         let Some(first) = running.first().map(|host| held(*host)) else { return };
-        for (key, fact) in &first {
-            if self.newest.get(key).is_none_or(|newest| version(newest) < version(fact)) {
-                broken.push((0, format!("nobody ever merged the {}", named(fact))));
-            }
+        for fact in first.values().filter(|fact| !self.merged.contains(&fact.id())) {
+            broken.push((0, format!("nobody ever merged the {}", named(fact))));
         }
         for host in running.into_iter().skip(1) {
             let other = held(host);

@@ -4,8 +4,9 @@ use super::{Checker, Observation, PerHost, Sight};
 use crate::config::Limits;
 use crate::io::Output;
 
-/// What a node's status counts stays within its configuration's limits. Looked at now and then, for
-/// a node that counts everything does nothing else.
+/// What a node's status counts stays within its configuration's limits. A sample: one in 16 times
+/// that a node has nothing left to say, for a node that counts everything does nothing else. What
+/// grows and shrinks again in between is not seen.
 #[derive(Debug, Default)]
 pub struct Bounds(PerHost<u32>);
 

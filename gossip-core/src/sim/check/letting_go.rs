@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::{Checker, Observation, PerHost, Sight, must_renew, named, shard_of, version};
 use crate::io::{Event, Output};
-use crate::store::StoreOp;
+use crate::store::{MemoryState, StoreOp};
 use crate::time::Epoch;
 
-/// When a store drops a dormant fact, no host that may come back with what it holds has an older
-/// fact of the same key. Who left for good, or has lost state and must take it anew, is no such
+/// When a store drops a dormant fact, no host that may come back with what it holds, or with what a
+/// crash would leave of it, has an older fact of the same key. Who left for good, or has lost state and must take it anew, is no such
 /// host.
 #[derive(Debug, Default)]
 pub struct LettingGo {
@@ -56,8 +56,11 @@ impl LettingGo {
         let held = sight.held().all(sight.shard());
         for dropped in held.iter().filter(|fact| fact.leaves_at() < floor) {
             for host in &others {
-                let there = world.held(*host).head(shard_of(world, *host), dropped.key());
-                if there.first().is_some_and(|there| version(there) < version(dropped)) {
+                let older = |there: &MemoryState| {
+                    let there = there.head(shard_of(world, *host), dropped.key());
+                    there.first().is_some_and(|there| version(there) < version(dropped))
+                };
+                if older(world.held(*host)) || older(world.durable(*host)) {
                     let dropped = named(dropped);
                     broken.push(format!("lets go of the {dropped}; host {host} holds an older"));
                 }

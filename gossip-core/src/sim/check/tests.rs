@@ -9,9 +9,9 @@ use super::*;
 use crate::config::{ConfigSpec, Limits};
 use crate::fact::{Domain, Draft, FactKind, Job, SimKeys, Verdict, Verified, Verifier};
 use crate::id::ClusterId;
-use crate::io::{Answer, Change, Command, Event, RequestId, Ticket, Written};
+use crate::io::{Answer, Change, Command, Event, Export, RequestId, Ticket, Written};
 use crate::mistake::{Mistake, making};
-use crate::sim::{START, cut};
+use crate::sim::{Disk, START, cut};
 use crate::store::{Merge, Merged};
 use crate::strategy::retain::LastWrite;
 use crate::time::{Epoch, Wall};
@@ -30,8 +30,7 @@ fn world() -> World {
 /// What a checker says when this happens at a host.
 fn says(checker: &mut dyn Checker, world: &World, host: usize, what: &Observation<'_>) -> String {
     let mut broken = Vec::new();
-    let mono = world.now();
-    let sight = Sight { host, now: Now { mono, wall: START + mono.since(Mono::ZERO) }, world };
+    let sight = Sight { host, now: world.time_at(host), world };
     checker.observe(&sight, what, &mut broken);
     broken.join("; ")
 }
@@ -148,6 +147,33 @@ fn early_and_lost_acknowledgements_are_noticed() {
 }
 
 #[test]
+fn what_was_exported_is_missed_if_somebody_else_held_it() {
+    for others_hold_it in [true, false] {
+        let mut world = world();
+        if !others_hold_it {
+            world.rule(cut(|host| host == 0));
+        }
+        world.write(0, "key", Some("v"), None);
+        world.run_for(SECOND * 5);
+        // A host that writes flushes what it has merged.
+        world.write(1, "other", Some("v"), None);
+        world.run_for(SECOND);
+        let mut checker = Acknowledged::default();
+        let write = fact(&world, 0, 1, Some("v"));
+        assert_eq!(says_to(&mut checker, &world, 0, &write), "");
+        let written = Written { id: write.id(), version: write.hlc() };
+        let answer = Output::Answer(RequestId(1), Answer::Written(vec![Ok(written)]));
+        assert_eq!(says(&mut checker, &world, 0, &Observation::Output(&answer)), "");
+        let export = Export { channel: world.main_channel(0), facts: vec![write.into_inner()] };
+        let export = Output::Export(Ticket(1), export);
+        assert_eq!(says(&mut checker, &world, 0, &Observation::Output(&export)), "");
+        (0..2).for_each(|host| world.disk(host).restore(Disk::default()));
+        let said = says_in_the_end(&mut checker, &world);
+        assert_eq!(said.contains("lost: key"), others_hold_it, "{said}");
+    }
+}
+
+#[test]
 fn replicas_that_differ_are_noticed() {
     let mut world = world();
     world.check(Box::new(Agreement::default()));
@@ -207,6 +233,19 @@ fn facts_from_the_future_and_early_ends_are_noticed() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_excuses_little() {
+    let mut world = world();
+    let mut checker = Clocks::default();
+    world.skew(0, 60_000);
+    assert_eq!(says_to(&mut checker, &world, 0, &fact(&world, 1, 50, None)), "");
+    world.skew(0, 0);
+    world.run_for(SECOND * 2);
+    assert_eq!(says_to(&mut checker, &world, 0, &fact(&world, 1, 50, None)), "", "on its way");
+    world.run_for(SECOND * 10);
+    assert!(says_to(&mut checker, &world, 0, &fact(&world, 1, 50, None)).contains("future"));
+}
+
+#[test]
 fn an_index_that_is_wrong_is_noticed() {
     for (mistake, sound) in [(None, true), (Some(Mistake::KeepIndexEntry), false)] {
         making(mistake, || {
@@ -242,6 +281,29 @@ fn letting_go_of_what_others_need_is_noticed() {
     says(&mut checker, &world, 1, &Observation::PutBack);
     let said = says(&mut checker, &world, 0, &Observation::Output(&high));
     assert_eq!(said, "", "who must forget it is not waited for");
+}
+
+#[test]
+fn letting_go_of_what_a_crash_would_undo_is_noticed() {
+    let mut world = world();
+    world.write(0, "key", Some("v"), None);
+    world.run_for(SECOND * 5);
+    // A host that writes flushes what it has merged.
+    world.write(1, "other", Some("v"), None);
+    world.run_for(SECOND);
+    world.disk(1).sync_interval = SECOND * 3_600;
+    world.write(0, "key", None, None);
+    world.run_for(SECOND * 5);
+    let shard = shard_of(&world, 0);
+    let floor = Epoch::NEVER;
+    let sweep =
+        Output::Store(Ticket(1), StoreOp::Sweep { shard, wall: START, epoch: floor, floor });
+    assert!(
+        world.held(1).head(shard, b"key").iter().all(|fact| fact.is_tombstone()),
+        "host 1 reads the deletion"
+    );
+    let said = says(&mut LettingGo::default(), &world, 0, &Observation::Output(&sweep));
+    assert!(said.contains("host 1 holds an older"), "{said}");
 }
 
 #[test]
