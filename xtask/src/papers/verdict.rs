@@ -33,12 +33,11 @@ pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
 
 fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) -> Verdict {
     let found = find(documents, field);
-    let number = match value {
-        Value::NoneAbove(_) => {
-            let all = documents.iter().filter_map(|document| document.get(field)?.as_f64());
-            all.reduce(f64::max)
-        }
-        _ => found.and_then(Json::as_f64),
+    let number = if matches!(value, Value::NoneAbove(_)) {
+        let all = documents.iter().filter_map(|document| document.get(field)?.as_f64());
+        all.reduce(f64::max)
+    } else {
+        found.and_then(Json::as_f64)
     };
     let error = find(documents, &format!("standard_errors.{field}")).and_then(Json::as_f64);
     let slack = if wide { SIGMAS * error.unwrap_or(0.0) } else { 0.0 };
