@@ -4,6 +4,7 @@
 //! dormant after the horizon, are kept until every member has confirmed them, and awake when an older
 //! value is offered.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,12 +57,13 @@ impl Default for Config {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Deleted keys that have a value anywhere at the end, and replicas that took an old value after
-    /// its deletion.
+    /// Deleted keys whose old value is held anywhere at the end, however many hold it. What came back
+    /// for a while only is among the violations.
     pub resurrections: u64,
     /// Certificates that were dormant when the cut healed, at the replica that had most.
     pub dormant: u64,
-    /// Old values that came back with the absent replica and met their certificate.
+    /// Old values of the absent replica whose certificate was dormant when the cut healed, and which
+    /// nobody holds at the end.
     pub guarded: u64,
     /// Values written again after their deletion that everybody has at the end.
     pub reinserts_kept: u64,
@@ -90,11 +92,15 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
     scene.world.run_for(partition / 2);
 
     let epoch = scene.world.epoch();
-    let dormant = (0..absent).map(|host| scene.held(host)).map(|held| {
-        held.iter().filter(|fact| fact.is_tombstone() && fact.leaves_at() <= epoch).count()
-    });
-    let dormant = dormant.max().unwrap_or(0) as u64;
-    let old: Vec<_> = scene.held(absent).into_iter().map(|fact| fact.id()).collect();
+    let dormant: Vec<BTreeSet<_>> = (0..absent)
+        .map(|host| {
+            let mut held = scene.held(host);
+            held.retain(|fact| fact.is_tombstone() && fact.leaves_at() <= epoch);
+            held.iter().map(key_of).collect()
+        })
+        .collect();
+    let mut old = scene.held(absent);
+    old.retain(|fact| dormant.iter().any(|keys| keys.contains(fact.key())));
     scene.world.end_rule(away);
     let healed = scene.world.now();
     let converged = scene.settle().then(|| scene.world.now().since(healed));
@@ -103,23 +109,26 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
     scene.world.finish_checks();
 
     let held: Vec<_> = (0..config.nodes).map(|host| scene.held(host)).collect();
-    let live = |fact: &&Envelope| !fact.is_tombstone();
     let again = |fact: &Envelope| fact.value() == Some(b"new");
-    let violations = scene.world.violations().to_vec();
-    let came_back = violations.iter().filter(|it| it.what.starts_with("resurrected")).count();
-    let back = held.iter().flatten().filter(live).filter(|fact| !again(fact)).count();
+    let is_old = |fact: &&Envelope| fact.value() == Some(b"old");
+    let back: BTreeSet<_> = held.iter().flatten().filter(is_old).map(key_of).collect();
     let kept = held.iter().map(|held| held.iter().filter(|fact| again(fact)).count()).min();
-    let guarded = old.iter().filter(|id| !held.iter().flatten().any(|fact| fact.id() == **id));
+    let ids: BTreeSet<_> = held.iter().flatten().map(Envelope::id).collect();
+    let guarded = old.iter().filter(|fact| !ids.contains(&fact.id())).count();
     let left = held.iter().map(|held| held.iter().filter(|fact| fact.is_tombstone()).count()).max();
     Outcome {
-        resurrections: (back + came_back) as u64,
-        dormant,
-        guarded: guarded.count() as u64,
+        resurrections: back.len() as u64,
+        dormant: dormant.iter().map(BTreeSet::len).max().unwrap_or(0) as u64,
+        guarded: guarded as u64,
         reinserts_kept: kept.unwrap_or(0) as u64,
         left: left.unwrap_or(0) as u64,
         converged,
-        violations,
+        violations: scene.world.violations().to_vec(),
     }
+}
+
+fn key_of(fact: &Envelope) -> Bytes {
+    Bytes::copy_from_slice(fact.key())
 }
 
 struct Scene<'a> {
