@@ -66,7 +66,10 @@ impl Effort {
                 let runs = runs.parse().ok().filter(|runs| *runs > 0);
                 runs.map(Self::AtMost).context("--at-most takes a number of runs, 1 or more")
             }
-            _ => bail!("it takes --quick, --at-most RUNS or nothing, and got `{}`", rest.join(" ")),
+            _ => bail!(
+                "it takes --quick, --at-most RUNS or nothing, then --finished or nothing, and got `{}`",
+                rest.join(" ")
+            ),
         }
     }
 
@@ -88,6 +91,11 @@ const fn huge(most: u64) -> u64 {
 
 /// Measures everything and writes the page.
 pub(crate) fn papers(rest: &[String]) -> Result<()> {
+    // Measures nothing: the page of what earlier runs have finished.
+    let (rest, finished) = match rest {
+        [rest @ .., last] if last == "--finished" => (rest, true),
+        rest => (rest, false),
+    };
     let effort = Effort::of(rest)?;
     let simulator = Simulator::build()?;
     let begun = Instant::now();
@@ -99,7 +107,14 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
         let mut rows = Vec::new();
         for row in table.rows {
             number += 1;
-            rows.push(run(&simulator, row, effort, &format!("[{number}/{count}]"))?);
+            let place = format!("[{number}/{count}]");
+            let is_left_out = finished && !simulator.has(&command(row, effort));
+            rows.push(if is_left_out {
+                println!("  {place} {:<16} left out: no run has finished it", row.name);
+                None
+            } else {
+                run(&simulator, row, effort, &place)?
+            });
         }
         tables.push(Measured { table, rows });
     }
@@ -116,23 +131,26 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
     summary(&tables, begun.elapsed().as_secs_f64())
 }
 
+fn command(row: &Row, effort: Effort) -> String {
+    format!("sim {} --runs {} --seed {SEED}", row.command, effort.runs(row))
+}
+
 fn run(
     simulator: &Simulator,
     row: &'static Row,
     effort: Effort,
     place: &str,
 ) -> Result<Option<Outcome>> {
-    let runs = effort.runs(row);
-    if runs == 0 {
+    if effort.runs(row) == 0 {
         println!("  {place} {:<16} left out: too large for a quick run", row.name);
         return Ok(None);
     }
-    let command = format!("sim {} --runs {runs} --seed {SEED}", row.command);
+    let command = command(row, effort);
     println!("  {place} {:<16} gossip-cli {command}", row.name);
     let begun = Instant::now();
     let outcome = match simulator.run(&command) {
         Ok(documents) => {
-            let verdicts = verdict::all(row, &documents, runs < row.runs);
+            let verdicts = verdict::all(row, &documents, effort.runs(row) < row.runs);
             Outcome { command, documents, verdicts, failure: None }
         }
         Err(error) if measure::was_interrupted(&error) => return Err(error),

@@ -55,11 +55,7 @@ impl Simulator {
 
     /// What a command prints, line by line; from an earlier run where there was one.
     pub(super) fn run(&self, command: &str) -> Result<Vec<Value>> {
-        let name: String = command
-            .chars()
-            .map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' })
-            .collect();
-        let kept = self.kept.join(format!("{name}.ndjson"));
+        let kept = self.kept(command);
         if let Ok(text) = fs::read_to_string(&kept) {
             return documents(&text);
         }
@@ -80,6 +76,17 @@ impl Simulator {
             .and_then(|()| fs::rename(&fresh, &kept))
             .context("cannot keep the result")?;
         Ok(documents)
+    }
+
+    /// Whether an earlier run has finished this command.
+    pub(super) fn has(&self, command: &str) -> bool {
+        self.kept(command).is_file()
+    }
+
+    fn kept(&self, command: &str) -> PathBuf {
+        let name =
+            command.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' });
+        self.kept.join(format!("{}.ndjson", name.collect::<String>()))
     }
 
     /// A picture as an SVG file.
