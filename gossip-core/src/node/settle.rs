@@ -87,9 +87,6 @@ impl Node {
                     None => self.reject(from, address, why),
                 }
             }
-            ChannelEffect::Send { channel, to, class, parcel } => {
-                self.outbox.push(to, Some(channel.tag()), class, parcel);
-            }
             ChannelEffect::Store(channel, ticket, op) => self.store(channel, ticket, op),
             ChannelEffect::Verify(channel, ticket, job) => {
                 self.routes.insert(ticket, Room::Channel(channel));
