@@ -10,7 +10,7 @@
 //! a frame.
 //!
 //! *Theirs* is `iroh_gossip::proto`: the state machines of HyParView and Plumtree under their own
-//! `Network`, with default configuration, in the steady state of one sender. Messages are passed on
+//! `Simulator`, which keeps accounts of each round, and under its `Network` alone, with default configuration, in the steady state of one sender. Messages are passed on
 //! as values and never encoded; content is hashed for its id; there are no signatures and no store. A
 //! message is one that a topic's state received.
 //!
@@ -22,6 +22,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use gossip_benches::table::{Row, Target, report};
 use gossip_core::config::{ConfigSpec, Strategies};
 use gossip_core::fact::SimKeys;
@@ -51,36 +52,44 @@ fn main() {
     // Compiled as a test, it only shows that it works.
     let measured = arguments.iter().any(|argument| argument == "--bench");
     let sizes: &[(usize, u64)] = if measured { &[(1_000, 9), (10_000, 5)] } else { &[(30, 1)] };
-    let mut rows: Vec<_> = sizes.iter().map(|(nodes, turns)| beside(*nodes, *turns)).collect();
+    let mut rows: Vec<_> = sizes.iter().flat_map(|(nodes, turns)| beside(*nodes, *turns)).collect();
     rows.extend(alone(if measured { 100_000 } else { 100 }));
     report(&rows, "sim_peers.json").expect("the table's file can be written");
 }
 
-/// One broadcast after the other, ours and theirs in turns.
-fn beside(nodes: usize, turns: u64) -> Row {
+/// One broadcast after the other, ours and theirs in turns: against their simulator as it is, and
+/// against its network without the simulator's own accounts of each round.
+fn beside(nodes: usize, turns: u64) -> [Row; 2] {
     let (mut ours, mut theirs) = (Ours::new(nodes), Theirs::new(nodes));
-    let mut pairs = Vec::new();
+    let [mut in_rounds, mut bare] = [const { Vec::new() }; 2];
     for _ in 0..turns {
-        let (seconds, messages) = ours.broadcast();
-        let our_nanos = seconds * 1e9 / messages as f64;
-        let all: Vec<_> = (0..THEIR_BROADCASTS).map(|_| theirs.broadcast()).collect();
-        let seconds: f64 = all.iter().map(|(seconds, _)| seconds).sum();
-        let messages: u64 = all.iter().map(|(_, messages)| messages).sum();
-        pairs.push((our_nanos, seconds * 1e9 / messages as f64));
+        let ours = nanos([ours.broadcast()]);
+        in_rounds.push((ours, nanos((0..THEIR_BROADCASTS).map(|_| theirs.round()))));
+        bare.push((ours, nanos((0..THEIR_BROADCASTS).map(|_| theirs.broadcast()))));
     }
-    let median = |mut nanos: Vec<f64>| {
-        nanos.sort_by(f64::total_cmp);
-        nanos.get(nanos.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    Row {
-        name: format!("a simulated message, against iroh-gossip's simulator; {nodes} nodes"),
+    [("simulator", in_rounds), ("network alone", bare)].map(|(what, pairs)| Row {
+        name: format!("a simulated message, against iroh-gossip's {what}; {nodes} nodes"),
         ratios: pairs.iter().map(|(ours, theirs)| ours / theirs).collect(),
         nanos: Some((
-            median(pairs.iter().map(|pair| pair.0).collect()),
-            median(pairs.iter().map(|pair| pair.1).collect()),
+            median(pairs.iter().map(|pair| pair.0)),
+            median(pairs.iter().map(|pair| pair.1)),
         )),
         target: Target::AtMost(1.0),
-    }
+    })
+}
+
+/// Nanoseconds per message, of seconds and messages.
+fn nanos(broadcasts: impl IntoIterator<Item = (f64, u64)>) -> f64 {
+    let (seconds, messages) = broadcasts
+        .into_iter()
+        .fold((0.0, 0), |sum, (seconds, messages)| (sum.0 + seconds, sum.1 + messages));
+    seconds * 1e9 / messages as f64
+}
+
+fn median(nanos: impl Iterator<Item = f64>) -> f64 {
+    let mut nanos: Vec<_> = nanos.collect();
+    nanos.sort_by(f64::total_cmp);
+    nanos.get(nanos.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// How long it takes until so many nodes hold a fact, and how much memory.
@@ -178,16 +187,24 @@ impl Theirs {
         theirs
     }
 
+    /// One more round of the simulator: CPU seconds, and messages handled.
+    fn round(&mut self) -> (f64, u64) {
+        let content = self.content();
+        let begun = cpu_seconds();
+        let missed = self.simulator.gossip_round(vec![(0, content)]);
+        let seconds = cpu_seconds() - begun;
+        assert_eq!(missed, 0, "a message does not reach everybody");
+        // It has counted from nought.
+        (seconds, self.messages())
+    }
+
     /// Tells one more message until everybody has it: CPU seconds, and messages handled.
     fn broadcast(&mut self) -> (f64, u64) {
-        let before = self.messages();
-        self.broadcasts += 1;
-        let mut content = vec![0; VALUE_BYTES];
-        content.splice(..8, self.broadcasts.to_le_bytes());
+        let (before, content) = (self.messages(), self.content());
         let mut missing = self.nodes - 1;
         let begun = cpu_seconds();
         let network = &mut self.simulator.network;
-        network.command(0, TOPIC, Command::Broadcast(content.into(), Scope::Swarm));
+        network.command(0, TOPIC, Command::Broadcast(content, Scope::Swarm));
         network.run_while_with_timeout(Duration::from_secs(60), |_, _, event| {
             missing -= usize::from(matches!(event, Event::Received(_)));
             missing > 0
@@ -195,6 +212,14 @@ impl Theirs {
         let seconds = cpu_seconds() - begun;
         assert_eq!(missing, 0, "a message does not reach everybody");
         (seconds, self.messages() - before)
+    }
+
+    /// Content that was never told.
+    fn content(&mut self) -> Bytes {
+        self.broadcasts += 1;
+        let mut content = vec![0; VALUE_BYTES];
+        content.splice(..8, self.broadcasts.to_le_bytes());
+        content.into()
     }
 
     fn messages(&self) -> u64 {

@@ -37,7 +37,7 @@ use crate::io::Ticket;
 use crate::rng::Rng;
 use crate::store::{Merged, StoreError, StoreReply};
 use crate::strategy::{Partners, Retain, SlotToken};
-use crate::time::{Epoch, Mono, Now};
+use crate::time::{Epoch, Mono, Now, earliest};
 use crate::transport::Class;
 
 /// The wall clock's step: nothing ripens sooner.
@@ -291,7 +291,7 @@ impl Channel {
             self.collect.deadline(),
             parked,
         ];
-        own.into_iter().flatten().min()
+        earliest(own)
     }
 
     /// A member cannot be reached any more.

@@ -352,6 +352,10 @@ impl Node {
             Some(listed) => listed,
             None => Partners::new(&self.partners),
         };
+        let outbox = &mut self.outbox;
+        let mut send = |channel: ChannelId, to, class, parcel| {
+            outbox.push(to, Some(channel.tag()), class, parcel);
+        };
         let mut env = Env {
             boot: self.life.boot(),
             clock: &mut self.clock,
@@ -369,6 +373,7 @@ impl Node {
             now: self.now,
             partners,
             sampler: &mut *self.sampler,
+            send: &mut send,
             slowed: &slowed,
             status: &mut self.status,
             view_equal: &self.view_equal,

@@ -48,6 +48,15 @@ impl Mono {
     }
 }
 
+/// The first of some instants.
+pub(crate) fn earliest(times: impl IntoIterator<Item = Option<Mono>>) -> Option<Mono> {
+    // Asked of every part of a node at each of its steps: no iterator over iterators.
+    times.into_iter().fold(None, |first, time| match (first, time) {
+        (Some(first), Some(time)) => Some(first.min(time)),
+        (first, time) => first.or(time),
+    })
+}
+
 impl Add<Duration> for Mono {
     type Output = Self;
 

@@ -23,12 +23,6 @@ pub(crate) enum ChannelEffect {
     Event(Event),
     Export(Ticket, Export),
     Rejected(Option<NodeId>, Why),
-    Send {
-        channel: ChannelId,
-        to: NodeId,
-        class: Class,
-        parcel: Parcel,
-    },
     Store(ChannelId, Ticket, StoreOp),
     Verify(ChannelId, Ticket, Job),
     /// The view has a new last word about a member.
@@ -63,6 +57,8 @@ pub(crate) struct Env<'a> {
     pub(crate) now: Now,
     pub(crate) partners: Partners<'a>,
     pub(crate) sampler: &'a mut dyn Sampler,
+    /// Queues a record of a channel for a member.
+    pub(crate) send: &'a mut dyn FnMut(ChannelId, NodeId, Class, Parcel),
     /// Members whose facts are checked in small batches, for some were false.
     pub(crate) slowed: &'a dyn Fn(&NodeId) -> bool,
     pub(crate) status: &'a mut Status,
@@ -101,7 +97,7 @@ impl Env<'_> {
     }
 
     pub(crate) fn send(&mut self, channel: ChannelId, to: NodeId, class: Class, parcel: Parcel) {
-        self.effects.push_back(ChannelEffect::Send { channel, to, class, parcel });
+        (self.send)(channel, to, class, parcel);
     }
 
     pub(crate) fn send_fact(

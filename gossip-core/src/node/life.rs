@@ -12,7 +12,7 @@ use crate::membership::{Alive, Leave, incarnation};
 use crate::mistake::{Mistake, made};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
-use crate::time::{Mono, Now, Wall};
+use crate::time::{Mono, Now, Wall, earliest};
 use crate::transport::Class;
 use crate::wire::FactLimit;
 
@@ -114,7 +114,7 @@ impl Life {
 
     pub(super) fn deadline(&self) -> Option<Mono> {
         let goodbye = self.telling.as_ref().map(|(_, due)| *due);
-        [self.next_alive, goodbye, self.retry].into_iter().flatten().min()
+        earliest([self.next_alive, goodbye, self.retry])
     }
 }
 

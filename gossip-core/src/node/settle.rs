@@ -11,7 +11,7 @@ use crate::membership::{Member, MemberStatus};
 use crate::peering::{PeeringEffect, Sender};
 use crate::store::StoreOp;
 use crate::strategy::detector::Finding;
-use crate::time::Epoch;
+use crate::time::{Epoch, earliest};
 use crate::transport::{Class, Transmit};
 use crate::wire::{Parcel, Talk};
 
@@ -57,7 +57,8 @@ impl Node {
         let read_only = self.status.store.read_only;
         let channels = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
-        channels.chain([dial, self.detector.deadline(), self.life.deadline()]).flatten().min()
+        let rest = [earliest(channels), dial, self.detector.deadline(), self.life.deadline()];
+        earliest(rest)
     }
 
     fn carry_out(&mut self, effect: ChannelEffect) {
@@ -86,9 +87,6 @@ impl Node {
                     Some(address) => self.blame(Sender::Session(address), from, why),
                     None => self.reject(from, address, why),
                 }
-            }
-            ChannelEffect::Send { channel, to, class, parcel } => {
-                self.outbox.push(to, Some(channel.tag()), class, parcel);
             }
             ChannelEffect::Store(channel, ticket, op) => self.store(channel, ticket, op),
             ChannelEffect::Verify(channel, ticket, job) => {

@@ -107,7 +107,9 @@ impl Packer {
         if self.frame.is_empty() {
             // Most frames hold one record.
             self.frame.reserve_exact(header + alone);
-            self.frame.extend(self.session.iter().flat_map(|session| data_header(*session)));
+            if let Some(session) = self.session {
+                self.frame.extend_from_slice(&data_header(session));
+            }
         }
         if let (Some(ChannelTag(tag)), true) = (channel, channel != self.channel) {
             self.put_record(CHANNEL, &tag);
