@@ -24,7 +24,7 @@ use bytes::Bytes;
 pub use self::acknowledged::Acknowledged;
 pub use self::agreement::Agreement;
 pub use self::answers::Answers;
-pub use self::bounds::Bounds;
+pub use self::bounds::{Bounds, exceeded};
 pub use self::clocks::Clocks;
 pub use self::index::Index;
 pub use self::letting_go::LettingGo;

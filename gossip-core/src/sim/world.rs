@@ -430,8 +430,8 @@ impl World {
 
     /// What a host was told before its last start.
     #[must_use]
-    pub fn configuration(&self, host: usize) -> Option<&ConfigSpec> {
-        self.hosts.get(host).map(|host| host.config.spec())
+    pub fn configuration(&self, host: usize) -> Option<&Config> {
+        self.hosts.get(host).map(|host| &host.config)
     }
 
     /// The epoch of true time.

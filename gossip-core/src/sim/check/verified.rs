@@ -18,7 +18,7 @@ impl Checker for Signatures {
     fn observe(&mut self, sight: &Sight<'_>, what: &Observation<'_>, broken: &mut Vec<String>) {
         let Observation::Applied { op, reply } = what else { return };
         let domain = self.domain.get_or_insert_with(|| {
-            let config = sight.world().configuration(sight.host());
+            let config = sight.world().configuration(sight.host()).map(crate::config::Config::spec);
             let cluster = config.map_or("", |config| config.cluster.as_str());
             Domain::new(ClusterId::from_name(cluster), sight.shard().channel)
         });
