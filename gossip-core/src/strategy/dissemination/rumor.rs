@@ -91,13 +91,17 @@ impl RumorMongering {
 
     /// Up to so many partners that may be told something.
     fn listeners(&self, cx: &mut Cx<'_>, count: usize) -> Vec<NodeId> {
-        if !self.config.direction.pushes() || self.hot.is_empty() {
+        if !self.config.direction.pushes() {
             return Vec::new();
         }
         let young = self.youth(cx);
+        let young: Vec<_> = self.hot.iter().map(|(_, hot)| hot).filter(|hot| young(hot)).collect();
+        // Looking for somebody to tell nothing to would be a look at everybody.
+        if young.is_empty() {
+            return Vec::new();
+        }
         cx.pick(count, |node| {
-            let tellable = |hot: &Hot| self.may_tell(hot, *node) && young(hot);
-            !self.connections.tried(node) && self.hot.iter().any(|(_, hot)| tellable(hot))
+            !self.connections.tried(node) && young.iter().any(|hot| self.may_tell(hot, *node))
         })
     }
 
