@@ -3,6 +3,7 @@
 //! What is compared is a table of data ([`rows`]). Results of finished commands are kept under
 //! target/, so that a run that was ended goes on where it was.
 
+mod batches;
 mod measure;
 mod page;
 mod picture;
@@ -108,12 +109,17 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
         for row in table.rows {
             number += 1;
             let place = format!("[{number}/{count}]");
-            let is_left_out = finished && !simulator.has(&command(row, effort));
-            rows.push(if is_left_out {
+            let mut batches = batches::of(row, SEED, effort.runs(row));
+            if finished {
+                // Fewer runs than asked for are told as such, with wider tolerances.
+                let has = |(seed, runs): &(u64, u64)| simulator.has(&command(row, *seed, *runs));
+                batches = batches.into_iter().take_while(has).collect();
+            }
+            rows.push(if finished && batches.is_empty() {
                 println!("  {place} {:<16} left out: no run has finished it", row.name);
                 None
             } else {
-                run(&simulator, row, effort, &place)?
+                run(&simulator, row, &batches, &place)?
             });
         }
         tables.push(Measured { table, rows });
@@ -131,31 +137,42 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
     summary(&tables, begun.elapsed().as_secs_f64())
 }
 
-fn command(row: &Row, effort: Effort) -> String {
-    format!("sim {} --runs {} --seed {SEED}", row.command, effort.runs(row))
+fn command(row: &Row, seed: u64, runs: u64) -> String {
+    format!("sim {} --runs {runs} --seed {seed}", row.command)
 }
 
 fn run(
     simulator: &Simulator,
     row: &'static Row,
-    effort: Effort,
+    batches: &[(u64, u64)],
     place: &str,
 ) -> Result<Option<Outcome>> {
-    if effort.runs(row) == 0 {
+    let runs: u64 = batches.iter().map(|(_, runs)| runs).sum();
+    if runs == 0 {
         println!("  {place} {:<16} left out: too large for a quick run", row.name);
         return Ok(None);
     }
-    let command = command(row, effort);
-    println!("  {place} {:<16} gossip-cli {command}", row.name);
+    let whole = command(row, SEED, runs);
+    println!("  {place} {:<16} gossip-cli {whole}", row.name);
     let begun = Instant::now();
-    let outcome = match simulator.run(&command) {
-        Ok(documents) => {
-            let verdicts = verdict::all(row, &documents, effort.runs(row) < row.runs);
-            Outcome { command, documents, verdicts, failure: None }
+    let mut measured = Vec::new();
+    let commands = batches.iter().map(|(seed, runs)| command(row, *seed, *runs));
+    let done = commands.enumerate().try_for_each(|(done, command)| {
+        if batches.len() > 1 && !simulator.has(&command) {
+            println!("          batch {} of {}: gossip-cli {command}", done + 1, batches.len());
+        }
+        measured.push(simulator.run(&command)?);
+        Ok(())
+    });
+    let outcome = match done {
+        Ok(()) => {
+            let documents = batches::pool(measured);
+            let verdicts = verdict::all(row, &documents, runs < row.runs);
+            Outcome { command: whole, documents, verdicts, failure: None }
         }
         Err(error) if measure::was_interrupted(&error) => return Err(error),
         Err(error) => Outcome {
-            command,
+            command: whole,
             documents: Vec::new(),
             verdicts: Vec::new(),
             failure: Some(format!("{error:#}")),

@@ -35,6 +35,11 @@ impl Row {
     pub(super) fn is_huge(&self) -> bool {
         self.command.split([' ', ',', '=']).any(|word| word == "100000")
     }
+
+    /// Whether it simulates clusters of several sizes.
+    pub(super) fn is_sweep(&self) -> bool {
+        self.command.contains("--sweep")
+    }
 }
 
 /// A figure: where it is in the command's JSON, and what it must be.
