@@ -2,18 +2,20 @@
 //! which it was planned.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use crate::time::Mono;
 
 /// Things that are going to happen.
 ///
 /// Millions may be planned. They stand in slots of a millisecond; only the slot whose time has come
-/// is kept in order, so that taking the next one touches little memory.
+/// is put in order, so that taking the next one touches little memory.
 pub(super) struct Agenda<T> {
-    /// What is due in slots up to the present one.
-    present: BinaryHeap<Planned<T>>,
+    /// What is due in slots up to the present one, in order.
+    present: VecDeque<Planned<T>>,
     present_slot: u64,
+    /// What was planned for those slots since, for an instant before the last one there.
+    between: BinaryHeap<Planned<T>>,
     later: BTreeMap<u64, Vec<Planned<T>>>,
     /// Room of slots that are over, for new ones.
     spare: Vec<Vec<Planned<T>>>,
@@ -30,8 +32,9 @@ struct Planned<T> {
 impl<T> Agenda<T> {
     pub(super) const fn new() -> Self {
         Self {
-            present: BinaryHeap::new(),
+            present: VecDeque::new(),
             present_slot: 0,
+            between: BinaryHeap::new(),
             later: BTreeMap::new(),
             spare: Vec::new(),
             sequence: 0,
@@ -43,31 +46,41 @@ impl<T> Agenda<T> {
         self.sequence += 1;
         let planned = Planned { due, sequence: self.sequence, what };
         let slot = slot_of(due);
-        if slot <= self.present_slot {
-            self.present.push(planned);
-        } else {
+        if slot > self.present_slot {
             let room = || self.spare.pop().unwrap_or_default();
             self.later.entry(slot).or_insert_with(room).push(planned);
+        } else if self.present.back().is_none_or(|last| last.due <= due) {
+            self.present.push_back(planned);
+        } else {
+            self.between.push(planned);
         }
     }
 
     /// Takes the next thing that is due up to some instant, and when it is due.
     pub(super) fn next(&mut self, until: Mono) -> Option<(Mono, T)> {
         while self.present.is_empty()
+            && self.between.is_empty()
             && let Some(slot) = self.later.first_entry()
             && *slot.key() <= slot_of(until)
         {
-            let (slot, planned) = slot.remove_entry();
+            let (slot, mut planned) = slot.remove_entry();
             self.present_slot = slot;
+            planned.sort_unstable_by_key(|it| (it.due, it.sequence));
             let over = std::mem::replace(&mut self.present, planned.into());
             if self.spare.len() < SPARE {
-                self.spare.push(over.into_vec());
+                self.spare.push(over.into());
             }
         }
-        if self.present.peek()?.due > until {
+        let is_between = match (self.present.front(), self.between.peek()) {
+            (Some(first), Some(between)) => first < between,
+            (first, _) => first.is_none(),
+        };
+        let first = if is_between { self.between.peek() } else { self.present.front() };
+        if first?.due > until {
             return None;
         }
-        self.present.pop().map(|Planned { due, what, .. }| (due, what))
+        let first = if is_between { self.between.pop() } else { self.present.pop_front() };
+        first.map(|Planned { due, what, .. }| (due, what))
     }
 }
 
