@@ -96,7 +96,9 @@ impl Collect {
     /// earlier merge has seen it all the same.
     pub(super) fn note(&mut self, reply: Option<&StoreReply>) {
         let (commit, durable) = match reply {
-            Some(StoreReply::Merged { commit, .. }) => (*commit, 0),
+            Some(StoreReply::Merged { commit, .. } | StoreReply::Wiped { commit, .. }) => {
+                (*commit, 0)
+            }
             Some(StoreReply::Synced { commit }) => (0, *commit),
             Some(StoreReply::Totals(totals)) => (totals.commit, totals.durable),
             Some(
@@ -104,8 +106,7 @@ impl Collect {
                 | StoreReply::Facts(_)
                 | StoreReply::Leased(_)
                 | StoreReply::Sifted(_)
-                | StoreReply::Swept { .. }
-                | StoreReply::Wiped(_),
+                | StoreReply::Swept { .. },
             )
             | None => return,
         };
@@ -393,7 +394,7 @@ impl Channel {
         if self.collect.boot_commit == 0 || since {
             return self.prepare_receipt(env, from, ANEW);
         }
-        self.take_anew(env);
+        self.take_anew(env, receipt.commit);
     }
 
     /// Restores what others once certified, after a restart.
