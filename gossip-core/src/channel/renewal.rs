@@ -2,18 +2,20 @@
 //! everything, and takes the cluster's state.
 //!
 //! ```text
-//!  own writes end ──▶ exporting page by page ──all durable outside──▶ wiping ──▶ remembering ──durable──▶ done
-//!                        ▲        │ failed, or read in vain              │ failed
-//!                        └─pause──┴──────────────────────────────────────┘
+//!  waiting for own writes
+//!     ▼ the last has ended
+//!  exporting page by page ──all durable outside──▶ wiping ──▶ remembering ──durable──▶ done
+//!     ▲        │ failed, or read in vain              │ failed
+//!     └─pause──┴──────────────────────────────────────┘
 //! ```
 //! Whoever left comes back so, and whoever lost state that others had seen it hold. Until it is
 //! done, the channel says and takes nothing, so that nothing stale is heard of. Own writes that were
 //! on their way are acknowledged first, and so are among what goes out. A crash begins it anew:
 //! nothing is forgotten before the application has it, and the reason to forget is forgotten last.
 //!
-//! With the wipe a new *life* of the state begins: the commit number rises above all that this node
-//! has certified in the lives before. So a receipt of theirs, with whoever has it, is void at the
-//! next start and makes nobody forget twice, and a backup of theirs is older than any receipt since.
+//! With the wipe a new *lineage* of commits begins: the number rises above all that this node is
+//! known to have certified. So a receipt from before, whoever has it, is void at the next start and
+//! makes nobody forget twice; and a backup from before is older than any receipt since.
 
 use std::time::Duration;
 
@@ -36,15 +38,15 @@ const PAGE_BYTES: usize = 512 << 10;
 /// How long after a failure the same is tried again (a guess: somebody must make room).
 const RETRY: Duration = Duration::from_secs(5);
 
-/// The bits of a commit number that count within one life; those above count the lives. A life of
-/// more than 2^32 commits (50 days at 1,000 a second) takes the next one's numbers, and the life
+/// The bits of a commit number that count within one lineage; those above count lineages. One of
+/// more than 2^32 commits (50 days at 1,000 a second) takes the next one's numbers, and the lineage
 /// after it begins above them.
-const WITHIN_LIFE: u64 = u32::MAX as u64;
+const WITHIN_LINEAGE: u64 = u32::MAX as u64;
 
 /// A way back that has begun.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
-    /// The commit that this node has lost, if that is why.
+    /// A commit that this node certified once and has lost, or zero.
     commit: u64,
     /// When to go on with the keys after this one, once no own write is on its way.
     due: Option<(Mono, Option<Bytes>)>,
@@ -54,8 +56,8 @@ pub(super) struct Renewal {
 }
 
 impl Channel {
-    /// What this node holds may be long dead, for it once held this commit, or has left: it takes
-    /// the state anew.
+    /// What this node holds may be long dead: it takes the state anew. The commit is one that it
+    /// certified once and has lost, if it is the reason; who has left names zero.
     pub(crate) fn take_anew(&mut self, env: &mut Env<'_>, commit: u64) {
         if self.renewal.is_none() {
             let due = Some((env.now.mono, None));
@@ -165,7 +167,7 @@ impl Channel {
 
     fn wipe(&mut self, env: &mut Env<'_>) {
         let lost = self.renewal.as_ref().map_or(0, |renewal| renewal.commit);
-        let commit = next_life(self.collect.commit().max(lost));
+        let commit = next_lineage(self.collect.commit().max(lost));
         self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard, commit });
     }
 
@@ -176,7 +178,7 @@ impl Channel {
     }
 }
 
-/// The first commit number of the life after this commit's.
-const fn next_life(commit: u64) -> u64 {
-    (commit | WITHIN_LIFE).saturating_add(1)
+/// The first commit number of the lineage after this commit's.
+const fn next_lineage(commit: u64) -> u64 {
+    (commit | WITHIN_LINEAGE).saturating_add(1)
 }

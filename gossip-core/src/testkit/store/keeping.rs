@@ -104,18 +104,18 @@ pub(super) async fn wiping_raises_the_commit<S: Store>(
     mut subject: Subject<S>,
     reopen: &impl AsyncFn(S) -> S,
 ) {
-    const LIFE: u64 = 1 << 32;
+    const LINEAGE: u64 = 1 << 32;
     let shard = subject.shard;
     subject.merge(&[author(1).put("k", "", at_minute(1))]).await;
-    subject.run(StoreOp::Wipe { shard, commit: LIFE }).await;
-    assert_eq!(subject.model().commit(), LIFE);
-    subject.run(StoreOp::Sync { commit: LIFE }).await;
+    subject.run(StoreOp::Wipe { shard, commit: LINEAGE }).await;
+    assert_eq!(subject.model().commit(), LINEAGE);
+    subject.run(StoreOp::Sync { commit: LINEAGE }).await;
     let totals = subject.total(Set::Active(Epoch::ZERO)).await;
-    assert_eq!((totals.commit, totals.durable), (LIFE, LIFE));
+    assert_eq!((totals.commit, totals.durable), (LINEAGE, LINEAGE));
     let mut subject = subject.reopen(reopen).await;
     subject.merge(&[author(1).put("k", "", at_minute(1))]).await;
-    subject.run(StoreOp::Wipe { shard, commit: LIFE }).await;
-    assert_eq!(subject.model().commit(), LIFE + 1, "it never sinks");
+    subject.run(StoreOp::Wipe { shard, commit: LINEAGE }).await;
+    assert_eq!(subject.model().commit(), LINEAGE + 1, "it never sinks");
 }
 
 pub(super) async fn what_breaks_the_contract_is_refused(mut subject: Subject<impl Store>) {

@@ -87,7 +87,7 @@ fn exported(lone: &Lone) -> Vec<String> {
 }
 
 #[test]
-fn a_receipt_of_a_former_life_is_void() {
+fn a_receipt_of_a_former_lineage_is_void() {
     let (backup, before) = lost();
     let (mut lone, puppet) = started(&backup, 2);
     puppet.say(&mut lone, Talk::Stale(before));
@@ -116,7 +116,7 @@ fn a_receipt_of_a_former_life_is_void() {
     assert!(lone.store.commit() > since.commit);
 }
 
-/// Who left and comes back begins a life too, whatever it had certified.
+/// Who left and comes back begins a lineage too, whatever it had certified.
 #[test]
 fn a_receipt_from_before_a_leave_is_void() {
     let (mut lone, puppet) = started(&MemoryState::new(), 1);
@@ -136,7 +136,7 @@ fn a_receipt_from_before_a_leave_is_void() {
 /// A crash between any two steps: all is still there and the old receipt is heard, or nothing is
 /// and it is void.
 #[test]
-fn no_crash_parts_the_wipe_from_the_new_life() {
+fn no_crash_parts_the_wipe_from_the_new_lineage() {
     let (backup, receipt) = lost();
     let (mut kept, mut gone) = (0, 0);
     for steps in 0.. {
