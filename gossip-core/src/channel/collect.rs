@@ -29,6 +29,11 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// The exchange number of a receipt that answers a [`Talk::Stale`]. Real exchanges begin at 1.
 const ANEW: u32 = 0;
 
+/// How long facts of a member wait after it has taken the state anew: what it sent before that may
+/// still be on its way, and a receipt may overtake it (guess: packets that travel longer are rare;
+/// above, its new writes come later from it, below, the dead come back).
+const STRAGGLERS: Duration = Duration::from_secs(5);
+
 /// What is known about the past that may be forgotten.
 #[derive(Debug)]
 pub(super) struct Collect {
@@ -55,8 +60,16 @@ pub(super) struct Collect {
     receipts: BTreeMap<NodeId, Receipt>,
     /// Members that have lost what they certified; each is told at every word of its until it
     /// certifies anew.
-    stale: BTreeMap<NodeId, Receipt>,
+    stale: BTreeMap<NodeId, Stale>,
     sweeping: bool,
+}
+
+/// A member that has lost what it certified.
+#[derive(Debug)]
+struct Stale {
+    /// When it is heard again, once it has certified anew.
+    heard_at: Option<Mono>,
+    receipt: Receipt,
 }
 
 impl Collect {
@@ -313,8 +326,10 @@ impl Channel {
         if receipt.exchange == ANEW {
             // It has nothing stale any more; what it certified before counts no longer.
             if self.collect.stale.contains_key(&from) && self.is_signed(env, from, &receipt) {
-                self.collect.stale.remove(&from);
                 self.collect.receipts.remove(&from);
+                if let Some(stale) = self.collect.stale.get_mut(&from) {
+                    stale.heard_at.get_or_insert(env.now.mono + STRAGGLERS);
+                }
             }
             return;
         }
@@ -367,18 +382,28 @@ impl Channel {
         let lost = |receipt: &Receipt| receipt.boot != boot && receipt.commit > commit;
         match receipt.filter(lost) {
             Some(receipt) => {
-                self.collect.stale.insert(from, receipt);
+                self.collect.stale.insert(from, Stale { heard_at: None, receipt });
             }
             None => {
-                self.collect.stale.remove(&from);
+                let now = env.now.mono;
+                let waits = |stale: &Stale| stale.heard_at.is_some_and(|at| at > now);
+                self.collect.stale.retain(|member, stale| *member != from || waits(stale));
             }
         }
     }
 
-    /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait.
-    pub(super) fn is_stale(&self, env: &mut Env<'_>, from: NodeId) -> bool {
-        let Some(receipt) = self.collect.stale.get(&from) else { return false };
-        env.send(self.id(), from, Class::Gossip, Parcel::Talk(Talk::Stale(*receipt)));
+    /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait. So
+    /// do those that it may have sent before it did.
+    pub(super) fn is_stale(&mut self, env: &mut Env<'_>, from: NodeId) -> bool {
+        let Some(Stale { heard_at, receipt }) = self.collect.stale.get(&from) else { return false };
+        match heard_at {
+            None => env.send(self.id(), from, Class::Gossip, Parcel::Talk(Talk::Stale(*receipt))),
+            Some(at) if *at <= env.now.mono => {
+                self.collect.stale.remove(&from);
+                return false;
+            }
+            Some(_) => {}
+        }
         true
     }
 

@@ -1,10 +1,12 @@
 //! Lost state: what of a node's own goes out with it, and that it is lost once.
 
+use gossip_core::fact::{Keys, SimKeys, Why};
+use gossip_core::id::BootId;
 use gossip_core::io::Input;
 use gossip_core::state::Sum;
-use gossip_core::store::{MemoryState, StoreError, StoreOp};
+use gossip_core::store::{MemoryState, MetaName, StoreError, StoreOp};
 use gossip_core::testkit::lone::{Held, Lone, Puppet};
-use gossip_core::time::Epoch;
+use gossip_core::time::{Epoch, Hlc};
 use gossip_core::wire::{Compare, Frame, Receipt, Record, Talk};
 
 use super::*;
@@ -116,21 +118,25 @@ fn a_receipt_of_a_former_lineage_is_void() {
     assert!(lone.store.commit() > since.commit);
 }
 
-/// Who left and comes back begins a lineage too, whatever it had certified.
+/// A backup from before the last time that the state was taken anew: what is certified since is
+/// later, however much was written on the backup alone.
 #[test]
-fn a_receipt_from_before_a_leave_is_void() {
-    let (mut lone, puppet) = started(&MemoryState::new(), 1);
+fn a_backup_of_a_former_lineage_is_older_than_any_receipt_since() {
+    let (mut lone, _) = started(&MemoryState::new(), 1);
+    write(&mut lone, "kept");
+    let backup = lone.store.clone();
+    lone.command(Command::Leave);
+    let (mut lone, puppet) = started(&lone.store, 2);
+    assert_eq!(renewals(&lone), 1);
+    write(&mut lone, "since");
+    let since = receipt(&mut lone, &puppet);
+    let (mut lone, _) = started(&backup, 3);
     for number in 0..20 {
         write(&mut lone, &format!("{number}"));
     }
-    let before = receipt(&mut lone, &puppet);
-    lone.command(Command::Leave);
-    let (lone, _) = started(&lone.store, 2);
-    assert_eq!(renewals(&lone), 1);
-    let (mut lone, puppet) = started(&lone.store, 3);
-    let own = write(&mut lone, "own");
-    puppet.say(&mut lone, Talk::Stale(before));
-    assert_eq!((renewals(&lone), outcome(&lone, own)), (0, Some(Ok(()))));
+    let (mut lone, puppet) = started(&lone.store, 4);
+    puppet.say(&mut lone, Talk::Stale(since));
+    assert_eq!((renewals(&lone), exported(&lone).len(), lone.totals().entries), (1, 21, 0));
 }
 
 /// A crash between any two steps: all is still there and the old receipt is heard, or nothing is
@@ -162,6 +168,53 @@ fn no_crash_parts_the_wipe_from_the_new_lineage() {
         }
     }
     assert!(kept > 2 && gone > 1, "{kept} crashes before the wipe, {gone} after it");
+}
+
+/// A partner that its receipt shows to have lost state, at a node that has the receipt.
+fn met_stale() -> (Lone, Puppet) {
+    let (lone, puppet) = started(&MemoryState::new(), 1);
+    let mut store = lone.store.clone();
+    // Boot, exchange and signature matter to nobody who trusts its own store.
+    let receipt = [&100_u64.to_be_bytes()[..], &[0; 4 + 8 + 64]].concat();
+    let name = MetaName::Receipt(lone.main(), puppet.id());
+    store.apply(StoreOp::Remember { name, value: Some(receipt.into()) }).unwrap();
+    started(&store, 2)
+}
+
+/// The receipt of a member that has taken the state anew.
+fn anew(lone: &Lone, puppet: &Puppet) -> Receipt {
+    let (boot, exchange, commit) = (BootId(puppet.session.0), 0_u32, 1_u64 << 32);
+    let ids = [*lone.config().cluster().as_bytes(), *lone.main().as_bytes()].concat();
+    let numbers = [&boot.0[..], &exchange.to_be_bytes(), &commit.to_be_bytes()].concat();
+    let message = [&b"gossip receipt v1"[..], &ids, &numbers].concat();
+    Receipt::new(boot, exchange, commit, SimKeys::new(1_001).sign(&message))
+}
+
+/// A fact that was on its way when its sender took the state anew, and comes after the word of it.
+#[test]
+fn what_was_sent_before_the_state_was_taken_anew_waits() {
+    let (mut lone, puppet) = met_stale();
+    let fact = |key: &str, lone: &Lone| {
+        let hlc = Hlc::from_wall(lone.now.wall);
+        puppet.author().put(key, "value", hlc).into_inner()
+    };
+    let old = fact("old", &lone);
+    let is_told = |lone: &mut Lone| {
+        let told = puppet.talk(lone, lone.main()).any(|talk| matches!(talk, Talk::Stale(_)));
+        lone.take_sent();
+        told
+    };
+    puppet.offer(&mut lone, std::slice::from_ref(&old));
+    assert!(is_told(&mut lone), "it has lost state");
+    let anew = anew(&lone, &puppet);
+    puppet.say(&mut lone, Talk::Receipt(anew));
+    puppet.offer(&mut lone, &[old]);
+    assert!(!is_told(&mut lone), "it has taken it anew");
+    assert_eq!((lone.totals().entries, lone.rejected(Why::StaleMember)), (0, 2));
+    lone.pass(seconds(5));
+    let new = fact("new", &lone);
+    puppet.offer(&mut lone, &[new]);
+    assert_eq!((lone.totals().entries, lone.rejected(Why::StaleMember)), (1, 2), "it is heard");
 }
 
 /// Which questions are on their way.
