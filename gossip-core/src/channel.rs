@@ -214,6 +214,8 @@ impl Channel {
         for (ticket, reply) in self.turns.take(ticket, reply) {
             self.answered(env, ticket, reply);
         }
+        // The last own write may have ended.
+        self.renew_if_due(env);
         self.pump(env);
     }
 

@@ -56,7 +56,7 @@ pub struct Status {
 pub struct StoreStatus {
     /// What kind it is, such as `memory`; filled in by the driver.
     pub kind: &'static str,
-    /// The main channel's last commit.
+    /// The main channel's last commit. The upper 32 bits count how often its state was taken anew.
     pub commit: u64,
     /// The last commit that is known to be durable. At the start: what the store came back with.
     pub durable: u64,

@@ -131,6 +131,9 @@ pub enum StoreOp {
     Wipe {
         /// The shard.
         shard: ShardId,
+        /// The last commit is raised to this, if it is below; in the same step, so that no crash
+        /// leaves one without the other.
+        commit: u64,
     },
 }
 
@@ -232,7 +235,8 @@ pub enum StoreReply {
     Merged {
         /// One outcome per fact, in order.
         outcomes: Vec<Merged>,
-        /// The last commit. A merge that inserts anything is one; nothing else is.
+        /// The last commit. A merge that inserts anything is one; beside it, only a wipe raises
+        /// the number.
         commit: u64,
     },
     /// One outcome per fact, in order.
@@ -257,8 +261,13 @@ pub enum StoreReply {
     },
     /// The shard's totals.
     Totals(Totals),
-    /// The ids of what was held, in any order.
-    Wiped(Vec<FactId>),
+    /// A shard is empty, though perhaps not durably yet.
+    Wiped {
+        /// The ids of what was held, in any order.
+        held: Vec<FactId>,
+        /// The last commit: at least the asked one.
+        commit: u64,
+    },
 }
 
 /// Most dormant facts that one sweep drops (guess: some tens of milliseconds from a disk, so that

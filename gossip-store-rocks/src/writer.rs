@@ -173,7 +173,7 @@ impl<'db> Writer<'db> {
                 let totals = totals.unwrap_or_default();
                 Ok(StoreReply::Totals(Totals { commit, durable, ..totals }))
             }
-            StoreOp::Wipe { shard } => self.wipe(shard),
+            StoreOp::Wipe { shard, commit } => self.wipe(shard, commit),
             read @ (StoreOp::Describe(_)
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
@@ -256,20 +256,21 @@ impl<'db> Writer<'db> {
         Ok(StoreReply::Swept { expired, next, left, dropped })
     }
 
-    fn wipe(&mut self, shard_id: ShardId) -> Result<StoreReply, StoreError> {
+    fn wipe(&mut self, shard_id: ShardId, commit: u64) -> Result<StoreReply, StoreError> {
         self.health.check()?;
         // The catalogue knows everything that is held: nothing is read.
         let shard = self.shards.entry(shard_id).or_default();
         for (at, entry) in shard.catalogue.due(Wall::from_millis(u64::MAX)) {
             self.batch.announce(shard_id, at, &entry);
         }
-        let ids = shard.catalogue.entries().map(|entry| entry.id()).collect();
+        let held = shard.catalogue.entries().map(|entry| entry.id()).collect();
         self.batch.wipe(shard_id);
         self.batch.delete_meta(&meta::time_name(shard_id));
+        self.commit = self.commit.max(commit);
         self.commit_batch()?;
         self.shards.remove(&shard_id);
         self.refresh_filter();
-        Ok(StoreReply::Wiped(ids))
+        Ok(StoreReply::Wiped { held, commit: self.commit })
     }
 
     /// Lets go of hashes whose keys are gone, if they are many; only sweeps and wipes make them so.
@@ -453,7 +454,7 @@ mod tests {
         let (gone, known) = outcomes.split_last().unwrap();
         assert!(known.iter().all(|outcome| *outcome == Merged::Known), "{known:?}");
         assert_eq!(*gone, Merged::Inserted(vec![]));
-        run(writer, StoreOp::Wipe { shard });
+        run(writer, StoreOp::Wipe { shard, commit: 0 });
         assert!(!writer.filter.is_stale(0));
     }
 }

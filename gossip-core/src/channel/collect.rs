@@ -29,6 +29,11 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(100);
 /// The exchange number of a receipt that answers a [`Talk::Stale`]. Real exchanges begin at 1.
 const ANEW: u32 = 0;
 
+/// How long facts of a member wait after it has taken the state anew: what it sent before that may
+/// still be on its way, and a receipt may overtake it (guess: packets that travel longer are rare;
+/// above, its new writes come later from it, below, the dead come back).
+const STRAGGLERS: Duration = Duration::from_secs(5);
+
 /// What is known about the past that may be forgotten.
 #[derive(Debug)]
 pub(super) struct Collect {
@@ -55,8 +60,16 @@ pub(super) struct Collect {
     receipts: BTreeMap<NodeId, Receipt>,
     /// Members that have lost what they certified; each is told at every word of its until it
     /// certifies anew.
-    stale: BTreeMap<NodeId, Receipt>,
+    stale: BTreeMap<NodeId, Stale>,
     sweeping: bool,
+}
+
+/// A member that has lost what it certified.
+#[derive(Debug)]
+struct Stale {
+    /// When it is heard again, once it has certified anew.
+    heard_at: Option<Mono>,
+    receipt: Receipt,
 }
 
 impl Collect {
@@ -96,7 +109,9 @@ impl Collect {
     /// earlier merge has seen it all the same.
     pub(super) fn note(&mut self, reply: Option<&StoreReply>) {
         let (commit, durable) = match reply {
-            Some(StoreReply::Merged { commit, .. }) => (*commit, 0),
+            Some(StoreReply::Merged { commit, .. } | StoreReply::Wiped { commit, .. }) => {
+                (*commit, 0)
+            }
             Some(StoreReply::Synced { commit }) => (0, *commit),
             Some(StoreReply::Totals(totals)) => (totals.commit, totals.durable),
             Some(
@@ -104,8 +119,7 @@ impl Collect {
                 | StoreReply::Facts(_)
                 | StoreReply::Leased(_)
                 | StoreReply::Sifted(_)
-                | StoreReply::Swept { .. }
-                | StoreReply::Wiped(_),
+                | StoreReply::Swept { .. },
             )
             | None => return,
         };
@@ -312,8 +326,10 @@ impl Channel {
         if receipt.exchange == ANEW {
             // It has nothing stale any more; what it certified before counts no longer.
             if self.collect.stale.contains_key(&from) && self.is_signed(env, from, &receipt) {
-                self.collect.stale.remove(&from);
                 self.collect.receipts.remove(&from);
+                if let Some(stale) = self.collect.stale.get_mut(&from) {
+                    stale.heard_at.get_or_insert(env.now.mono + STRAGGLERS);
+                }
             }
             return;
         }
@@ -366,18 +382,28 @@ impl Channel {
         let lost = |receipt: &Receipt| receipt.boot != boot && receipt.commit > commit;
         match receipt.filter(lost) {
             Some(receipt) => {
-                self.collect.stale.insert(from, receipt);
+                self.collect.stale.insert(from, Stale { heard_at: None, receipt });
             }
             None => {
-                self.collect.stale.remove(&from);
+                let now = env.now.mono;
+                let waits = |stale: &Stale| stale.heard_at.is_some_and(|at| at > now);
+                self.collect.stale.retain(|member, stale| *member != from || waits(stale));
             }
         }
     }
 
-    /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait.
-    pub(super) fn is_stale(&self, env: &mut Env<'_>, from: NodeId) -> bool {
-        let Some(receipt) = self.collect.stale.get(&from) else { return false };
-        env.send(self.id(), from, Class::Gossip, Parcel::Talk(Talk::Stale(*receipt)));
+    /// Whether a member has lost state and not taken it anew: it is told so, and its facts wait. So
+    /// do those that it may have sent before it did.
+    pub(super) fn is_stale(&mut self, env: &mut Env<'_>, from: NodeId) -> bool {
+        let Some(Stale { heard_at, receipt }) = self.collect.stale.get(&from) else { return false };
+        match heard_at {
+            None => env.send(self.id(), from, Class::Gossip, Parcel::Talk(Talk::Stale(*receipt))),
+            Some(at) if *at <= env.now.mono => {
+                self.collect.stale.remove(&from);
+                return false;
+            }
+            Some(_) => {}
+        }
         true
     }
 
@@ -393,7 +419,7 @@ impl Channel {
         if self.collect.boot_commit == 0 || since {
             return self.prepare_receipt(env, from, ANEW);
         }
-        self.take_anew(env);
+        self.take_anew(env, receipt.commit);
     }
 
     /// Restores what others once certified, after a restart.

@@ -2,14 +2,20 @@
 //! everything, and takes the cluster's state.
 //!
 //! ```text
+//!  waiting for own writes
+//!     ▼ the last has ended
 //!  exporting page by page ──all durable outside──▶ wiping ──▶ remembering ──durable──▶ done
 //!     ▲        │ failed, or read in vain              │ failed
 //!     └─pause──┴──────────────────────────────────────┘
 //! ```
 //! Whoever left comes back so, and whoever lost state that others had seen it hold. Until it is
-//! done, the channel says and takes nothing, so that nothing stale is heard of. A crash begins it
-//! anew: nothing is forgotten before the application has it, and the reason to forget is forgotten
-//! last.
+//! done, the channel says and takes nothing, so that nothing stale is heard of. Own writes that were
+//! on their way are acknowledged first, and so are among what goes out. A crash begins it anew:
+//! nothing is forgotten before the application has it, and the reason to forget is forgotten last.
+//!
+//! With the wipe a new *lineage* of commits begins: the number rises above all that this node is
+//! known to have certified. So a receipt from before, whoever has it, is void at the next start and
+//! makes nobody forget twice; and a backup from before is older than any receipt since.
 
 use std::time::Duration;
 
@@ -32,22 +38,31 @@ const PAGE_BYTES: usize = 512 << 10;
 /// How long after a failure the same is tried again (a guess: somebody must make room).
 const RETRY: Duration = Duration::from_secs(5);
 
+/// The bits of a commit number that count within one lineage; those above count lineages. One of
+/// more than 2^32 commits (50 days at 1,000 a second) takes the next one's numbers, and the lineage
+/// after it begins above them.
+const WITHIN_LINEAGE: u64 = u32::MAX as u64;
+
 /// A way back that has begun.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
+    /// A commit that this node certified once and has lost, or zero.
+    commit: u64,
+    /// When to go on with the keys after this one, once no own write is on its way.
+    due: Option<(Mono, Option<Bytes>)>,
     exported: u64,
     /// Whether the application has been told that exporting fails.
     failing: bool,
-    /// When to go on with the keys after this one.
-    retry: Option<(Mono, Option<Bytes>)>,
 }
 
 impl Channel {
-    /// What this node holds may be long dead: it takes the state anew.
-    pub(crate) fn take_anew(&mut self, env: &mut Env<'_>) {
+    /// What this node holds may be long dead: it takes the state anew. The commit is one that it
+    /// certified once and has lost, if it is the reason; who has left names zero.
+    pub(crate) fn take_anew(&mut self, env: &mut Env<'_>, commit: u64) {
         if self.renewal.is_none() {
-            self.renewal = Some(Renewal::default());
-            self.read_own(env, None);
+            let due = Some((env.now.mono, None));
+            self.renewal = Some(Renewal { commit, due, ..Renewal::default() });
+            self.renew_if_due(env);
         }
     }
 
@@ -57,15 +72,16 @@ impl Channel {
     }
 
     pub(super) fn renewal_deadline(&self) -> Option<Mono> {
-        self.renewal.as_ref()?.retry.as_ref().map(|(due, _)| *due)
+        let (due, _) = self.renewal.as_ref()?.due.as_ref()?;
+        (self.writes.waiting() == 0).then_some(*due)
     }
 
-    /// Tries again what failed.
+    /// Begins once the last own write has ended, and tries again what failed.
     pub(super) fn renew_if_due(&mut self, env: &mut Env<'_>) {
-        let retry = self.renewal.as_mut().and_then(|renewal| {
-            renewal.retry.take_if(|(due, _)| *due <= env.now.mono).map(|(_, after)| after)
-        });
-        if let Some(after) = retry {
+        if self.renewal_deadline().is_none_or(|due| due > env.now.mono) {
+            return;
+        }
+        if let Some((_, after)) = self.renewal.as_mut().and_then(|renewal| renewal.due.take()) {
             self.read_own(env, after);
         }
     }
@@ -78,9 +94,7 @@ impl Channel {
         reply: Option<StoreReply>,
     ) {
         let Some(StoreReply::Facts(page)) = reply else { return self.retry(env, after) };
-        let Some(last) = page.last().map(Envelope::shared_key) else {
-            return self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard });
-        };
+        let Some(last) = page.last().map(Envelope::shared_key) else { return self.wipe(env) };
         let me = env.keys.id();
         let facts: Vec<_> = page.into_iter().filter(|fact| fact.author() == me).collect();
         if facts.is_empty() {
@@ -121,7 +135,7 @@ impl Channel {
 
     /// Everything is forgotten here. Once that is durable, so is that there is nothing to forget.
     pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
-        let Some(StoreReply::Wiped(held)) = reply else { return self.retry(env, None) };
+        let Some(StoreReply::Wiped { held, .. }) = reply else { return self.retry(env, None) };
         self.recent.clear();
         held.into_iter().for_each(|id| self.slots.dissemination.displaced(id));
         let op = StoreOp::Remember { name: MetaName::Left, value: None };
@@ -151,9 +165,20 @@ impl Channel {
         self.ask(env, Pending::Own { after }, op);
     }
 
+    fn wipe(&mut self, env: &mut Env<'_>) {
+        let lost = self.renewal.as_ref().map_or(0, |renewal| renewal.commit);
+        let commit = next_lineage(self.collect.commit().max(lost));
+        self.ask(env, Pending::Wipe, StoreOp::Wipe { shard: self.shard, commit });
+    }
+
     fn retry(&mut self, env: &Env<'_>, after: Option<Bytes>) {
         if let Some(renewal) = &mut self.renewal {
-            renewal.retry = Some((env.now.mono + RETRY, after));
+            renewal.due = Some((env.now.mono + RETRY, after));
         }
     }
+}
+
+/// The first commit number of the lineage after this commit's.
+const fn next_lineage(commit: u64) -> u64 {
+    (commit | WITHIN_LINEAGE).saturating_add(1)
 }

@@ -233,7 +233,7 @@ impl Node {
     /// letting go of deletions, so what it holds may be long dead.
     pub(super) fn return_from_leave(&mut self, restored: &Restored) {
         if restored.meta.contains_key(&MetaName::Left) && !made(Mistake::ReturnWithState) {
-            self.in_channel(self.config.main_channel(), |channel, env| channel.take_anew(env));
+            self.in_channel(self.config.main_channel(), |channel, env| channel.take_anew(env, 0));
         }
     }
 

@@ -94,9 +94,10 @@ impl MemoryState {
                 let totals = self.shard(shard).total(set);
                 StoreReply::Totals(Totals { commit: self.commit, durable: self.commit, ..totals })
             }
-            StoreOp::Wipe { shard } => {
+            StoreOp::Wipe { shard, commit } => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
-                StoreReply::Wiped(held.ids())
+                self.commit = self.commit.max(commit);
+                StoreReply::Wiped { held: held.ids(), commit: self.commit }
             }
         })
     }

@@ -95,9 +95,11 @@ impl Model {
                 assert_eq!(given, expected, "{asked}");
                 assert!(given.durable <= commit, "{asked}");
             }
-            (StoreOp::Wipe { shard }, StoreReply::Wiped(given)) => {
+            (StoreOp::Wipe { shard, commit: least }, StoreReply::Wiped { held: given, commit }) => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
                 assert_eq!(sorted(given), sorted(held.facts().map(Envelope::id)), "{asked}");
+                self.commit = self.commit.max(least);
+                assert_eq!(commit, self.commit, "{asked}");
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }

@@ -190,7 +190,7 @@ fn rare(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     };
     let value = (rng.below(3) > 0).then(|| Bytes::copy_from_slice(&rng.bytes::<4>()));
     match rng.below(12) {
-        0 => StoreOp::Wipe { shard },
+        0 => StoreOp::Wipe { shard, commit: (model.commit() + rng.below(3)).saturating_sub(1) },
         1 | 2 => StoreOp::Sync { commit: model.commit() },
         3..=5 => StoreOp::Lease,
         6 => match any_lease(rng, model) {

@@ -34,6 +34,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     keeping::pages_hold_whole_keys(siblings().await).await;
     keeping::pages_stay_within_their_bytes(siblings().await).await;
     keeping::wiping_forgets_one_shard(last_write().await).await;
+    keeping::wiping_raises_the_commit(last_write().await, &reopen).await;
     keeping::what_breaks_the_contract_is_refused(last_write().await).await;
     keeping::commits_count_merges(last_write().await).await;
     keeping::everything_is_found_again(siblings().await, &reopen).await;

@@ -1,6 +1,7 @@
 //! What a node keeps, and what it does when it cannot: restarts, goodbyes, slow and broken disks.
 
 mod goodbyes;
+mod lineage;
 mod order;
 mod readonly;
 mod renewal;

@@ -123,6 +123,7 @@ enum Promise {
     SweepsComeAgain,
     SweepsDrop,
     TotalsCount,
+    WipeRaisesTheCommit,
     WipeTellsWhatWasHeld,
 }
 
@@ -144,6 +145,7 @@ impl Store for Broken {
         match (self.promise, &mut op) {
             (Promise::PagesStaySmall, StoreOp::Scan { bytes, .. }) => *bytes = usize::MAX,
             (Promise::LeasesStay, StoreOp::Scan { lease, .. }) => *lease = None,
+            (Promise::WipeRaisesTheCommit, StoreOp::Wipe { commit, .. }) => *commit = 0,
             (Promise::LeasesEnd, StoreOp::Release(lease)) => *lease = LeaseId::from_number(99),
             _ => {}
         }
@@ -191,7 +193,7 @@ impl Store for Broken {
             }
             (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
             (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
-            (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped(ids)) => ids.clear(),
+            (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped { held, .. }) => held.clear(),
             _ => {}
         }
         Ok(reply)
@@ -214,6 +216,7 @@ async fn broken_promises_are_found() {
         Promise::SweepsComeAgain,
         Promise::SweepsDrop,
         Promise::TotalsCount,
+        Promise::WipeRaisesTheCommit,
         Promise::WipeTellsWhatWasHeld,
     ] {
         let make = async move || Broken { promise, store: MemoryStore::new() };

@@ -75,7 +75,7 @@ async fn until_the_disk_is_full() {
         StoreOp::Remember { name, value: None },
         StoreOp::Sweep { shard, wall, epoch, floor },
         StoreOp::Sync { commit: 1 },
-        StoreOp::Wipe { shard },
+        StoreOp::Wipe { shard, commit: 0 },
     ] {
         assert_eq!(store.run(write).await.expect_err("it is poisoned"), error);
     }

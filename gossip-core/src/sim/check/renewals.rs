@@ -1,10 +1,11 @@
 //! Nobody forgets its state without a reason.
 
 use super::{Checker, Observation, PerHost, Sight};
+use crate::io::{Event, Output};
 use crate::store::{MetaName, StoreOp};
 
 /// A node forgets what it holds only if it came back from a goodbye for good, or on an older content
-/// of its disk.
+/// of its disk. Each reason is good for one renewal.
 #[derive(Debug, Default)]
 pub struct Renewals(PerHost<bool>);
 
@@ -20,6 +21,7 @@ impl Checker for Renewals {
             Observation::Started(restored) => {
                 *has_reason |= restored.meta.contains_key(&MetaName::Left);
             }
+            Observation::Output(Output::Event(Event::Renewed { .. })) => *has_reason = false,
             Observation::Applied { op: StoreOp::Wipe { .. }, reply: Ok(_) } if !*has_reason => {
                 broken.push(String::from("forgets everything, and has lost nothing"));
             }

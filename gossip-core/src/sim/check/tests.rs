@@ -327,11 +327,19 @@ fn an_incarnation_used_twice_is_noticed() {
 fn forgetting_without_a_reason_is_noticed() {
     let world = world();
     let mut checker = Renewals::default();
-    let op = StoreOp::Wipe { shard: shard_of(&world, 0) };
-    let wiped = Observation::Applied { op: &op, reply: &Ok(StoreReply::Wiped(Vec::new())) };
+    let op = StoreOp::Wipe { shard: shard_of(&world, 0), commit: 1 };
+    let wiped = Observation::Applied {
+        op: &op,
+        reply: &Ok(StoreReply::Wiped { held: Vec::new(), commit: 1 }),
+    };
     assert!(says(&mut checker, &world, 0, &wiped).contains("has lost nothing"));
     says(&mut checker, &world, 0, &Observation::PutBack);
     assert_eq!(says(&mut checker, &world, 0, &wiped), "");
+    // One reason is good for one renewal, however often it begins.
+    assert_eq!(says(&mut checker, &world, 0, &wiped), "");
+    let renewed = Event::Renewed { channel: world.main_channel(0), exported: 0 };
+    says(&mut checker, &world, 0, &Observation::Output(&Output::Event(renewed)));
+    assert!(says(&mut checker, &world, 0, &wiped).contains("has lost nothing"));
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Checker for Versions {
                 for fact in inserted(op, reply) {
                     replica.inserted(fact, broken);
                 }
-                if let (StoreOp::Wipe { .. }, Ok(StoreReply::Wiped(_))) = (op, reply) {
+                if let (StoreOp::Wipe { .. }, Ok(StoreReply::Wiped { .. })) = (op, reply) {
                     *replica = Replica::default();
                 }
             }

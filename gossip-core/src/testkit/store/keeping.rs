@@ -16,7 +16,7 @@ pub(super) async fn an_empty_store_is_empty(mut subject: Subject<impl Store>) {
     assert!(subject.get("k").await.is_empty());
     assert!(subject.scan("", None, 10).await.is_empty());
     subject.run(StoreOp::Fetch { shard, points: vec![Point::MIN, Point::END], bytes: 100 }).await;
-    subject.run(StoreOp::Wipe { shard }).await;
+    subject.run(StoreOp::Wipe { shard, commit: 0 }).await;
     subject.run(StoreOp::Sync { commit: 0 }).await;
     subject.sweep(minute(1), Epoch::from_number(1), Epoch::ZERO).await;
     let nothing = Totals::default().sum.fingerprint();
@@ -85,8 +85,8 @@ pub(super) async fn wiping_forgets_one_shard(mut subject: Subject<impl Store>) {
     subject.merge(&[there.put("a", "", at_minute(3))]).await;
     subject.run(StoreOp::Remember { name: MetaName::Incarnation, value: Some("7".into()) }).await;
     subject.shard = here.shard();
-    let reply = subject.run(StoreOp::Wipe { shard: here.shard() }).await;
-    assert!(matches!(reply, StoreReply::Wiped(ids) if ids.len() == 2));
+    let reply = subject.run(StoreOp::Wipe { shard: here.shard(), commit: 0 }).await;
+    assert!(matches!(reply, StoreReply::Wiped { held, commit: 2 } if held.len() == 2));
     assert!(subject.scan("", None, 10).await.is_empty());
     assert_eq!(subject.total(Set::Active(Epoch::ZERO)).await.sum, Totals::default().sum);
     // What was wiped may come again, and expires again.
@@ -98,6 +98,24 @@ pub(super) async fn wiping_forgets_one_shard(mut subject: Subject<impl Store>) {
     assert_eq!(swept.expired.len(), 1);
     subject.shard = there.shard();
     assert_eq!(subject.get("a").await.len(), 1);
+}
+
+pub(super) async fn wiping_raises_the_commit<S: Store>(
+    mut subject: Subject<S>,
+    reopen: &impl AsyncFn(S) -> S,
+) {
+    const LINEAGE: u64 = 1 << 32;
+    let shard = subject.shard;
+    subject.merge(&[author(1).put("k", "", at_minute(1))]).await;
+    subject.run(StoreOp::Wipe { shard, commit: LINEAGE }).await;
+    assert_eq!(subject.model().commit(), LINEAGE);
+    subject.run(StoreOp::Sync { commit: LINEAGE }).await;
+    let totals = subject.total(Set::Active(Epoch::ZERO)).await;
+    assert_eq!((totals.commit, totals.durable), (LINEAGE, LINEAGE));
+    let mut subject = subject.reopen(reopen).await;
+    subject.merge(&[author(1).put("k", "", at_minute(1))]).await;
+    subject.run(StoreOp::Wipe { shard, commit: LINEAGE }).await;
+    assert_eq!(subject.model().commit(), LINEAGE + 1, "it never sinks");
 }
 
 pub(super) async fn what_breaks_the_contract_is_refused(mut subject: Subject<impl Store>) {

@@ -23,7 +23,7 @@ pub(super) async fn a_lease_shows_what_was(mut subject: Subject<impl Store>) {
     let far = Epoch::NEVER.previous();
     let swept = subject.sweep(Wall::from_millis(u64::MAX), far, far).await;
     assert_eq!(swept.dropped, 2);
-    subject.run(StoreOp::Wipe { shard: here.shard() }).await;
+    subject.run(StoreOp::Wipe { shard: here.shard(), commit: 0 }).await;
     subject.shard = there.shard();
     subject.merge(&[there.put("a", "", at_minute(3))]).await;
     assert!(subject.leased(lease).await.is_empty(), "a lease is of the whole store");
