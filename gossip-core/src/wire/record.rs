@@ -127,3 +127,37 @@ fn take_length(records: &mut impl Buf) -> Result<usize, Why> {
     }
     Err(Why::BadFrame)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+    use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel};
+
+    #[test]
+    fn kinds_have_the_names_of_their_forms() {
+        let all = [
+            Talk::Ack(1),
+            Talk::Ask(vec![[1; 8]; 60]),
+            Talk::Busy(Talk::NO_EXCHANGE),
+            Talk::Call,
+            Talk::Feedback { known: Vec::new(), new: Vec::new() },
+            Talk::Ping(1),
+            Talk::Pull(Vec::new()),
+            Talk::Offer { rumors: vec![([1; 8], 3)], feedback: true },
+            Talk::Welcome,
+        ];
+        let mut packer = Packer::new(1_200);
+        packer.begin(SessionId([1; 8]), 1_200, 1_200);
+        all.iter().for_each(|talk| assert!(packer.push(None, &Parcel::Talk(talk.clone()))));
+        let frames = packer.take();
+        let records = frames.iter().filter_map(|frame| frame.get(DATA_HEADER_BYTES..));
+        let names: Vec<_> = records.flat_map(record_kinds).map(record_name).collect();
+        let name =
+            |talk: &Talk| format!("{talk:?}").split(['(', ' ']).next().map(str::to_lowercase);
+        let expected: Vec<_> = all.iter().map(name).collect();
+        assert_eq!(names.iter().map(|name| name.map(String::from)).collect::<Vec<_>>(), expected);
+        assert_eq!(record_kinds(&[16, 5, 0]).count(), 0, "cut short");
+        assert_eq!(record_name(200), None);
+    }
+}
