@@ -150,7 +150,7 @@ mod tests {
         let mut packer = Packer::new(1_200);
         packer.begin(SessionId([1; 8]), 1_200, 1_200);
         all.iter().for_each(|talk| assert!(packer.push(None, &Parcel::Talk(talk.clone()))));
-        let frames = packer.take();
+        let frames: Vec<_> = packer.take().collect();
         let records = frames.iter().filter_map(|frame| frame.get(DATA_HEADER_BYTES..));
         let names: Vec<_> = records.flat_map(record_kinds).map(record_name).collect();
         let name =
