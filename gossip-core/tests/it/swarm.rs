@@ -69,10 +69,9 @@ fn sixty_four_seeds_break_no_promise_and_every_kind_of_fault_fires() {
 /// The promise that each mistake breaks first.
 const fn breaks(mistake: Mistake) -> &'static str {
     match mistake {
-        Mistake::AcknowledgeEarly
-        | Mistake::ForgetClock
-        | Mistake::ForgetTombstone
-        | Mistake::TakeAnswersAsTheyCome => "acknowledged",
+        Mistake::AcknowledgeEarly | Mistake::ForgetClock | Mistake::ForgetTombstone => {
+            "acknowledged"
+        }
         Mistake::DropUnconfirmed => "letting-go",
         Mistake::EqualUncompared | Mistake::ExpireByArrival | Mistake::ForgetEpoch => "liveness",
         Mistake::ForgetLoss | Mistake::MergeByArrival | Mistake::ReturnWithState => "versions",
@@ -82,6 +81,7 @@ const fn breaks(mistake: Mistake) -> &'static str {
         Mistake::ReuseIncarnation => "lives",
         Mistake::SkipClockBound => "clocks",
         Mistake::SkipVerification => "signatures",
+        Mistake::TakeAnswersAsTheyCome => "watchers",
     }
 }
 

@@ -52,12 +52,12 @@ impl Checker for LettingGo {
 impl LettingGo {
     fn dropping(&self, sight: &Sight<'_>, floor: Epoch, broken: &mut Vec<String>) {
         let world = sight.world();
-        let others: Vec<_> = (0..world.len())
+        let hosts: Vec<_> = (0..world.len())
             .filter(|host| !self.put_back.contains(host) && !must_renew(world, *host))
             .collect();
         let held = sight.held().all(sight.shard());
         for dropped in held.iter().filter(|fact| fact.leaves_at() < floor) {
-            for host in &others {
+            for host in &hosts {
                 let lane = Lane::of(world, dropped);
                 let older = |there: &MemoryState| {
                     let there = lane.head(world, *host, there);
@@ -67,7 +67,10 @@ impl LettingGo {
                     let there = there.head(shard_of(world, *host), dropped.key());
                     there.iter().any(|fact| bares(dropped, fact, &there, floor))
                 };
-                let [held, durable] = [world.held(*host), world.durable(*host)];
+                // A crash that undoes a merge here undoes the dropping too.
+                let own = *host == sight.host();
+                let held = world.held(*host);
+                let durable = if own { held } else { world.durable(*host) };
                 if older(held) || older(durable) {
                     let dropped = named(dropped);
                     broken.push(format!("lets go of the {dropped}; host {host} holds an older"));

@@ -169,6 +169,11 @@ fn a_reader_of_what_was_overwritten_and_a_deletion_that_hides_something_are_noti
     // Who deletes what it wrote itself hides nothing.
     world.write(0, "key", None, None);
     world.run_for(SECOND * 5);
+    // A host that writes flushes what it has merged.
+    for host in 0..2 {
+        world.write(host, "other", Some("v"), None);
+    }
+    world.run_for(SECOND);
     assert_eq!(sweep(&world, floor), "");
 }
 
