@@ -168,6 +168,7 @@ pub(super) struct Tally {
     seeds_broken: u64,
     never_agreed: u64,
     faults: BTreeMap<&'static str, u64>,
+    spoken: BTreeMap<&'static str, u64>,
     idle: u64,
     converged_ms: Sample,
     slowest_ms: u64,
@@ -202,6 +203,9 @@ impl Tally {
         for (kind, fired) in run.faults {
             *self.faults.entry(kind).or_default() += fired;
         }
+        for (kind, count) in run.spoken {
+            *self.spoken.entry(kind).or_default() += count;
+        }
         self.idle += run.idle.len() as u64;
         match run.converged {
             Some(time) => {
@@ -229,6 +233,7 @@ impl Tally {
         let mut fields = Map::from_iter([
             ("violations".to_owned(), self.broken.iter().map(violation).collect()),
             ("faults".to_owned(), json!(self.faults)),
+            ("spoken".to_owned(), json!(self.spoken)),
             ("converged_ms_after_heal".to_owned(), json!(self.slowest())),
         ]);
         if let Some(Shrunk { plan, runs, .. }) = shrunk {
@@ -256,7 +261,10 @@ impl Tally {
             fields,
             measures,
             notes: Vec::new(),
-            tables: vec![self.table()],
+            tables: vec![
+                table("Faults that fired", "fault", "times", &self.faults),
+                table("What nodes said", "record", "sent", &self.spoken),
+            ],
             figures: vec![self.agreement()],
             problems: self.problems(config, shrunk),
         }
@@ -265,17 +273,6 @@ impl Tally {
     /// How long the slowest seed took to agree; `None` when some seed never did.
     fn slowest(&self) -> Option<u64> {
         (self.never_agreed == 0).then_some(self.slowest_ms)
-    }
-
-    /// What was done to the nodes.
-    fn table(&self) -> Table {
-        let row = |(kind, fired): (&&str, &u64)| vec![(*kind).to_owned(), count(*fired)];
-        Table {
-            title: "Faults that fired".into(),
-            heads: vec!["fault".into(), "times".into()],
-            rows: self.faults.iter().map(row).collect(),
-            bars: None,
-        }
     }
 
     /// How many seeds had agreed after how long.
@@ -312,6 +309,17 @@ impl Tally {
             problems.push(format!("{} steps are enough for: {seen}\n{plan}", plan.steps.len()));
         }
         problems
+    }
+}
+
+/// So many of each kind.
+fn table(title: &str, kind: &str, times: &str, counts: &BTreeMap<&'static str, u64>) -> Table {
+    let row = |(kind, times): (&&str, &u64)| vec![(*kind).to_owned(), count(*times)];
+    Table {
+        title: title.into(),
+        heads: vec![kind.into(), times.into()],
+        rows: counts.iter().map(row).collect(),
+        bars: None,
     }
 }
 

@@ -45,7 +45,14 @@ const SMALL: &[(&[&str], &[&str])] = &[
     ),
     (
         &["swarm", "--nodes", "4", "--seeds", "3", "--duration", "20s"],
-        &["violations", "faults", "converged_ms_after_heal", "lost_writes", "resurrections"],
+        &[
+            "violations",
+            "faults",
+            "converged_ms_after_heal",
+            "lost_writes",
+            "resurrections",
+            "spoken",
+        ],
     ),
 ];
 

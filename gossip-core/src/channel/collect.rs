@@ -278,6 +278,11 @@ impl Channel {
     }
 
     fn raise_floor(&mut self, env: &mut Env<'_>) {
+        // Where siblings live side by side, what is dead hides what its author had seen of others: with
+        // it gone, that would be read again.
+        if self.retain.limit() > 1 {
+            return;
+        }
         let confirmed = if made(Mistake::DropUnconfirmed) {
             Some(Epoch::of(env.now.wall).next())
         } else {

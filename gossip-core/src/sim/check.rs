@@ -151,7 +151,8 @@ impl fmt::Display for Violation {
     }
 }
 
-/// All checkers, for worlds whose main channel keeps the last write.
+/// All checkers, for worlds whose main channel keeps the last write, or siblings where the world
+/// [says so](World::expect_siblings).
 ///
 /// Most look at everything that happens. [`Bounds`] and [`Index`] look at samples; [`Agreement`], and
 /// [`Acknowledged`] for what was lost, look in the end.
@@ -174,7 +175,33 @@ pub fn all() -> Vec<Box<dyn Checker>> {
     ]
 }
 
-/// By what the last write wins.
+/// What facts compete for: of those in one lane a store keeps the newest. A key is a lane where the
+/// last write wins, and has one for each author where siblings are kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Lane {
+    key: Bytes,
+    author: Option<NodeId>,
+}
+
+impl Lane {
+    fn of(world: &World, fact: &Envelope) -> Self {
+        Self { key: key_of(fact), author: world.keeps_siblings.then(|| fact.author()) }
+    }
+
+    /// What a host's store, as it is read or as it is durable, has in this lane.
+    fn head(&self, world: &World, host: usize, state: &MemoryState) -> Option<Envelope> {
+        let facts = state.head(shard_of(world, host), &self.key);
+        facts.into_iter().find(|fact| self.author.is_none_or(|author| author == fact.author()))
+    }
+}
+
+/// Whether a fact's author had seen another, so that no reader sees that beside it.
+fn overwrites(fact: &Envelope, other: &Envelope) -> bool {
+    let seen = fact.header().context;
+    seen.iter().any(|dot| dot.author == other.author() && dot.hlc >= other.hlc())
+}
+
+/// By which order the newest of a lane is told.
 type Version = (Hlc, NodeId, FactId);
 
 fn version(fact: &Envelope) -> Version {

@@ -34,7 +34,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    pub(self) fn rule(self) -> Box<dyn crate::strategy::Removal> {
+    pub(super) fn rule(self) -> Box<dyn crate::strategy::Removal> {
         match self {
             Self::Blind(limit) => Box::new(Blind::new(limit)),
             Self::Feedback(limit) => Box::new(Feedback::new(limit)),

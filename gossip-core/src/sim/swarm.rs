@@ -5,6 +5,7 @@
 //! [`Outcome`]; a plan that breaks a promise is [shrunk](shrink) to the few steps that it takes.
 
 mod chaos;
+mod ear;
 mod flavour;
 mod plan;
 mod play;
@@ -71,6 +72,8 @@ pub struct Outcome {
     pub violations: Vec<Violation>,
     /// How often each kind of fault fired: packets that it touched, ops that it failed, crashes.
     pub faults: BTreeMap<&'static str, u64>,
+    /// How many records of each kind nodes sent, whatever became of them.
+    pub spoken: BTreeMap<&'static str, u64>,
     /// The planned faults that never fired.
     pub idle: Vec<Step>,
     /// How long after the chaos all nodes agreed; `None` if they did not in time.

@@ -10,6 +10,11 @@ impl World {
         self.checkers.push(checker);
     }
 
+    /// From now on checkers expect the main channel to keep siblings, not the last write.
+    pub const fn expect_siblings(&mut self) {
+        self.keeps_siblings = true;
+    }
+
     /// The promises that were broken so far, in the order in which it was noticed.
     #[must_use]
     pub fn violations(&self) -> &[Violation] {

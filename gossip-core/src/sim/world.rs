@@ -30,6 +30,8 @@ pub struct World {
     /// How long a synchronous cycle takes; `None`: everything happens when it happens.
     pub(super) cycle: Option<Duration>,
     horizon: Duration,
+    /// Whether checkers expect the main channel to keep siblings.
+    pub(super) keeps_siblings: bool,
     /// Whether hosts keep events for the script.
     pub(super) keeps_events: bool,
     pub(super) hosts: Vec<Host>,
@@ -53,6 +55,7 @@ impl World {
             checkers: Vec::new(),
             cycle: None,
             horizon: HORIZON,
+            keeps_siblings: false,
             keeps_events: true,
             hosts: Vec::new(),
             now: Mono::ZERO,

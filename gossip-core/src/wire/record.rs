@@ -1,6 +1,6 @@
 //! Records: what a data frame's body is made of.
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf, Bytes};
 
 use super::talk::Talk;
 use crate::fact::Why;
@@ -26,6 +26,27 @@ pub const fn record_len(body: usize) -> usize {
         3
     };
     1 + length + body
+}
+
+/// The kinds of the records of an opened frame, undecoded; ends at the first that is cut short.
+pub fn record_kinds(mut records: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
+        let kind = records.try_get_u8().ok()?;
+        let length = take_length(&mut records).ok()?;
+        records = records.get(length..)?;
+        Some(kind)
+    })
+}
+
+/// A kind's stable name, kebab-case; `None` if this version does not know it.
+#[must_use]
+pub fn record_name(kind: u8) -> Option<&'static str> {
+    match kind {
+        CHANNEL => Some("channel"),
+        FACT => Some("fact"),
+        RUMOR => Some("rumor"),
+        talk => Talk::NAMES.get(usize::from(talk.checked_sub(FIRST_TALK)?)).copied(),
+    }
 }
 
 /// One record.
@@ -60,7 +81,7 @@ impl Records {
 
     fn take(&mut self) -> Result<Record, Why> {
         let kind = self.0.try_get_u8().map_err(|_| Why::BadFrame)?;
-        let length = self.take_length()?;
+        let length = take_length(&mut self.0)?;
         let body = self.0.get(..length).ok_or(Why::BadFrame)?;
         let record = match kind {
             FACT | RUMOR => {
@@ -77,19 +98,6 @@ impl Records {
         self.0.advance(length);
         Ok(record)
     }
-
-    /// At most 21 bits: more than any frame.
-    fn take_length(&mut self) -> Result<usize, Why> {
-        let mut length = 0;
-        for shift in [0, 7, 14] {
-            let byte = self.0.try_get_u8().map_err(|_| Why::BadFrame)?;
-            length |= usize::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Ok(length);
-            }
-        }
-        Err(Why::BadFrame)
-    }
 }
 
 impl Iterator for Records {
@@ -104,5 +112,52 @@ impl Iterator for Records {
             self.0.clear();
         }
         Some(record)
+    }
+}
+
+/// At most 21 bits: more than any frame.
+fn take_length(records: &mut impl Buf) -> Result<usize, Why> {
+    let mut length = 0;
+    for shift in [0, 7, 14] {
+        let byte = records.try_get_u8().map_err(|_| Why::BadFrame)?;
+        length |= usize::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Ok(length);
+        }
+    }
+    Err(Why::BadFrame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::SessionId;
+    use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel};
+
+    #[test]
+    fn kinds_have_the_names_of_their_forms() {
+        let all = [
+            Talk::Ack(1),
+            Talk::Ask(vec![[1; 8]; 60]),
+            Talk::Busy(Talk::NO_EXCHANGE),
+            Talk::Call,
+            Talk::Feedback { known: Vec::new(), new: Vec::new() },
+            Talk::Ping(1),
+            Talk::Pull(Vec::new()),
+            Talk::Offer { rumors: vec![([1; 8], 3)], feedback: true },
+            Talk::Welcome,
+        ];
+        let mut packer = Packer::new(1_200);
+        packer.begin(SessionId([1; 8]), 1_200, 1_200);
+        all.iter().for_each(|talk| assert!(packer.push(None, &Parcel::Talk(talk.clone()))));
+        let frames: Vec<_> = packer.take().collect();
+        let records = frames.iter().filter_map(|frame| frame.get(DATA_HEADER_BYTES..));
+        let names: Vec<_> = records.flat_map(record_kinds).map(record_name).collect();
+        let name =
+            |talk: &Talk| format!("{talk:?}").split(['(', ' ']).next().map(str::to_lowercase);
+        let expected: Vec<_> = all.iter().map(name).collect();
+        assert_eq!(names.iter().map(|name| name.map(String::from)).collect::<Vec<_>>(), expected);
+        assert_eq!(record_kinds(&[16, 5, 0]).count(), 0, "cut short");
+        assert_eq!(record_name(200), None);
     }
 }

@@ -241,6 +241,12 @@ impl Talk {
     /// The number that no exchange of repair has: what [`Busy`](Self::Busy) names where a call is refused.
     pub const NO_EXCHANGE: u32 = 0;
 
+    /// The stable names of all forms, kebab-case, in the order of their kinds on the wire.
+    pub const NAMES: [&'static str; 16] = [
+        "ack", "compare", "done", "feedback", "ping", "pull", "ranges", "receipt", "same", "stale",
+        "want", "ask", "busy", "call", "offer", "welcome",
+    ];
+
     /// Replaces what a buffer holds by the record's body; its kind.
     pub(super) fn encode(&self, out: &mut Vec<u8>) -> u8 {
         fn body<T: Serialize>(out: &mut Vec<u8>, offset: u8, value: &T) -> u8 {

@@ -40,14 +40,18 @@ fn everybody_is_known(world: &mut World) -> bool {
 /// A cluster whose main channel has these slots, and in which everybody knows everybody.
 fn cluster(seed: u64, count: usize, slots: fn() -> ChannelSlots) -> World {
     let mut world = World::new(seed);
+    meet(&mut world, count, slots);
+    world
+}
+
+fn meet(world: &mut World, count: usize, slots: fn() -> ChannelSlots) {
     for host in 0..count {
         let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
         let strategies =
             move |keys: SimKeys| Strategies { main: slots(), ..Strategies::new(Box::new(keys)) };
         world.add_with(ConfigSpec { seeds, ..ConfigSpec::default() }, Box::new(strategies));
     }
-    assert!(world.run_until(seconds(30), MOMENT, everybody_is_alive), "seed {seed}: nobody meets");
-    world
+    assert!(world.run_until(seconds(30), MOMENT, everybody_is_alive), "nobody meets");
 }
 
 fn siblings() -> ChannelSlots {
@@ -92,6 +96,21 @@ fn concurrent_writes_stay_side_by_side_until_one_has_read_both() {
     world.write(3, "colour", Some("green"), None);
     world.run_for(MOMENT);
     everywhere(&mut world, &["green"]);
+}
+
+#[test]
+fn what_a_deletion_hides_stays_hidden_beyond_the_horizon() {
+    let mut world = World::new(9);
+    world.set_horizon(seconds(1));
+    meet(&mut world, 3, siblings);
+    world.write(0, "colour", Some("blue"), None);
+    assert!(world.run_until(seconds(30), MOMENT, |world| world.totals(2, None).entries == 1));
+    world.write(1, "colour", None, None);
+    world.run_for(MOMENT);
+    everywhere(&mut world, &[]);
+    // Its deletion leaves the compared set, and everybody confirms that.
+    world.run_for(seconds(300));
+    everywhere(&mut world, &[]);
 }
 
 #[test]

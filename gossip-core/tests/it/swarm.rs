@@ -9,6 +9,7 @@ use gossip_core::config::ConfigSpec;
 use gossip_core::io::{Answer, Command};
 use gossip_core::sim::World;
 use gossip_core::sim::swarm::{self, Act, Config, Mistake, Outcome, Plan, Step};
+use gossip_core::wire::Talk;
 
 /// How long after the chaos nodes may take to agree: the worst of 500 seeds took 27.5 s, the mean
 /// is 2.6 s.
@@ -41,6 +42,7 @@ fn sixty_four_seeds_break_no_promise_and_every_kind_of_fault_fires() {
     let seeds: Vec<_> = (0..64).collect();
     let outcomes = on_threads(&seeds, |seed| swarm::run(&config, *seed));
     let mut fired = BTreeMap::<_, u64>::new();
+    let mut spoken = BTreeMap::<_, u64>::new();
     for (seed, outcome) in seeds.iter().zip(&outcomes) {
         assert_holds(&config, *seed, outcome);
         let converged = outcome.converged.unwrap();
@@ -48,9 +50,15 @@ fn sixty_four_seeds_break_no_promise_and_every_kind_of_fault_fires() {
         for (kind, count) in &outcome.faults {
             *fired.entry(*kind).or_default() += count;
         }
+        for (kind, count) in &outcome.spoken {
+            *spoken.entry(*kind).or_default() += count;
+        }
     }
     for kind in Act::FAULTS {
         assert!(fired.get(kind) > Some(&0), "{kind} never fired: {fired:?}");
+    }
+    for kind in Talk::NAMES.into_iter().chain(["channel", "fact", "rumor"]) {
+        assert!(spoken.get(kind) > Some(&0), "{kind} was never said: {spoken:?}");
     }
     let sum = |count: fn(&Outcome) -> u64| outcomes.iter().map(count).sum::<u64>();
     assert!(sum(|outcome| outcome.writes.0) > 64 * 50, "too few writes were acknowledged");
@@ -61,10 +69,9 @@ fn sixty_four_seeds_break_no_promise_and_every_kind_of_fault_fires() {
 /// The promise that each mistake breaks first.
 const fn breaks(mistake: Mistake) -> &'static str {
     match mistake {
-        Mistake::AcknowledgeEarly
-        | Mistake::ForgetClock
-        | Mistake::ForgetTombstone
-        | Mistake::TakeAnswersAsTheyCome => "acknowledged",
+        Mistake::AcknowledgeEarly | Mistake::ForgetClock | Mistake::ForgetTombstone => {
+            "acknowledged"
+        }
         Mistake::DropUnconfirmed => "letting-go",
         Mistake::EqualUncompared | Mistake::ExpireByArrival | Mistake::ForgetEpoch => "liveness",
         Mistake::ForgetLoss | Mistake::MergeByArrival | Mistake::ReturnWithState => "versions",
@@ -74,6 +81,7 @@ const fn breaks(mistake: Mistake) -> &'static str {
         Mistake::ReuseIncarnation => "lives",
         Mistake::SkipClockBound => "clocks",
         Mistake::SkipVerification => "signatures",
+        Mistake::TakeAnswersAsTheyCome => "watchers",
     }
 }
 

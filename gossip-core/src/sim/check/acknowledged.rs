@@ -2,11 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-
-use super::{
-    Checker, Observation, PerHost, Sight, Version, key_of, must_renew, shard_of, text, version,
-};
+use super::{Checker, Lane, Observation, PerHost, Sight, Version, must_renew, text, version};
 use crate::fact::Envelope;
 use crate::id::FactId;
 use crate::io::{Answer, Event, Output};
@@ -15,13 +11,14 @@ use crate::store::StoreOp;
 use crate::time::{Epoch, Hlc};
 
 /// An acknowledged write is durable at its author, has a higher version than all that the author
-/// wrote before, and is found at the end wherever nothing newer displaced it; but for what was only
+/// wrote before, and is found at the end wherever nothing newer displaced it, under siblings nothing
+/// newer of the same author; but for what was only
 /// on a disk that went back to an older content, and for what only its host held as it was exported.
 #[derive(Debug, Default)]
 pub struct Acknowledged {
     authors: PerHost<Author>,
-    /// The newest acknowledged write of each key.
-    newest: BTreeMap<Bytes, Written>,
+    /// The newest acknowledged write of each lane.
+    newest: BTreeMap<Lane, Written>,
     /// Hosts that have handed out what they hold, until they have forgotten it.
     leaving: BTreeSet<usize>,
 }
@@ -35,14 +32,15 @@ struct Author {
 
 #[derive(Clone, Debug)]
 struct Written {
-    key: Bytes,
+    lane: Lane,
     leaves_at: Epoch,
     version: Version,
 }
 
 impl Written {
-    fn of(fact: &Envelope) -> Self {
-        Self { key: key_of(fact), leaves_at: fact.leaves_at(), version: version(fact) }
+    fn of(world: &World, fact: &Envelope) -> Self {
+        let lane = Lane::of(world, fact);
+        Self { lane, leaves_at: fact.leaves_at(), version: version(fact) }
     }
 }
 
@@ -57,7 +55,7 @@ impl Checker for Acknowledged {
                 let me = sight.me();
                 let author = self.authors.of(sight.host());
                 for fact in merge.facts.iter().filter(|fact| fact.author() == me) {
-                    author.facts.insert(fact.id(), Written::of(fact));
+                    author.facts.insert(fact.id(), Written::of(sight.world(), fact));
                 }
             }
             Observation::Output(Output::Answer(_, Answer::Written(results))) => {
@@ -91,14 +89,14 @@ impl Checker for Acknowledged {
     fn finish(&mut self, world: &World, broken: &mut Vec<(usize, String)>) {
         for written in self.newest.values() {
             for host in (0..world.len()).filter(|host| world.node(*host).is_some()) {
-                let held = world.held(host).head(shard_of(world, host), &written.key);
+                let held = written.lane.head(world, host, world.held(host));
                 // What has left the compared set may be gone for good, and of two deletions that have
                 // one is as good as the other.
                 let has_left = |leaves_at: Epoch| leaves_at <= world.epoch();
-                let dead = held.first().is_none_or(|held| has_left(held.leaves_at()));
-                let held = held.first().map(version);
+                let dead = held.as_ref().is_none_or(|held| has_left(held.leaves_at()));
+                let held = held.as_ref().map(version);
                 if !(dead && has_left(written.leaves_at)) && held < Some(written.version) {
-                    let (key, at) = (text(&written.key), written.version.0);
+                    let (key, at) = (text(&written.lane.key), written.version.0);
                     broken.push((host, format!("lost: {key} at {at:?}; held is {held:?}")));
                 }
             }
@@ -111,10 +109,10 @@ impl Acknowledged {
     fn excuse(&mut self, world: &World, which: impl Fn(&Written) -> bool) {
         let leaving = &self.leaving;
         let stays = |host: &usize| !leaving.contains(host) && !must_renew(world, *host);
-        self.newest.retain(|key, written| {
+        self.newest.retain(|lane, written| {
             let holds = |host: usize| {
-                let held = world.durable(host).head(shard_of(world, host), key);
-                held.first().is_some_and(|held| version(held) >= written.version)
+                let held = lane.head(world, host, world.durable(host));
+                held.is_some_and(|held| version(&held) >= written.version)
             };
             !which(written) || (0..world.len()).filter(stays).any(holds)
         });
@@ -125,17 +123,17 @@ impl Acknowledged {
         let Some(written) = author.facts.remove(&id) else {
             return broken.push(format!("{id:?} was acknowledged and never merged"));
         };
-        let (key, version) = (text(&written.key), written.version);
+        let (key, version) = (text(&written.lane.key), written.version);
         if version.0 <= author.last {
             let last = author.last;
             broken.push(format!("{key} was written at {:?}, after {last:?}", version.0));
         }
         author.last = author.last.max(version.0);
-        let durable = sight.durable().head(sight.shard(), &written.key);
-        if durable.first().map(super::version) < Some(version) {
+        let durable = written.lane.head(sight.world(), sight.host(), sight.durable());
+        if durable.as_ref().map(super::version) < Some(version) {
             broken.push(format!("{key} at {:?} was acknowledged before it was durable", version.0));
         }
-        let newest = self.newest.entry(written.key.clone()).or_insert_with(|| written.clone());
+        let newest = self.newest.entry(written.lane.clone()).or_insert_with(|| written.clone());
         if newest.version < version {
             *newest = written;
         }

@@ -2,14 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-
-use super::{Checker, Observation, Sight, inserted, key_of, named, shard_of, text};
+use super::{Checker, Lane, Observation, Sight, inserted, named, shard_of, text};
 use crate::fact::Envelope;
 use crate::id::FactId;
 use crate::sim::World;
 
-/// Replicas that had time to agree hold the same of every key: one of the facts that were ever
+/// Replicas that had time to agree hold the same of every lane: one of the facts that were ever
 /// merged anywhere, or nothing but what has left the compared set. Looked at once, in the end; that
 /// it is nothing older than what was acknowledged is what [`Acknowledged`](super::Acknowledged)
 /// says.
@@ -32,11 +30,11 @@ impl Checker for Agreement {
 
     fn finish(&mut self, world: &World, broken: &mut Vec<(usize, String)>) {
         let running: Vec<_> = (0..world.len()).filter(|host| world.node(*host).is_some()).collect();
-        let held = |host: usize| -> BTreeMap<Bytes, Envelope> {
+        let held = |host: usize| -> BTreeMap<Lane, Envelope> {
             let all = world.held(host).all(shard_of(world, host));
             // Who has let go of the dead, and who has not yet, is no difference.
             let compared = all.into_iter().filter(|fact| fact.leaves_at() > world.epoch());
-            compared.map(|fact| (key_of(&fact), fact)).collect()
+            compared.map(|fact| (Lane::of(world, &fact), fact)).collect()
         };
         let Some(first) = running.first().map(|host| held(*host)) else { return };
         for fact in first.values().filter(|fact| !self.merged.contains(&fact.id())) {
@@ -44,15 +42,15 @@ impl Checker for Agreement {
         }
         for host in running.into_iter().skip(1) {
             let other = held(host);
-            let keys = first.keys().chain(other.keys());
-            let differ = |key: &&Bytes| {
-                first.get(*key).map(Envelope::id) != other.get(*key).map(Envelope::id)
+            let lanes = first.keys().chain(other.keys());
+            let differ = |lane: &&Lane| {
+                first.get(*lane).map(Envelope::id) != other.get(*lane).map(Envelope::id)
             };
-            if let Some(key) = keys.filter(differ).min() {
+            if let Some(lane) = lanes.filter(differ).min() {
                 let name =
                     |fact: Option<&Envelope>| fact.map_or_else(|| String::from("nothing"), named);
-                let (ours, theirs) = (name(first.get(key)), name(other.get(key)));
-                broken.push((host, format!("{}: {theirs} here, {ours} there", text(key))));
+                let (ours, theirs) = (name(first.get(lane)), name(other.get(lane)));
+                broken.push((host, format!("{}: {theirs} here, {ours} there", text(&lane.key))));
             }
         }
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::config::{ConfigSpec, Limits};
+use crate::config::{ConfigSpec, Limits, Strategies};
 use crate::fact::{Domain, Draft, FactKind, Job, SimKeys, Verdict, Verified, Verifier};
 use crate::id::ClusterId;
-use crate::io::{Answer, Change, Command, Event, Export, RequestId, Ticket, Written};
+use crate::io::{Answer, Change, Command, Event, Export, RequestId, Seed, Ticket, Written};
 use crate::mistake::{Mistake, making};
 use crate::sim::{Disk, START, cut};
 use crate::store::{Merge, Merged};
-use crate::strategy::retain::LastWrite;
+use crate::strategy::retain::{KeepSiblings, LastWrite};
 use crate::time::{Epoch, Wall};
 use crate::transport::{Address, Class, Transmit};
 
@@ -103,6 +103,95 @@ fn versions_that_go_back_are_noticed() {
     assert!(says_to(checker, &world, 0, &fact(&world, 0, 2, Some("v"))).contains("resurrected"));
     assert_eq!(says_to(checker, &world, 1, &fact(&world, 0, 2, Some("v"))), "", "another replica");
     assert!(says_to(checker, &world, 1, &fact(&world, 0, 1, Some("v"))).contains("went back"));
+}
+
+/// Two hosts that keep siblings.
+fn siblings() -> World {
+    let mut world = World::new(1);
+    world.expect_siblings();
+    for host in 0..2 {
+        let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
+        let strategies = |keys: SimKeys| {
+            let mut strategies = Strategies::new(Box::new(keys));
+            strategies.main.retain = Arc::new(KeepSiblings::default());
+            strategies
+        };
+        world.add_with(ConfigSpec { seeds, ..ConfigSpec::default() }, Box::new(strategies));
+    }
+    world.run_for(SECOND * 5);
+    world
+}
+
+#[test]
+fn siblings_that_go_back_are_noticed_and_those_side_by_side_are_not() {
+    let world = siblings();
+    let mut checker = Versions::default();
+    let checker = &mut checker;
+    assert_eq!(says_to(checker, &world, 0, &fact(&world, 1, 3, None)), "");
+    assert_eq!(says_to(checker, &world, 0, &fact(&world, 0, 2, Some("v"))), "", "concurrent");
+    assert!(says_to(checker, &world, 0, &fact(&world, 1, 2, Some("v"))).contains("resurrected"));
+}
+
+#[test]
+fn a_reader_of_what_was_overwritten_and_a_deletion_that_hides_something_are_noticed() {
+    let mut world = siblings();
+    world.write(0, "key", Some("v"), None);
+    world.run_for(SECOND * 5);
+    let channel = world.main_channel(1);
+    let read = |world: &mut World| {
+        let get = Command::Get { channel, key: Bytes::from_static(b"key") };
+        let request = world.command(1, get);
+        world.run_for(SECOND);
+        let Some(Answer::Facts(facts)) = world.answer(1, request) else { panic!("no answer") };
+        facts
+    };
+    let seen = read(&mut world);
+    assert_eq!(seen.len(), 1);
+    let mut checker = Versions::default();
+    let mut given = |world: &World, number| {
+        let get = Command::Get { channel, key: Bytes::from_static(b"key") };
+        says(&mut checker, world, 1, &Observation::Input(&Input::Command(RequestId(number), get)));
+        let answer = Output::Answer(RequestId(number), Answer::Facts(seen.clone()));
+        says(&mut checker, world, 1, &Observation::Output(&answer))
+    };
+    let sweep = |world: &World, floor| {
+        let op = StoreOp::Sweep { shard: shard_of(world, 1), wall: START, epoch: floor, floor };
+        let sweep = Output::Store(Ticket(1), op);
+        says(&mut LettingGo::default(), world, 1, &Observation::Output(&sweep))
+    };
+    assert_eq!(given(&world, 1), "");
+    world.write(1, "key", None, None);
+    world.run_for(SECOND * 5);
+    assert_eq!(read(&mut world), []);
+    assert!(given(&world, 2).contains("overwritten"));
+    let floor = Epoch::NEVER;
+    assert!(sweep(&world, floor).contains("it hides a value at 0"), "{}", sweep(&world, floor));
+    // Who deletes what it wrote itself hides nothing.
+    world.write(0, "key", None, None);
+    world.run_for(SECOND * 5);
+    // A host that writes flushes what it has merged.
+    for host in 0..2 {
+        world.write(host, "other", Some("v"), None);
+    }
+    world.run_for(SECOND);
+    assert_eq!(sweep(&world, floor), "");
+}
+
+#[test]
+fn a_lost_sibling_is_noticed_beside_a_newer_one() {
+    let mut world = siblings();
+    let mut checker = Acknowledged::default();
+    let write = fact(&world, 0, 1, Some("v"));
+    assert_eq!(says_to(&mut checker, &world, 0, &write), "");
+    let written = Written { id: write.id(), version: write.hlc() };
+    let answer = Output::Answer(RequestId(1), Answer::Written(vec![Ok(written)]));
+    says(&mut checker, &world, 0, &Observation::Output(&answer));
+    world.write(1, "key", Some("newer, and after nothing of the other's"), None);
+    world.run_for(SECOND * 5);
+    assert!(says_in_the_end(&mut checker, &world).contains("lost: key"));
+    world.write(0, "key", Some("the author's own next"), None);
+    world.run_for(SECOND * 5);
+    assert_eq!(says_in_the_end(&mut checker, &world), "");
 }
 
 #[test]

@@ -1,15 +1,13 @@
-//! Watchers see each key's versions in their order.
+//! Watchers see each lane's versions in their order.
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-
-use super::{Checker, Observation, PerHost, Sight, Version, key_of, named, version};
+use super::{Checker, Lane, Observation, PerHost, Sight, Version, named, version};
 use crate::io::{Change, Event, Output};
 
-/// Of each key, a watcher hears of ever newer versions, and of the end of one after it.
+/// Of each lane, a watcher hears of ever newer versions, and of the end of one after it.
 #[derive(Debug, Default)]
-pub struct Watchers(PerHost<BTreeMap<Bytes, (Version, bool)>>);
+pub struct Watchers(PerHost<BTreeMap<Lane, (Version, bool)>>);
 
 impl Checker for Watchers {
     fn name(&self) -> &'static str {
@@ -21,7 +19,7 @@ impl Checker for Watchers {
         match what {
             Observation::Output(Output::Event(Event::Changed { change, fact, .. })) => {
                 let news = (version(fact), *change == Change::Expire);
-                let before = seen.insert(key_of(fact), news);
+                let before = seen.insert(Lane::of(sight.world(), fact), news);
                 if before >= Some(news) {
                     let what = named(fact);
                     broken.push(format!("{change:?} of the {what} is told after {before:?}"));

@@ -118,9 +118,26 @@ impl Rule for Line {
 }
 
 /// A rule that begins and ends: from `begin` on, and no more at `end`.
-pub fn during(begin: Mono, end: Mono, mut rule: impl Rule) -> impl Rule {
-    move |packet: &Packet<'_>, rng: &mut Rng| {
-        if (begin..end).contains(&packet.now) { rule.on_packet(packet, rng) } else { Verdict::Pass }
+pub const fn during(begin: Mono, end: Mono, rule: impl Rule) -> impl Rule {
+    During { begin, end, rule, is_on: false }
+}
+
+struct During<R> {
+    begin: Mono,
+    end: Mono,
+    rule: R,
+    /// Whether the last packet came while it was in force.
+    is_on: bool,
+}
+
+impl<R: Rule> Rule for During<R> {
+    fn on_packet(&mut self, packet: &Packet<'_>, rng: &mut Rng) -> Verdict {
+        self.is_on = (self.begin..self.end).contains(&packet.now);
+        if self.is_on { self.rule.on_packet(packet, rng) } else { Verdict::Pass }
+    }
+
+    fn fires(&self, verdict: &Verdict) -> bool {
+        self.is_on && self.rule.fires(verdict)
     }
 }
 
@@ -178,6 +195,21 @@ mod tests {
         assert!(fires(1), "it waits");
         assert!(!fires(4), "the line is free again");
         assert!((0..9).all(|_| fires(4)), "some wait, the others are lost");
+    }
+
+    #[test]
+    fn a_line_for_a_time_fires_as_the_line_does() {
+        let at = |millis| Mono::ZERO + Duration::from_millis(millis);
+        let mut rule = during(at(10), at(20), bandwidth(500_000, 3_000));
+        let mut rng = Rng::from_number(3);
+        let mut fires = |millis| {
+            let verdict = rule.on_packet(&packet(0, 1, Duration::from_millis(millis)), &mut rng);
+            rule.fires(&verdict)
+        };
+        assert!(!fires(9) && !fires(9), "not yet");
+        assert!(!fires(10), "the line is free");
+        assert!(fires(11), "it waits");
+        assert!(!fires(20), "over");
     }
 
     #[test]

@@ -1,24 +1,28 @@
 //! What the nodes of a seed are told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Config;
 use super::chaos::Mood;
 use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
-use crate::fact::Keys;
+use crate::fact::{Keys, MAX_CONTEXT};
 use crate::rng::Rng;
-use crate::strategy::Direction;
+use crate::sim::epidemic::Ending;
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
-use crate::strategy::dissemination::RumorConfig;
+use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::RangeConfig;
+use crate::strategy::removal::Limit;
+use crate::strategy::retain::KeepSiblings;
+use crate::strategy::{Direction, Retain};
 
 /// What all nodes of a seed are told, besides their cluster.
 pub(super) struct Flavour {
-    direction: Direction,
+    ending: Ending,
     limits: Limits,
-    /// The time between two rounds of rumors, and between two rounds of repair.
-    rumors: Duration,
-    repair: Duration,
+    repair: RangeConfig,
+    rumors: RumorConfig,
+    siblings: bool,
 }
 
 impl Flavour {
@@ -31,40 +35,98 @@ impl Flavour {
         } else {
             Limits::default()
         };
-        let directions =
-            [Direction::PushPull, Direction::Push, Direction::PushThenPull, Direction::Pull];
-        let direction = directions.get(rng.index(4)).copied().unwrap_or(Direction::PushPull);
         let second = Duration::from_secs(1);
-        let (rumors, repair) = match Mood::of(config, seed) {
+        let (period, pause) = match Mood::of(config, seed) {
             Mood::Storm => (second * 2, second * 4),
             Mood::Lull => (second * 6, second * 2 / 5),
         };
-        Self { direction, limits, rumors, repair }
+        let ending = ending(&mut rng);
+        let (connection_limit, hunt) = connections(&mut rng, 1);
+        let repair = RangeConfig {
+            connection_limit,
+            hunt,
+            period: pause,
+            period_max: pause,
+            stagger: rng.chance(0.8),
+            ..RangeConfig::default()
+        };
+        let rumors = RumorConfig { period, ..rumors(&mut rng, ending) };
+        // Beyond so many authors the rule keeps the lowest by hash, not the newest of each.
+        let siblings = rng.chance(0.25) && config.nodes <= MAX_CONTEXT;
+        Self { ending, limits, repair, rumors, siblings }
+    }
+
+    /// Whether concurrent writes of a key stay side by side.
+    pub(super) const fn keeps_siblings(&self) -> bool {
+        self.siblings
     }
 
     pub(super) fn spec(&self) -> ConfigSpec {
         ConfigSpec {
             redial_max: Duration::from_secs(6),
-            view_rumors: RumorConfig { period: self.rumors * 2, ..RumorConfig::default() },
-            view_repair: self.repair(),
+            view_rumors: RumorConfig { period: self.rumors.period * 2, ..self.rumors },
+            view_repair: self.repair,
             limits: self.limits,
             ..ConfigSpec::default()
         }
     }
 
-    fn repair(&self) -> RangeConfig {
-        RangeConfig { period: self.repair, period_max: self.repair, ..RangeConfig::default() }
-    }
-
     pub(super) fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
-        let direction = self.direction;
-        let rumors = RumorConfig { direction, period: self.rumors, ..RumorConfig::default() };
         let interval = Duration::from_secs(4);
         let patience = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
+        let defaults = ChannelSlots::new(self.rumors, self.repair);
+        let siblings = || Arc::new(KeepSiblings::default()) as Arc<dyn Retain>;
+        let retain = if self.siblings { siblings() } else { defaults.retain };
+        let rumors = RumorMongering::new(self.rumors, self.ending.rule());
         Strategies {
             detector: Box::new(Heartbeat::new(patience)),
-            main: ChannelSlots::new(rumors, self.repair()),
+            main: ChannelSlots { dissemination: Box::new(rumors), retain, ..defaults },
             ..Strategies::new(keys)
         }
+    }
+}
+
+/// When rumors end: all rules, and mostly the default.
+fn ending(rng: &mut Rng) -> Ending {
+    let k = 1 + rng.below(3) as u32;
+    match rng.below(9) {
+        0 => Ending::Blind(Limit::Coin(k)),
+        1 => Ending::Blind(Limit::Counter(k)),
+        2 => Ending::Feedback(Limit::Coin(k)),
+        3 => Ending::Never,
+        4 | 5 => Ending::Feedback(Limit::Counter(k)),
+        _ => Ending::Feedback(Limit::default()),
+    }
+}
+
+fn rumors(rng: &mut Rng, ending: Ending) -> RumorConfig {
+    let default = RumorConfig::default();
+    let direction = Direction::ALL.get(rng.index(4)).copied().unwrap_or(default.direction);
+    let (connection_limit, hunt) = connections(rng, default.fan_out as u32);
+    // What no contact ends, few rounds do.
+    let rounds = if ending == Ending::Never { 8 } else { default.rounds };
+    // Counters are compared where both partners speak and count.
+    let counts = matches!(ending, Ending::Feedback(Limit::Counter(_)));
+    RumorConfig {
+        connection_limit,
+        direction,
+        hunt,
+        minimize: counts && direction == Direction::PushPull && rng.chance(0.7),
+        offer_after: if rng.chance(0.4) { rng.below(3) as u32 } else { u32::MAX },
+        rounds,
+        stagger: rng.chance(0.8),
+        ..default
+    }
+}
+
+/// On some seeds a limit on connections, and how many others are tried in place of a busy partner.
+/// Who hunts serves at least as many as it calls.
+fn connections(rng: &mut Rng, fan_out: u32) -> (u32, u32) {
+    let (is_limited, limit, hunts) = (rng.chance(0.35), 1 + rng.below(4) as u32, rng.chance(0.5));
+    let hunt = [1, 2, u32::MAX].get(rng.index(3)).copied().unwrap_or(1);
+    match (is_limited, hunts) {
+        (false, _) => (0, 0),
+        (true, false) => (limit, 0),
+        (true, true) => (limit.max(fan_out), hunt),
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::ear::Ear;
 use super::flavour::Flavour;
 use super::{Act, Config, Outcome, Plan, Step, Value};
 use crate::config::ConfigSpec;
@@ -86,6 +87,7 @@ struct Player<'a> {
     config: &'a Config,
     converged: Option<Duration>,
     counts: Counts,
+    ear: Ear,
     plan: &'a Plan,
     running: Vec<Running>,
     world: World,
@@ -99,9 +101,13 @@ impl<'a> Player<'a> {
             world.begin_trace();
         }
         world.set_horizon(config.horizon);
+        let (ear, flavour) = (Ear::default(), Rc::new(Flavour::of(config, seed)));
+        if flavour.keeps_siblings() {
+            world.expect_siblings();
+        }
         check::all().into_iter().for_each(|checker| world.check(checker));
+        world.rule(ear.clone());
         calm_network(&mut world, config);
-        let flavour = Rc::new(Flavour::of(config, seed));
         for host in 0..config.nodes {
             // Who knows two others is found although one of them is down.
             let known = [0, 1].into_iter().filter(|other| *other != host);
@@ -116,6 +122,7 @@ impl<'a> Player<'a> {
             config,
             converged: None,
             counts: Counts::default(),
+            ear,
             plan,
             running,
             world,
@@ -348,6 +355,7 @@ impl<'a> Player<'a> {
             lost_writes,
             resurrections,
             lasted: self.world.now().since(Mono::ZERO),
+            spoken: self.ear.counts(),
             trace: self.world.trace(),
             ..Outcome::default()
         };

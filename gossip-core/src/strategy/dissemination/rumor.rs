@@ -178,16 +178,18 @@ impl RumorMongering {
                 budget = budget.saturating_sub(bytes);
                 cx.fact(partner, hot.fact.clone(), feedback);
             }
-            self.contact(cx, &key, partner, Contact::Sent);
+            if let Some(hot) = self.hot.get_mut(&key) {
+                hot.sent(partner);
+            }
+            self.contact(cx, &key, Contact::Sent);
         }
         if !offered.is_empty() {
             cx.talk(partner, Talk::Offer { rumors: offered, feedback });
         }
     }
 
-    fn contact(&mut self, cx: &mut Cx<'_>, key: &Short, with: NodeId, contact: Contact) {
+    fn contact(&mut self, cx: &mut Cx<'_>, key: &Short, contact: Contact) {
         let Some(hot) = self.hot.get_mut(key) else { return };
-        hot.sent_to.insert(with);
         if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
             self.end(cx, key);
         }
@@ -195,9 +197,9 @@ impl RumorMongering {
 
     /// What came of telling, when the partner has answered. Under pull alone it is judged at the end of
     /// the cycle.
-    fn answered(&mut self, cx: &mut Cx<'_>, key: &Short, by: NodeId, contact: Contact) {
+    fn answered(&mut self, cx: &mut Cx<'_>, key: &Short, contact: Contact) {
         if self.config.direction != Direction::Pull {
-            return self.contact(cx, key, by, contact);
+            return self.contact(cx, key, contact);
         }
         if let Some(hot) = self.hot.get_mut(key) {
             hot.asked = true;
@@ -229,7 +231,7 @@ impl RumorMongering {
 
     fn may_tell(&self, hot: &Hot, node: NodeId) -> bool {
         let Exclusions { recipients, sender } = self.config.exclusions;
-        let told = recipients && hot.sent_to.contains(&node);
+        let told = recipients && hot.sent_to.contains_key(&node);
         let teller = sender && hot.from == Some(node);
         !(told || teller)
     }
@@ -315,9 +317,9 @@ impl Dissemination for RumorMongering {
     fn feedback(&mut self, cx: &mut Cx<'_>, from: NodeId, known: &[Short], new: &[Short]) {
         for (keys, contact) in [(known, Contact::Useless), (new, Contact::Useful)] {
             for key in keys {
-                // Only who was told may judge, and only about what it was told.
-                if self.hot.get(key).is_some_and(|hot| hot.sent_to.contains(&from)) {
-                    self.answered(cx, key, from, contact);
+                // Only who was told may judge, and only once for each time that it was.
+                if self.hot.get_mut(key).is_some_and(|hot| hot.judge(from)) {
+                    self.answered(cx, key, contact);
                 }
             }
         }
@@ -336,7 +338,7 @@ impl Dissemination for RumorMongering {
             if let Some(hot) = self.hot.get_mut(key) {
                 // Counters that were compared are not moved a second time.
                 hot.asked |= !self.config.minimize;
-                hot.sent_to.insert(from);
+                hot.held_by(from);
             }
         }
         self.tell(cx, from, |key, _| !have.contains(key));

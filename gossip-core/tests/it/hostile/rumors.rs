@@ -60,11 +60,12 @@ impl Slot {
 
     /// Ids first, and nobody but us begins a round.
     fn offering() -> Self {
-        Self::new(RumorConfig { offer_after: 0, direction: Direction::Push, ..Default::default() })
+        let direction = Direction::Push;
+        Self::new(RumorConfig { offer_after: 0, direction, fan_out: 5, ..Default::default() })
     }
 
     fn act(&mut self, act: impl FnOnce(&mut RumorMongering, &mut Cx<'_>)) {
-        let partners: Vec<_> = (1..=3).map(member).collect();
+        let partners: Vec<_> = (1..=5).map(member).collect();
         let retain: Arc<dyn Retain> = Arc::new(LastWrite::default());
         let mut cx = Cx {
             backlog_bytes: 0,
@@ -87,6 +88,11 @@ impl Slot {
         self.effects.clear();
         self.act(|rumors, cx| rumors.heard(cx, member(from), talk));
         std::mem::take(&mut self.effects)
+    }
+
+    /// A member says that it knew these rumors.
+    fn knew(&mut self, from: u8, keys: &[[u8; 8]]) {
+        self.act(|rumors, cx| rumors.feedback(cx, member(from), keys, &[]));
     }
 
     /// Time passes, and the slot is woken as often as it wants.
@@ -166,12 +172,14 @@ fn who_was_offered_a_rumor_asks_for_it_once() {
     let other = slot.hear(2, Talk::Ask(vec![key]));
     assert!(facts(&other) == 1 && !rejected(&other, Why::Unasked));
     // Told no more, it is sent to whom it was offered for another second.
-    slot.act(|rumors, cx| rumors.feedback(cx, member(1), &[key, key], &[]));
+    slot.knew(4, &[key]);
+    slot.knew(5, &[key]);
     assert_eq!(slot.rumors.counts().0, 0);
     let cooling = slot.rumors.deadline();
     assert_eq!(cooling, Some(slot.now.mono + SECOND), "then it is dropped, whatever rounds do");
-    let late = slot.hear(3, Talk::Ask(vec![key]));
-    assert_eq!(facts(&late), 1);
+    for member in [3, 4, 5] {
+        assert_eq!(facts(&slot.hear(member, Talk::Ask(vec![key]))), 1);
+    }
     assert_eq!(slot.rumors.deadline(), None, "nobody may ask for it any more");
     let unknown = slot.hear(3, Talk::Ask(vec![key]));
     assert!(facts(&unknown) == 0 && !rejected(&unknown, Why::Unasked), "late, and not to blame");
@@ -183,6 +191,7 @@ fn what_cools_takes_no_more_than_rumors_may() {
     let mut slot = Slot::new(RumorConfig {
         offer_after: 0,
         direction: Direction::Push,
+        fan_out: 5,
         hot_bytes: MOST,
         ask_timeout: 100 * SECOND,
         ..Default::default()
@@ -191,7 +200,8 @@ fn what_cools_takes_no_more_than_rumors_may() {
     for n in 0..30 {
         let key = slot.write(&format!("key-{n}"), &[0; 900]);
         slot.pass(SECOND);
-        slot.act(|rumors, cx| rumors.feedback(cx, member(1), &[key, key], &[]));
+        slot.knew(2, &[key]);
+        slot.knew(3, &[key]);
         assert_eq!(slot.rumors.counts().0, 0, "it ends");
         keys.push(key);
     }
@@ -268,6 +278,23 @@ fn one_offer_counts_once_however_often_it_names_a_rumor() {
     assert_eq!(slot.rumors.counts().0, 1, "one contact in this round, and two end it");
     slot.hear(2, Talk::Offer { rumors: vec![(short(&fact), 7)], feedback: true });
     slot.pass(SECOND);
+    assert_eq!(slot.rumors.counts().0, 0);
+}
+
+#[test]
+fn who_was_told_a_rumor_judges_it_once() {
+    let direction = Direction::Push;
+    let mut slot = Slot::new(RumorConfig { direction, fan_out: 5, ..Default::default() });
+    let key = slot.write("key", b"value");
+    slot.knew(1, &[key, key]);
+    assert_eq!(slot.rumors.counts().0, 1, "nobody was told yet");
+    assert_eq!(facts(&slot.pass(SECOND)), 5);
+    for _ in 0..3 {
+        slot.knew(1, &[key, key]);
+    }
+    slot.knew(6, &[key, key]);
+    assert_eq!(slot.rumors.counts().0, 1, "one contact counts, and two end it");
+    slot.knew(2, &[key]);
     assert_eq!(slot.rumors.counts().0, 0);
 }
 

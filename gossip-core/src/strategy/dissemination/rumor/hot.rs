@@ -31,9 +31,28 @@ pub(super) struct Hot {
     /// Members with whom the smaller counter was ours, since our last round.
     pub(super) outlived: BTreeSet<NodeId>,
     pub(super) rounds: u32,
-    pub(super) sent_to: BTreeSet<NodeId>,
+    /// To whom it was sent or who has named it, and how many sendings each has yet to judge.
+    pub(super) sent_to: BTreeMap<NodeId, u32>,
     /// Its place in the order of arrival.
     arrival: u64,
+}
+
+impl Hot {
+    /// It is sent to a member, who may judge that once.
+    pub(super) fn sent(&mut self, to: NodeId) {
+        *self.sent_to.entry(to).or_default() += 1;
+    }
+
+    /// A member has it.
+    pub(super) fn held_by(&mut self, member: NodeId) {
+        self.sent_to.entry(member).or_default();
+    }
+
+    /// A member judges a sending; false if it has judged all that there were.
+    pub(super) fn judge(&mut self, by: NodeId) -> bool {
+        let open = self.sent_to.get_mut(&by).filter(|open| **open > 0);
+        open.map(|open| *open -= 1).is_some()
+    }
 }
 
 /// A fact that is told no more, but sent to whom it was offered.
@@ -124,7 +143,7 @@ impl HotFacts {
             offered: BTreeSet::new(),
             outlived: BTreeSet::new(),
             rounds: 0,
-            sent_to: BTreeSet::new(),
+            sent_to: BTreeMap::new(),
             arrival: self.arrivals,
         });
         self.bytes += bytes;

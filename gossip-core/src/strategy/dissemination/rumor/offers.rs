@@ -89,7 +89,7 @@ impl RumorMongering {
     /// counters moves and ours is.
     fn compare_counters(&mut self, key: &Short, with: NodeId, theirs: u32) -> bool {
         let Some(hot) = self.hot.get_mut(key) else { return true };
-        hot.sent_to.insert(with);
+        hot.held_by(with);
         if !self.config.minimize {
             return true;
         }
@@ -128,8 +128,13 @@ impl RumorMongering {
             }
             budget = budget.saturating_sub(bytes);
             self.hot.served(key, from);
+            // To ask is to judge.
+            if let Some(hot) = self.hot.get_mut(key) {
+                hot.judge(from);
+                hot.held_by(from);
+            }
             cx.fact(from, fact, false);
-            self.answered(cx, key, from, Contact::Useful);
+            self.answered(cx, key, Contact::Useful);
         }
         if unasked {
             cx.reject(from, Why::Unasked);
