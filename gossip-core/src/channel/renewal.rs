@@ -81,7 +81,10 @@ impl Channel {
         if self.renewal_deadline().is_none_or(|due| due > env.now.mono) {
             return;
         }
-        if let Some((_, after)) = self.renewal.as_mut().and_then(|renewal| renewal.due.take()) {
+        let after = self.renewal.as_mut().and_then(|renewal| renewal.due.take());
+        // A store that refuses writes forgets nothing before another start: until then the same would
+        // be handed out again and again.
+        if let Some((_, after)) = after.filter(|_| !env.is_read_only()) {
             self.read_own(env, after);
         }
     }

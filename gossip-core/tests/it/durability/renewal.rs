@@ -86,6 +86,28 @@ fn nothing_is_forgotten_while_exports_fail() {
     assert_eq!(reads(&mut world, 2, "own-7"), Some(false), "the cluster's state is taken");
 }
 
+/// A disk that fails on the way back: everything is handed out once, nothing is forgotten, and the
+/// next start goes through.
+#[test]
+fn a_disk_that_fails_ends_the_way_back_until_the_next_start() {
+    let (mut world, mut own) = gone(3);
+    world.disk(2).latency = Duration::from_millis(200);
+    world.start(2);
+    let begun = |world: &mut World| !world.exports(2).is_empty();
+    assert!(world.run_until(seconds(60), MOMENT, begun));
+    world.disk(2).fault = gossip_core::sim::Fault::Writes;
+    world.run_for(seconds(120));
+    assert_eq!(world.exports(2).len(), 700, "once, and not again and again");
+    assert_eq!(world.totals(2, None).entries, 1_000);
+    assert!(world.node(2).unwrap().status().renewing);
+    world.crash(2);
+    world.disk(2).fault = gossip_core::sim::Fault::None;
+    world.start(2);
+    assert!(world.run_until(seconds(60), MOMENT, is_back));
+    own.sort_unstable();
+    assert_eq!(exported(&world), own);
+}
+
 /// A crash at any moment of the way back: each own write is in the store or outside, and the way
 /// begins again.
 #[test]
