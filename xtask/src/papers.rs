@@ -101,28 +101,28 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
     let simulator = Simulator::build()?;
     let begun = Instant::now();
     let count: usize = TABLES.iter().map(|table| table.rows.len()).sum();
+    let empty = |table: &'static Table| {
+        let rows = table.rows.iter().map(|_| None).collect();
+        Measured { table, rows }
+    };
+    let mut tables: Vec<_> = TABLES.iter().map(empty).collect();
     let mut number = 0;
-    let mut tables = Vec::new();
-    for table in TABLES {
-        println!("\n{}", table.title);
-        let mut rows = Vec::new();
-        for row in table.rows {
-            number += 1;
-            let place = format!("[{number}/{count}]");
-            let mut batches = batches::of(row, SEED, effort.runs(row));
-            if finished {
-                // Fewer runs than asked for are told as such, with wider tolerances.
-                let has = |(seed, runs): &(u64, u64)| simulator.has(&command(row, *seed, *runs));
-                batches = batches.into_iter().take_while(has).collect();
+    // What takes hours comes last.
+    for huge in [false, true] {
+        for Measured { table, rows } in &mut tables {
+            let mut title = Some(table.title);
+            for (row, outcome) in table.rows.iter().zip(rows) {
+                if row.is_huge() != huge {
+                    continue;
+                }
+                if let Some(title) = title.take() {
+                    println!("\n{title}");
+                }
+                number += 1;
+                *outcome =
+                    measure(&simulator, row, effort, finished, &format!("[{number}/{count}]"))?;
             }
-            rows.push(if finished && batches.is_empty() {
-                println!("  {place} {:<16} left out: no run has finished it", row.name);
-                None
-            } else {
-                run(&simulator, row, &batches, &place)?
-            });
         }
-        tables.push(Measured { table, rows });
     }
     fs::create_dir_all(root().join(PICTURES)).context("cannot make the folder of pictures")?;
     for measured in &tables {
@@ -139,6 +139,27 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
 
 fn command(row: &Row, seed: u64, runs: u64) -> String {
     format!("sim {} --runs {runs} --seed {seed}", row.command)
+}
+
+/// A row as far as it is to be measured: of what is finished alone, or all of it.
+fn measure(
+    simulator: &Simulator,
+    row: &'static Row,
+    effort: Effort,
+    finished: bool,
+    place: &str,
+) -> Result<Option<Outcome>> {
+    let mut batches = batches::of(row, SEED, effort.runs(row));
+    if finished {
+        // Fewer runs than asked for are told as such, with wider tolerances.
+        let has = |(seed, runs): &(u64, u64)| simulator.has(&command(row, *seed, *runs));
+        batches = batches.into_iter().take_while(has).collect();
+    }
+    if finished && batches.is_empty() {
+        println!("  {place} {:<16} left out: no run has finished it", row.name);
+        return Ok(None);
+    }
+    run(simulator, row, &batches, place)
 }
 
 fn run(

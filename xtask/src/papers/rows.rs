@@ -334,7 +334,7 @@ pub(super) const TABLES: &[Table] = &[
         rows: &[Row {
             name: "1,000 sites",
             command: "rumor --direction push-then-pull --removal feedback-counter --k 3 --offer-after 0 --names 64",
-            runs: 10_000,
+            runs: 3_000,
             quick: 100,
             figures: &[
                 expected("residue", Value::AtMost(4e-6)),
@@ -376,7 +376,7 @@ pub(super) const TABLES: &[Table] = &[
             Row {
                 name: "16 to 100,000",
                 command: "rumor --preset production --sweep nodes=16,64,256,1000,4000,8000,20000,100000",
-                runs: 20,
+                runs: 8,
                 quick: 0,
                 figures: GROWTH,
             },
