@@ -95,13 +95,13 @@ fn a_disk_that_fails_ends_the_way_back_until_the_next_start() {
     world.start(2);
     let begun = |world: &mut World| !world.exports(2).is_empty();
     assert!(world.run_until(seconds(60), MOMENT, begun));
-    world.disk(2).fault = gossip_core::sim::Fault::Writes;
+    world.disk(2).fault = Fault::Writes;
     world.run_for(seconds(120));
     assert_eq!(world.exports(2).len(), 700, "once, and not again and again");
     assert_eq!(world.totals(2, None).entries, 1_000);
     assert!(world.node(2).unwrap().status().renewing);
     world.crash(2);
-    world.disk(2).fault = gossip_core::sim::Fault::None;
+    world.disk(2).fault = Fault::None;
     world.start(2);
     assert!(world.run_until(seconds(60), MOMENT, is_back));
     own.sort_unstable();
