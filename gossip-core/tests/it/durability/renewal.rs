@@ -1,5 +1,7 @@
 //! The newcomer's way back: own writes are kept outside before anything is forgotten.
 
+use gossip_core::sim::Fault;
+
 use super::*;
 
 /// A host that has written, left for good, and is down.
