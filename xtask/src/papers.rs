@@ -242,7 +242,7 @@ mod tests {
         let most = effort("--at-most 200").unwrap();
         assert!(rows().all(|row| most.runs(row) <= row.runs.min(200) && most.runs(row) > 0));
         let large: Vec<_> = rows().filter(|row| row.is_huge()).map(|row| most.runs(row)).collect();
-        assert_eq!(large, [10, 10, 8], "200 / 20, and no more than the row names");
+        assert_eq!(large, [10, 10, 4], "200 / 20, and no more than the row names");
         assert!(rows().all(|row| !row.is_huge() || Effort::AtMost(1).runs(row) == 3));
         assert_eq!(effort("").unwrap(), Effort::Full);
         assert_eq!(effort("--quick").unwrap(), Effort::Quick);

@@ -47,6 +47,10 @@ pub(super) struct Rumor {
     /// Where both partners know it, only the smaller of their counters goes up
     #[arg(long)]
     minimize: bool,
+    /// End a run once all nodes have it, although some still tell it; what they would send is not
+    /// counted [default: until nobody tells it]
+    #[arg(long)]
+    until_all: bool,
     #[command(flatten)]
     reach: Reach,
 }
@@ -72,6 +76,7 @@ impl Rumor {
             names: self.names.map_or(preset.names, |names| names as usize),
             offer_after: self.offer_after.unwrap_or(preset.offer_after),
             minimize: self.minimize || preset.minimize,
+            until_all: self.until_all,
             ..self.reach.within(preset)
         }
     }
@@ -136,8 +141,9 @@ impl Scenario for Rumor {
             k.map_or_else(|| format!("told for ever ({rule})"), |k| format!("{rule} k = {k}"));
         let first = if self.offer_after == Some(0) { ", ids first" } else { "" };
         let minimize = if self.minimize { ", minimised" } else { "" };
+        let until = if self.until_all { ", until all have it" } else { "" };
         format!(
-            "{} nodes, {}{first}, {rule}{minimize}, fan-out {}{}",
+            "{} nodes, {}{first}, {rule}{minimize}{until}, fan-out {}{}",
             count(common.nodes.into()),
             epidemic.direction.name(),
             epidemic.fan_out,

@@ -74,6 +74,9 @@ pub struct Epidemic {
     pub distance_exponent: Option<f64>,
     /// Cycles after which a host ceases to tell a rumor whatever its rule says.
     pub rounds: u32,
+    /// Whether a run ends once nobody lacks the update, although some still tell it: what they would
+    /// send is not counted. Of a rumor that goes ids first that is no copy of it.
+    pub until_all: bool,
     /// After so many cycles a run ends although somebody still tells. Default 10,000 (a guess: a
     /// hundred times the longest of the published ones).
     pub most_cycles: u32,
@@ -98,6 +101,7 @@ impl Epidemic {
             hunt: 0,
             distance_exponent: None,
             rounds: u32::MAX,
+            until_all: false,
             most_cycles: 10_000,
         }
     }
@@ -122,9 +126,10 @@ impl Epidemic {
         Cluster::new(self, seed).spread(watch)
     }
 
-    /// Whether every host ceases to tell by itself.
-    const fn ends(&self) -> bool {
-        matches!(self.carrier, Carrier::Rumors)
+    /// Whether a run goes on until no host tells it any more.
+    const fn outlasts_spread(&self) -> bool {
+        !self.until_all
+            && matches!(self.carrier, Carrier::Rumors)
             && !(matches!(self.ending, Ending::Never) && self.rounds == u32::MAX)
     }
 }

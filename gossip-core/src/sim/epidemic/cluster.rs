@@ -75,7 +75,7 @@ impl Cluster {
             sent = payloads;
             watch(&cycle);
             cycles.push(cycle);
-            if telling == 0 || (susceptible == 0 && !self.epidemic.ends()) {
+            if telling == 0 || (susceptible == 0 && !self.epidemic.outlasts_spread()) {
                 break;
             }
         }
