@@ -13,9 +13,13 @@ mod census;
 mod peel;
 mod places;
 
+use std::ops::Range;
+
 pub use self::census::Census;
 pub use self::peel::{Found, Peeler};
 use self::places::Places;
+use crate::id::FactId;
+use crate::time::Hlc;
 
 /// A fact as sketches know it: enough for whoever has it to find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +32,19 @@ pub struct Symbol {
 }
 
 impl Symbol {
+    /// The symbol of a fact.
+    #[must_use]
+    pub fn new(hlc: Hlc, id: &FactId) -> Self {
+        let first = id.as_bytes().iter().take(8);
+        Self { hlc: hlc.bits(), id: first.fold(0, |word, byte| word << 8 | u64::from(*byte)) }
+    }
+
+    /// The version and the first bytes of the id.
+    #[must_use]
+    pub const fn parts(&self) -> (Hlc, [u8; 8]) {
+        (Hlc::from_bits(self.hlc), self.id.to_be_bytes())
+    }
+
     /// A number that looks random: from it comes everything else about the symbol.
     const fn hash(self, key: u64) -> u64 {
         let first = fold(self.hlc ^ 0xa076_1d64_78bd_642f ^ key, self.id ^ 0xe703_7ed1_a0b4_28db);
@@ -145,38 +162,66 @@ impl Cell {
     }
 }
 
-/// The first cells of a set, kept up to date as symbols come and go.
+/// Some of the cells of a set, kept up to date as symbols come and go.
 #[derive(Clone, Debug)]
 pub struct Sketch {
     code: Code,
     key: u64,
+    /// The place of the first of them.
+    first: usize,
     cells: Vec<Cell>,
 }
 
 impl Sketch {
-    /// The sketch of nothing, of this many cells. Sketches compare only under the same key.
+    /// The sketch of nothing, of the first so many cells. Sketches compare only under the same key.
     #[must_use]
     pub fn new(code: Code, key: u64, cells: usize) -> Self {
-        Self { code, key, cells: vec![Cell::NOTHING; cells] }
+        Self::within(code, key, 0..cells)
+    }
+
+    /// The sketch of nothing, of the cells at these places.
+    #[must_use]
+    pub fn within(code: Code, key: u64, cells: Range<usize>) -> Self {
+        Self { code, key, first: cells.start, cells: vec![Cell::NOTHING; cells.len()] }
     }
 
     /// Adds a symbol that is not in the set.
     pub fn add(&mut self, symbol: Symbol) {
-        self.toggle(symbol, 0, true);
+        self.toggle(symbol, self.first, true);
     }
 
     /// Takes away a symbol that is in the set.
     pub fn remove(&mut self, symbol: Symbol) {
-        self.toggle(symbol, 0, false);
+        self.toggle(symbol, self.first, false);
     }
 
-    /// Makes it longer; `set` is everything that was added and not taken away.
-    pub fn grow(&mut self, cells: usize, set: impl Iterator<Item = Symbol>) {
-        let from = self.cells.len();
-        if cells > from {
-            self.cells.resize(cells, Cell::NOTHING);
+    /// Makes it reach to this place; `set` is everything that was added and not taken away.
+    pub fn grow(&mut self, upto: usize, set: impl Iterator<Item = Symbol>) {
+        let from = self.end();
+        if upto > from {
+            self.cells.resize(upto - self.first, Cell::NOTHING);
             set.for_each(|symbol| self.toggle(symbol, from, true));
         }
+    }
+
+    /// A copy of the cells at some places; `set` is everything that was added and not taken away, and
+    /// looked at only for cells beyond its own.
+    ///
+    /// # Panics
+    /// If the places begin before its own.
+    #[must_use]
+    pub fn part(&self, places: Range<usize>, set: impl Iterator<Item = Symbol>) -> Self {
+        assert!(places.start >= self.first, "what comes before is not there");
+        let from = places.start.min(self.end());
+        let held = self.cells.get(from - self.first..places.end.min(self.end()) - self.first);
+        let mut part = Self { cells: held.unwrap_or_default().to_vec(), first: from, ..*self };
+        if places.end > part.end() {
+            if part.cells.is_empty() {
+                part.first = places.start;
+            }
+            part.grow(places.end, set);
+        }
+        part
     }
 
     /// Its cells.
@@ -185,14 +230,68 @@ impl Sketch {
         &self.cells
     }
 
+    /// Its cells alone.
+    #[must_use]
+    pub fn into_cells(self) -> Vec<Cell> {
+        self.cells
+    }
+
+    const fn end(&self) -> usize {
+        self.first + self.cells.len()
+    }
+
     fn toggle(&mut self, symbol: Symbol, from: usize, add: bool) {
         let hash = symbol.hash(self.key);
-        for place in Places::of(self.code, hash) {
-            match self.cells.get_mut(place) {
-                Some(cell) if place >= from => cell.toggle(symbol, hash, add),
-                Some(_) => {}
-                None => break,
+        let end = self.end();
+        let places = Places::of(self.code, hash).take_while(|place| *place < end);
+        for place in places.skip_while(|place| *place < from) {
+            if let Some(cell) = self.cells.get_mut(place - self.first) {
+                cell.toggle(symbol, hash, add);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rng::Rng;
+
+    /// Cells at any places are those of one long row, however many of them are kept.
+    #[test]
+    fn parts_are_parts_of_the_whole() {
+        let rng = &mut Rng::from_number(1);
+        let set: Vec<_> =
+            (0..500).map(|_| Symbol { hlc: rng.next_u64(), id: rng.next_u64() }).collect();
+        for code in [Code::Regular, Code::Irregular] {
+            let sketch = |cells| {
+                let mut sketch = Sketch::new(code, 3, cells);
+                set.iter().for_each(|symbol| sketch.add(*symbol));
+                sketch
+            };
+            let (whole, kept) = (sketch(1_000), sketch(64));
+            for places in [0..0, 0..1, 3..64, 10..100, 64..64, 64..500, 70..90, 500..1_000] {
+                let part = kept.part(places.clone(), set.iter().copied());
+                assert_eq!(part.cells(), &whole.cells()[places.clone()], "{places:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn cells_travel_with_all_that_is_needed() {
+        let rng = &mut Rng::from_number(2);
+        let mut cell = Cell::default();
+        for _ in 0..100 {
+            let symbol = Symbol { hlc: rng.next_u64(), id: rng.next_u64() };
+            let hash = symbol.hash(0);
+            cell.toggle(symbol, hash, true);
+            let there = Cell::from_bytes(cell.to_bytes());
+            assert_eq!(there.to_bytes(), cell.to_bytes());
+            assert!(cell.minus(&there).is_empty());
+            let mut less = there;
+            less.toggle(symbol, hash, false);
+            assert_eq!(cell.minus(&less).alone(0), Some((symbol, hash, true)));
+            assert_eq!(less.minus(&cell).alone(0), Some((symbol, hash, false)));
         }
     }
 }

