@@ -37,8 +37,9 @@ pub struct Catalogue {
     leaving: BTreeMap<(Epoch, Entry), bool>,
     /// How many became dormant since they were last asked for.
     left: usize,
-    /// The sketch of what is active, once somebody has asked for it.
-    sketched: Option<Sketched>,
+    /// The sketch of what is active, once somebody has asked for it; boxed, for few catalogues of a
+    /// simulated cluster ever have one.
+    sketched: Option<Box<Sketched>>,
     /// What is yet to be announced as expired.
     waiting: BTreeSet<(Wall, Entry)>,
 }
@@ -221,7 +222,7 @@ impl Catalogue {
         let facts = self.active.index.entries(&Span::ALL);
         match &mut self.sketched {
             Some(sketched) => sketched.grow(cells.end, facts),
-            None => self.sketched = Some(Sketched::of(cells.end, facts)),
+            None => self.sketched = Some(Box::new(Sketched::of(cells.end, facts))),
         }
         // Beyond our own epoch some of the active have left; behind it some of the dormant have not.
         let between = |leaves_at: Epoch| epoch < leaves_at && leaves_at <= self.epoch;
