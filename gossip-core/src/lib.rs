@@ -17,6 +17,7 @@ pub mod rng;
 pub mod runtime;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod sketch;
 pub mod state;
 pub mod status;
 pub mod store;

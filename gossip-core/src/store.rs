@@ -24,16 +24,19 @@ pub mod snapshot;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::ops::Range;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
+pub use self::catalogue::{MAX_ROW, Row};
 pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
 use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
+use crate::sketch::Symbol;
 use crate::state::{Item, Part, Point, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -50,6 +53,16 @@ pub enum StoreOp {
         shard: ShardId,
         /// Where they stand in time order.
         points: Vec<Point>,
+        /// Facts are taken until the next one would exceed so many bytes. The first one is taken
+        /// however large it is.
+        bytes: usize,
+    },
+    /// The facts with these symbols, those that are held: answered by [`StoreReply::Facts`].
+    Recall {
+        /// The shard.
+        shard: ShardId,
+        /// What partners name them by.
+        symbols: Vec<Symbol>,
         /// Facts are taken until the next one would exceed so many bytes. The first one is taken
         /// however large it is.
         bytes: usize,
@@ -101,6 +114,15 @@ pub enum StoreOp {
         retain: Arc<dyn Retain>,
         /// The facts; nothing of them is kept.
         facts: Vec<Envelope>,
+    },
+    /// Sum up a compared set in cells: answered by [`StoreReply::Sketched`].
+    Sketch {
+        /// The shard.
+        shard: ShardId,
+        /// The compared set's epoch.
+        epoch: Epoch,
+        /// Which cells; more than [`MAX_ROW`] are refused.
+        cells: Range<usize>,
     },
     /// Let time pass over a shard: answered by [`StoreReply::Swept`].
     Sweep {
@@ -241,6 +263,13 @@ pub enum StoreReply {
     },
     /// One outcome per fact, in order.
     Sifted(Vec<Sifted>),
+    /// A compared set in cells, and in numbers, both as of the same moment.
+    Sketched {
+        /// The cells.
+        row: Row,
+        /// The numbers.
+        totals: Totals,
+    },
     /// Time has passed.
     Swept {
         /// What expired since the last sweep; at most [`SWEEP_LIMIT`] facts and, but for the first,

@@ -2,6 +2,7 @@
 
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
+use gossip_core::sketch::Symbol;
 use gossip_core::state::{Item, Point};
 use gossip_core::store::catalogue::Catalogue;
 use gossip_core::store::{Describe, Sifted, StoreError, StoreOp};
@@ -21,6 +22,12 @@ impl<'db> Writer<'db> {
                 let entries = points.iter().filter_map(entry).collect();
                 Question::Fetch { bytes, entries, shard }
             }
+            StoreOp::Recall { shard, symbols, bytes } => {
+                let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
+                let entry = |symbol: &Symbol| catalogue?.recall(*symbol);
+                let entries = symbols.iter().filter_map(entry).collect();
+                Question::Fetch { bytes, entries, shard }
+            }
             StoreOp::Get { shard, key } => Question::Get { key, shard },
             StoreOp::Scan { shard, prefix, after, limit, bytes, lease } => {
                 let question = Question::Scan { after, bytes, limit, prefix, shard };
@@ -38,6 +45,7 @@ impl<'db> Writer<'db> {
             | StoreOp::Merge(_)
             | StoreOp::Release(_)
             | StoreOp::Remember { .. }
+            | StoreOp::Sketch { .. }
             | StoreOp::Sweep { .. }
             | StoreOp::Sync { .. }
             | StoreOp::Total { .. }

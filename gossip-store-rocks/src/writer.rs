@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender};
 
 use gossip_core::id::ShardId;
-use gossip_core::state::Totals;
-use gossip_core::store::{LeaseId, MAX_LEASES, Merge, Merged, StoreError, StoreOp, StoreReply};
+use gossip_core::state::{Set, Totals};
+use gossip_core::store::{
+    LeaseId, MAX_LEASES, MAX_ROW, Merge, Merged, StoreError, StoreOp, StoreReply,
+};
 use gossip_core::time::{Epoch, Wall};
 use tokio::sync::oneshot;
 
@@ -173,11 +176,13 @@ impl<'db> Writer<'db> {
                 let totals = totals.unwrap_or_default();
                 Ok(StoreReply::Totals(Totals { commit, durable, ..totals }))
             }
+            StoreOp::Sketch { shard, epoch, cells } => self.sketch(shard, epoch, cells),
             StoreOp::Wipe { shard, commit } => self.wipe(shard, commit),
             read @ (StoreOp::Describe(_)
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Merge(_)
+            | StoreOp::Recall { .. }
             | StoreOp::Remember { .. }
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
@@ -254,6 +259,22 @@ impl<'db> Writer<'db> {
         let next = shard.catalogue.next_sweep(wall, floor);
         self.refresh_filter();
         Ok(StoreReply::Swept { expired, next, left, dropped })
+    }
+
+    fn sketch(
+        &mut self,
+        shard: ShardId,
+        epoch: Epoch,
+        cells: Range<usize>,
+    ) -> Result<StoreReply, StoreError> {
+        if cells.len() > MAX_ROW {
+            return refuse("a row of cells has an end");
+        }
+        let (commit, durable) = (self.commit, self.progress.durable());
+        let catalogue = &mut self.shards.entry(shard).or_default().catalogue;
+        let row = catalogue.row(epoch, cells);
+        let totals = Totals { commit, durable, ..catalogue.total(Set::Active(epoch)) };
+        Ok(StoreReply::Sketched { row, totals })
     }
 
     fn wipe(&mut self, shard_id: ShardId, commit: u64) -> Result<StoreReply, StoreError> {

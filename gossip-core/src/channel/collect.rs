@@ -113,7 +113,9 @@ impl Collect {
                 (*commit, 0)
             }
             Some(StoreReply::Synced { commit }) => (0, *commit),
-            Some(StoreReply::Totals(totals)) => (totals.commit, totals.durable),
+            Some(StoreReply::Totals(totals) | StoreReply::Sketched { totals, .. }) => {
+                (totals.commit, totals.durable)
+            }
             Some(
                 StoreReply::Described(_)
                 | StoreReply::Facts(_)

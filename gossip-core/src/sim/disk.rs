@@ -200,9 +200,11 @@ impl Disk {
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Lease
+            | StoreOp::Recall { .. }
             | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
+            | StoreOp::Sketch { .. }
             | StoreOp::Sync { .. }
             | StoreOp::Total { .. } => false,
         }

@@ -8,15 +8,19 @@
 mod entry;
 mod index;
 mod selection;
+mod sketched;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 
 pub use self::entry::{Entry, Record, Slot};
 use self::index::Index;
 use self::selection::Selection;
+use self::sketched::Sketched;
+pub use self::sketched::{MAX_ROW, Row};
 use super::{Ask, Description};
+use crate::sketch::Symbol;
 use crate::state::{Item, Point, Set, Span, Totals};
 use crate::time::{Epoch, Hlc, Wall};
 
@@ -33,6 +37,9 @@ pub struct Catalogue {
     leaving: BTreeMap<(Epoch, Entry), bool>,
     /// How many became dormant since they were last asked for.
     left: usize,
+    /// The sketch of what is active, once somebody has asked for it; boxed, for few catalogues of a
+    /// simulated cluster ever have one.
+    sketched: Option<Box<Sketched>>,
     /// What is yet to be announced as expired.
     waiting: BTreeSet<(Wall, Entry)>,
 }
@@ -92,8 +99,13 @@ impl Catalogue {
         if expires && !announced {
             self.waiting.insert((expires_at, entry));
         }
-        if entry.leaves_at > self.epoch && entry.leaves_at != Epoch::NEVER {
-            self.leaving.insert((entry.leaves_at, entry), dead);
+        if entry.leaves_at > self.epoch {
+            if entry.leaves_at != Epoch::NEVER {
+                self.leaving.insert((entry.leaves_at, entry), dead);
+            }
+            if let Some(sketched) = &mut self.sketched {
+                sketched.add(&entry);
+            }
         }
         self.group(entry.leaves_at).insert(entry, dead);
     }
@@ -104,6 +116,11 @@ impl Catalogue {
         let expires = expires_at != Wall::ZERO;
         let waited = expires && self.waiting.remove(&(expires_at, entry));
         self.leaving.remove(&(entry.leaves_at, entry));
+        if entry.leaves_at > self.epoch
+            && let Some(sketched) = &mut self.sketched
+        {
+            sketched.remove(&entry);
+        }
         self.group(entry.leaves_at).remove(&entry, tombstone || (expires && !waited));
         if self.dormant.get(&entry.leaves_at).is_some_and(|group| group.count() == 0) {
             self.dormant.remove(&entry.leaves_at);
@@ -123,6 +140,9 @@ impl Catalogue {
         {
             let ((leaves_at, entry), dead) = first.remove_entry();
             self.active.remove(&entry, dead);
+            if let Some(sketched) = &mut self.sketched {
+                sketched.remove(&entry);
+            }
             self.group(leaves_at).insert(entry, dead);
             self.left += 1;
         }
@@ -182,6 +202,38 @@ impl Catalogue {
         groups.find_map(|group| group.index.find(point))
     }
 
+    /// The fact with this symbol, if there is one.
+    #[must_use]
+    pub fn recall(&self, symbol: Symbol) -> Option<Entry> {
+        let (hlc, first) = symbol.parts();
+        let point = |rest| {
+            let mut id = [rest; 16];
+            id.split_at_mut(8).0.copy_from_slice(&first);
+            Point { hlc, id }
+        };
+        let span = Span { from: point(0), upto: point(0xff) };
+        let mut groups = std::iter::once(&self.active).chain(self.dormant.values());
+        groups.find_map(|group| group.index.entries(&span).next().copied())
+    }
+
+    /// Sums up the compared set of an epoch: its census, and its cells at these places. The first to
+    /// ask for cells beyond those that are kept waits for a look at everything.
+    pub fn row(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
+        let facts = self.active.index.entries(&Span::ALL);
+        match &mut self.sketched {
+            Some(sketched) => sketched.grow(cells.end, facts),
+            None => self.sketched = Some(Box::new(Sketched::of(cells.end, facts))),
+        }
+        // Beyond our own epoch some of the active have left; behind it some of the dormant have not.
+        let between = |leaves_at: Epoch| epoch < leaves_at && leaves_at <= self.epoch;
+        let groups = self.dormant.iter().filter(|(leaves_at, _)| between(**leaves_at));
+        let more = groups.flat_map(|(_, group)| group.index.entries(&Span::ALL)).copied();
+        let less = self.leaving(self.epoch.next()..=epoch).map(|(entry, _)| entry);
+        let facts = self.active.index.entries(&Span::ALL);
+        let sketched = self.sketched.as_ref();
+        sketched.map(|sketched| sketched.row(cells, facts, more, less)).unwrap_or_default()
+    }
+
     /// Answers questions about a set; `item` says what a partner is told of a fact.
     pub fn describe(
         &self,
@@ -228,10 +280,13 @@ impl Catalogue {
         for record in records {
             truth.insert(&record, !self.is_waiting(&record));
         }
-        let Self { active, dormant, epoch: _, leaving, left: _, waiting } = self;
+        let Self { active, dormant, epoch: _, leaving, left: _, sketched, waiting } = self;
         assert_eq!(*waiting, truth.waiting, "what will expire is waited for");
         assert_eq!(*leaving, truth.leaving, "what leaves is waited for");
         active.check(&truth.active);
+        if let Some(sketched) = sketched {
+            sketched.check(truth.active.index.entries(&Span::ALL));
+        }
         assert!(dormant.keys().eq(truth.dormant.keys()), "dormant facts stand under their epochs");
         dormant.values().zip(truth.dormant.values()).for_each(|(group, truth)| group.check(truth));
     }

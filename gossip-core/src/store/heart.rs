@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use self::shard::Shard;
 use super::{
-    LeaseId, MAX_LEASES, Merge, Merged, MetaName, Restored, StoreError, StoreOp, StoreReply,
+    LeaseId, MAX_LEASES, MAX_ROW, Merge, Merged, MetaName, Restored, StoreError, StoreOp,
+    StoreReply,
 };
 use crate::fact::Envelope;
 use crate::id::ShardId;
@@ -52,6 +53,9 @@ impl MemoryState {
             StoreOp::Fetch { shard, points, bytes } => {
                 StoreReply::Facts(self.shard(shard).fetch(&points, bytes))
             }
+            StoreOp::Recall { shard, symbols, bytes } => {
+                StoreReply::Facts(self.shard(shard).recall(&symbols, bytes))
+            }
             StoreOp::Get { shard, key } => StoreReply::Facts(self.shard(shard).head(&key)),
             StoreOp::Lease => StoreReply::Leased(self.lease()),
             StoreOp::Merge(merge) => return self.merge(merge),
@@ -80,6 +84,14 @@ impl MemoryState {
             }
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
+            }
+            StoreOp::Sketch { shard, epoch, cells } => {
+                if cells.len() > MAX_ROW {
+                    return refuse("a row of cells has an end");
+                }
+                let (row, totals) = self.shard(shard).sketch(epoch, cells);
+                let totals = Totals { commit: self.commit, durable: self.commit, ..totals };
+                StoreReply::Sketched { row, totals }
             }
             StoreOp::Sweep { shard, wall, epoch, floor } => {
                 self.shard(shard).sweep(wall, epoch, floor)

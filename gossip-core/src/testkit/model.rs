@@ -1,15 +1,17 @@
 //! A store too simple to be wrong: lists, searched from end to end. Other stores must agree.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use bytes::Bytes;
 
 use crate::fact::Envelope;
 use crate::id::{FactId, ShardId};
+use crate::sketch::{Census, Code, Sketch, Symbol};
 use crate::state::{Item, Part, Point, Set, Span, Sum, Totals};
 use crate::store::{
-    DROP_LIMIT, Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, SWEEP_BYTES,
-    SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
+    DROP_LIMIT, Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, Row,
+    SWEEP_BYTES, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -82,6 +84,16 @@ impl Model {
             }
             (StoreOp::Sift { shard, retain, facts }, StoreReply::Sifted(given)) => {
                 assert_eq!(given, self.shard(shard).sift(&*retain, &facts), "{asked}");
+            }
+            (StoreOp::Sketch { shard, epoch, cells }, StoreReply::Sketched { row, totals }) => {
+                let total = self.shard(shard).total(Set::Active(epoch));
+                let expected = Totals { commit, durable: totals.durable, ..total };
+                assert_eq!(totals, expected, "{asked}");
+                assert_eq!(row, self.shard(shard).row(epoch, cells), "{asked}");
+            }
+            (StoreOp::Recall { shard, symbols, bytes }, StoreReply::Facts(given)) => {
+                let points: Vec<_> = self.shard(shard).points_of(&symbols);
+                assert_eq!(given, self.shard(shard).fetch(&points, bytes), "{asked}");
             }
             (StoreOp::Sweep { shard, wall, epoch, floor }, reply) => {
                 self.shard(shard).compare_swept(wall, epoch, floor, reply);
@@ -282,6 +294,24 @@ impl Shard {
             sum: sum_of(&facts),
             ..Totals::default()
         }
+    }
+
+    /// Every cell from the facts alone.
+    fn row(&self, epoch: Epoch, cells: Range<usize>) -> Row {
+        let mut census = Census::default();
+        let mut sketch = Sketch::new(Code::Irregular, 0, cells.end);
+        for fact in self.select(Set::Active(epoch), &Span::ALL) {
+            let symbol = Symbol::new(fact.hlc(), &fact.id());
+            census.add(symbol, 0);
+            sketch.add(symbol);
+        }
+        Row { census, cells: sketch.cells().get(cells).unwrap_or_default().to_vec() }
+    }
+
+    fn points_of(&self, symbols: &[Symbol]) -> Vec<Point> {
+        let symbol_of = |fact: &&Envelope| Symbol::new(fact.hlc(), &fact.id());
+        let find = |symbol: &Symbol| self.facts().find(|fact| symbol_of(fact) == *symbol);
+        symbols.iter().filter_map(find).map(Point::of).collect()
     }
 
     /// The facts of a set and span, in time order.

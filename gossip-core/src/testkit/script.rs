@@ -9,6 +9,7 @@ use super::model::Model;
 use crate::fact::{Envelope, HORIZON, Verified};
 use crate::id::{NodeId, ShardId, TopicId};
 use crate::rng::Rng;
+use crate::sketch::Symbol;
 use crate::state::{Point, Set, Span};
 use crate::store::{Ask, Describe, LeaseId, Merge, MetaName, StoreOp};
 use crate::strategy::Retain;
@@ -62,7 +63,11 @@ impl Script {
                 StoreOp::Sweep { shard, wall: minute(rng.below(2 * MINUTES)), epoch, floor }
             }
             9 | 10 => self.describe(rng, shard, model),
-            11 => StoreOp::Total { shard, set: set(rng) },
+            11 if rng.below(2) == 0 => StoreOp::Total { shard, set: set(rng) },
+            11 => {
+                let (from, count) = (rng.below(100) as usize, rng.below(100) as usize);
+                StoreOp::Sketch { shard, epoch: epoch(rng), cells: from..from + count }
+            }
             12 => scan(rng, shard, model),
             13 => StoreOp::Get { shard, key: key(rng) },
             14 => fetch(rng, shard, model),
@@ -174,9 +179,14 @@ fn any_lease(rng: &mut Rng, model: &Model) -> Option<LeaseId> {
     leases.get(rng.below(leases.len().max(1) as u64) as usize).copied()
 }
 
-/// Points of held facts, and others beside them.
+/// Points of held facts, and others beside them; or symbols of some.
 fn fetch(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let held = model.facts(shard);
+    if rng.below(2) == 0 {
+        let symbols = held.iter().filter(|_| rng.below(2) == 0);
+        let symbols = symbols.map(|fact| Symbol::new(fact.hlc(), &fact.id())).collect();
+        return StoreOp::Recall { shard, symbols, bytes: rng.below(2_000) as usize };
+    }
     let mut points: Vec<_> = held.iter().map(Point::of).filter(|_| rng.below(2) == 0).collect();
     points.extend((0..3).map(|minute| Point { hlc: at_minute(minute), id: [minute as u8; 16] }));
     StoreOp::Fetch { shard, points, bytes: rng.below(2_000) as usize }

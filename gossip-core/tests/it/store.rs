@@ -110,6 +110,7 @@ struct Broken {
 
 #[derive(Clone, Copy, Debug)]
 enum Promise {
+    CellsSumUp,
     DormantNamesItself,
     ExpiryIsAnnounced,
     FactsAreFetched,
@@ -122,6 +123,7 @@ enum Promise {
     PartsAreSummedUp,
     SweepsComeAgain,
     SweepsDrop,
+    SymbolsAreFound,
     TotalsCount,
     WipeRaisesTheCommit,
     WipeTellsWhatWasHeld,
@@ -151,8 +153,10 @@ impl Store for Broken {
         }
         let is_scan = matches!(op, StoreOp::Scan { limit: 1.., .. });
         let is_fetch = matches!(op, StoreOp::Fetch { .. });
+        let is_recall = matches!(op, StoreOp::Recall { .. });
         let mut reply = self.store.run(op).await?;
         match (self.promise, &mut reply) {
+            (Promise::CellsSumUp, StoreReply::Sketched { row, .. }) => row.cells.reverse(),
             (Promise::DormantNamesItself, StoreReply::Merged { outcomes, .. }) => {
                 outcomes.iter_mut().for_each(|outcome| {
                     if let Merged::Obsolete(by) = outcome {
@@ -192,6 +196,7 @@ impl Store for Broken {
                 *next = None;
             }
             (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
+            (Promise::SymbolsAreFound, StoreReply::Facts(facts)) if is_recall => facts.clear(),
             (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
             (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped { held, .. }) => held.clear(),
             _ => {}
@@ -203,6 +208,7 @@ impl Store for Broken {
 #[tokio::test]
 async fn broken_promises_are_found() {
     for promise in [
+        Promise::CellsSumUp,
         Promise::DormantNamesItself,
         Promise::ExpiryIsAnnounced,
         Promise::FactsAreFetched,
@@ -215,6 +221,7 @@ async fn broken_promises_are_found() {
         Promise::PartsAreSummedUp,
         Promise::SweepsComeAgain,
         Promise::SweepsDrop,
+        Promise::SymbolsAreFound,
         Promise::TotalsCount,
         Promise::WipeRaisesTheCommit,
         Promise::WipeTellsWhatWasHeld,

@@ -9,7 +9,19 @@ use super::{Finding, Tree};
 /// Modules from the bottom up. A module may name those of its own layer and of the layers above
 /// it in this list.
 const LAYERS: &[&[&str]] = &[
-    &["fact", "id", "mistake", "rng", "state", "status", "store", "time", "transport", "wire"],
+    &[
+        "fact",
+        "id",
+        "mistake",
+        "rng",
+        "sketch",
+        "state",
+        "status",
+        "store",
+        "time",
+        "transport",
+        "wire",
+    ],
     &["strategy"],
     &["delivery", "election", "identity", "ledger", "membership"],
     &["config", "io"],

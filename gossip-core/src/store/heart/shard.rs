@@ -3,6 +3,8 @@
 mod check;
 mod heads;
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use slab::Slab;
 
@@ -10,8 +12,9 @@ use self::heads::Heads;
 use crate::fact::{Envelope, Verified};
 use crate::id::FactId;
 use crate::mistake::{Mistake, made};
+use crate::sketch::Symbol;
 use crate::state::{Item, Point, Set, Totals};
-use crate::store::catalogue::{Catalogue, Entry, Record, Slot};
+use crate::store::catalogue::{Catalogue, Entry, Record, Row, Slot};
 use crate::store::decision::{Decision, decide};
 use crate::store::room::Room;
 use crate::store::{
@@ -119,6 +122,11 @@ impl Shard {
         self.catalogue.describe(describe.set, &describe.asks, item)
     }
 
+    /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
+    pub(super) fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
+        (self.catalogue.row(epoch, cells), self.catalogue.total(Set::Active(epoch)))
+    }
+
     /// Counts and sums up a set; `commit` and `durable` stay zero.
     pub(super) fn total(&self, set: Set) -> Totals {
         self.catalogue.total(set)
@@ -126,10 +134,18 @@ impl Shard {
 
     /// The facts at those points that are held, as far as so many bytes reach.
     pub(super) fn fetch(&self, points: &[Point], bytes: usize) -> Vec<Envelope> {
-        let fact = |point: &Point| self.get(self.catalogue.find(*point)?.slot()).cloned();
+        self.take_up(points.iter().filter_map(|point| self.catalogue.find(*point)), bytes)
+    }
+
+    /// The facts with those symbols that are held, as far as so many bytes reach.
+    pub(super) fn recall(&self, symbols: &[Symbol], bytes: usize) -> Vec<Envelope> {
+        self.take_up(symbols.iter().filter_map(|symbol| self.catalogue.recall(*symbol)), bytes)
+    }
+
+    fn take_up(&self, entries: impl Iterator<Item = Entry>, bytes: usize) -> Vec<Envelope> {
         let mut room = Room::new(usize::MAX, bytes);
-        let fits = |fact: &Envelope| room.take(1, fact.bytes().len());
-        points.iter().filter_map(fact).take_while(fits).collect()
+        let facts = entries.filter_map(|entry| self.get(entry.slot()).cloned());
+        facts.take_while(|fact| room.take(1, fact.bytes().len())).collect()
     }
 
     /// The facts of a key in the order of the retain rule.

@@ -1,9 +1,11 @@
 //! Ranges of sets in summary.
 
 use super::subject::{Subject, author};
+use crate::fact::{Envelope, Verified};
 use crate::rng::Rng;
+use crate::sketch::Symbol;
 use crate::state::{Point, Set, Span};
-use crate::store::{Ask, Description, Store};
+use crate::store::{Ask, Description, MAX_ROW, Store, StoreOp};
 use crate::testkit::facts::{at_minute, minute};
 use crate::time::{Epoch, Hlc, Wall};
 
@@ -45,6 +47,39 @@ pub(super) async fn few_facts_make_few_parts(mut subject: Subject<impl Store>) {
     let described = subject.describe(Set::Active(Epoch::ZERO), vec![ask]).await;
     let Some(Description::Parts(parts)) = described.first() else { panic!("{described:?}") };
     assert!(parts.len() == 3 && parts.iter().all(|part| part.count == 1), "{parts:?}");
+}
+
+/// Cells of any epoch about the store's own, kept or not, whatever came and went before.
+pub(super) async fn cells_sum_up_what_is_held(mut subject: Subject<impl Store>) {
+    let author = author(1);
+    let rng = &mut Rng::from_number(3);
+    let symbol = |fact: &Verified<Envelope>| Symbol::new(fact.hlc(), &fact.id());
+    let mut held = Vec::new();
+    for batch in 0..10_u64 {
+        let facts = (0..60).map(|_| {
+            let (key, hlc) = (rng.below(200).to_be_bytes(), at_minute(rng.below(30)));
+            match rng.below(3) {
+                0 => author.delete(key, hlc),
+                1 => author.expiring(key, "v", hlc, minute(rng.below(40))),
+                _ => author.put(key, "v", hlc),
+            }
+        });
+        let facts = facts.collect::<Vec<_>>();
+        subject.merge(&facts).await;
+        held.extend(facts.iter().map(symbol));
+        let swept = 1_441 + 4 * batch as u32;
+        let floor = Epoch::from_number(1_440 + batch as u32);
+        subject.sweep(minute(4 * batch), Epoch::from_number(swept), floor).await;
+        for (epoch, cells) in [(swept, 0..16), (swept - 3, 10..90), (swept + 2, 60..300)] {
+            subject.sketch(Epoch::from_number(epoch), cells).await;
+        }
+        subject.sketch(Epoch::from_number(swept), 65_500..65_600).await;
+        subject.recall(held.clone(), usize::MAX).await;
+        let unknown = [Symbol { hlc: 1, id: batch }];
+        subject.recall(unknown.into_iter().chain(held.first().copied()).collect(), 1).await;
+    }
+    let (shard, epoch) = (subject.shard, Epoch::ZERO);
+    subject.expect_refusal(StoreOp::Sketch { shard, epoch, cells: 0..MAX_ROW + 1 }).await;
 }
 
 pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl Store>) {

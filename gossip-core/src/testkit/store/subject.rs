@@ -1,14 +1,16 @@
 //! The store under test, with a model beside it.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use crate::fact::{Envelope, Verified};
 use crate::id::ShardId;
+use crate::sketch::Symbol;
 use crate::state::{Set, Totals};
 use crate::store::{
-    Ask, Describe, Description, LeaseId, Merge, Merged, Restored, Sifted, Store, StoreError,
+    Ask, Describe, Description, LeaseId, Merge, Merged, Restored, Row, Sifted, Store, StoreError,
     StoreOp, StoreReply,
 };
 use crate::strategy::Retain;
@@ -129,6 +131,18 @@ impl<S: Store> Subject<S> {
         let reply = self.run(StoreOp::Total { shard: self.shard, set }).await;
         let StoreReply::Totals(totals) = reply else { unreachable!("{MODEL}") };
         totals
+    }
+
+    pub(super) async fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
+        let reply = self.run(StoreOp::Sketch { shard: self.shard, epoch, cells }).await;
+        let StoreReply::Sketched { row, .. } = reply else { unreachable!("{MODEL}") };
+        row
+    }
+
+    pub(super) async fn recall(&mut self, symbols: Vec<Symbol>, bytes: usize) -> Vec<Envelope> {
+        let reply = self.run(StoreOp::Recall { shard: self.shard, symbols, bytes }).await;
+        let StoreReply::Facts(facts) = reply else { unreachable!("{MODEL}") };
+        facts
     }
 
     pub(super) async fn describe(&mut self, set: Set, asks: Vec<Ask>) -> Vec<Description> {
