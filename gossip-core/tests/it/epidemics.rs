@@ -240,3 +240,17 @@ fn a_seed_is_a_run() {
         assert_eq!(u64::from(sent), spread.payloads);
     }
 }
+
+/// A run that ends when all have it tells the same of who got it when, and of copies sent.
+#[test]
+fn what_is_told_after_all_have_it_is_no_copy() {
+    let ending = Ending::Feedback(Limit::Counter(4));
+    let whole = Epidemic { ending, ..ids_first(500) };
+    for seed in 0..4 {
+        let [whole, cut] = [false, true].map(|until_all| Epidemic { until_all, ..whole }.run(seed));
+        assert_eq!(cut.arrivals, whole.arrivals, "seed {seed}");
+        assert_eq!(cut.payloads, whole.payloads, "seed {seed}");
+        assert!(cut.cycles.len() < whole.cycles.len(), "seed {seed}");
+        assert_eq!(cut.cycles.last().unwrap().susceptible, 0, "seed {seed}");
+    }
+}
