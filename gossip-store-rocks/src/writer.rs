@@ -138,9 +138,11 @@ impl<'db> Writer<'db> {
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Lease
+            | StoreOp::Recall { .. }
             | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
+            | StoreOp::Sketch { .. }
             | StoreOp::Sweep { .. }
             | StoreOp::Total { .. }
             | StoreOp::Wipe { .. }) => {
