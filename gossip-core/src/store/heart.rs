@@ -3,6 +3,7 @@
 mod shard;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -14,6 +15,7 @@ use super::{
 use crate::fact::Envelope;
 use crate::id::ShardId;
 use crate::state::Totals;
+use crate::time::Epoch;
 
 /// The shards of a node and what it keeps beside them.
 ///
@@ -85,14 +87,7 @@ impl MemoryState {
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
             }
-            StoreOp::Sketch { shard, epoch, cells } => {
-                if cells.len() > MAX_ROW {
-                    return refuse("a row of cells has an end");
-                }
-                let (row, totals) = self.shard(shard).sketch(epoch, cells);
-                let totals = Totals { commit: self.commit, durable: self.commit, ..totals };
-                StoreReply::Sketched { row, totals }
-            }
+            StoreOp::Sketch { shard, epoch, cells } => return self.sketch(shard, epoch, cells),
             StoreOp::Sweep { shard, wall, epoch, floor } => {
                 self.shard(shard).sweep(wall, epoch, floor)
             }
@@ -176,6 +171,20 @@ impl MemoryState {
             self.commit += 1;
         }
         Ok(StoreReply::Merged { outcomes, commit: self.commit })
+    }
+
+    fn sketch(
+        &mut self,
+        shard: ShardId,
+        epoch: Epoch,
+        cells: Range<usize>,
+    ) -> Result<StoreReply, StoreError> {
+        if cells.len() > MAX_ROW {
+            return refuse("a row of cells has an end");
+        }
+        let (row, totals) = self.shard(shard).sketch(epoch, cells);
+        let totals = Totals { commit: self.commit, durable: self.commit, ..totals };
+        Ok(StoreReply::Sketched { row, totals })
     }
 
     fn lease(&mut self) -> LeaseId {

@@ -50,8 +50,7 @@ impl Model {
                 assert_eq!(given, self.shard(shard).fetch(&points, bytes), "{asked}");
             }
             (StoreOp::Get { shard, key }, StoreReply::Facts(given)) => {
-                let facts = self.shard(shard).keys.get(&*key).cloned();
-                assert_eq!(given, facts.unwrap_or_default(), "{asked}");
+                assert_eq!(given, self.shard(shard).head(&key), "{asked}");
             }
             (StoreOp::Lease, StoreReply::Leased(given)) => {
                 assert!(self.lease(given), "{asked}: {given:?} is granted twice");
@@ -86,14 +85,11 @@ impl Model {
                 assert_eq!(given, self.shard(shard).sift(&*retain, &facts), "{asked}");
             }
             (StoreOp::Sketch { shard, epoch, cells }, StoreReply::Sketched { row, totals }) => {
-                let total = self.shard(shard).total(Set::Active(epoch));
-                let expected = Totals { commit, durable: totals.durable, ..total };
-                assert_eq!(totals, expected, "{asked}");
+                self.compare_totals(shard, Set::Active(epoch), totals, &asked);
                 assert_eq!(row, self.shard(shard).row(epoch, cells), "{asked}");
             }
             (StoreOp::Recall { shard, symbols, bytes }, StoreReply::Facts(given)) => {
-                let points: Vec<_> = self.shard(shard).points_of(&symbols);
-                assert_eq!(given, self.shard(shard).fetch(&points, bytes), "{asked}");
+                assert_eq!(given, self.shard(shard).recall(&symbols, bytes), "{asked}");
             }
             (StoreOp::Sweep { shard, wall, epoch, floor }, reply) => {
                 self.shard(shard).compare_swept(wall, epoch, floor, reply);
@@ -102,19 +98,23 @@ impl Model {
                 assert!(least <= given && given <= commit, "{asked}");
             }
             (StoreOp::Total { shard, set }, StoreReply::Totals(given)) => {
-                let expected =
-                    Totals { commit, durable: given.durable, ..self.shard(shard).total(set) };
-                assert_eq!(given, expected, "{asked}");
-                assert!(given.durable <= commit, "{asked}");
+                self.compare_totals(shard, set, given, &asked);
             }
             (StoreOp::Wipe { shard, commit: least }, StoreReply::Wiped { held: given, commit }) => {
                 let held = self.shards.remove(&shard).unwrap_or_default();
                 assert_eq!(sorted(given), sorted(held.facts().map(Envelope::id)), "{asked}");
-                self.commit = self.commit.max(least);
+                self.commit = least.max(self.commit);
                 assert_eq!(commit, self.commit, "{asked}");
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }
+    }
+
+    fn compare_totals(&mut self, shard: ShardId, set: Set, given: Totals, asked: &str) {
+        let commit = self.commit;
+        let expected = Totals { commit, durable: given.durable, ..self.shard(shard).total(set) };
+        assert_eq!(given, expected, "{asked}");
+        assert!(given.durable <= commit, "{asked}");
     }
 
     /// Begins a lease, and ends the oldest if there are too many; false if it was there before.
@@ -308,10 +308,15 @@ impl Shard {
         Row { census, cells: sketch.cells().get(cells).unwrap_or_default().to_vec() }
     }
 
-    fn points_of(&self, symbols: &[Symbol]) -> Vec<Point> {
+    fn head(&self, key: &[u8]) -> Vec<Envelope> {
+        self.keys.get(key).cloned().unwrap_or_default()
+    }
+
+    fn recall(&self, symbols: &[Symbol], bytes: usize) -> Vec<Envelope> {
         let symbol_of = |fact: &&Envelope| Symbol::new(fact.hlc(), &fact.id());
         let find = |symbol: &Symbol| self.facts().find(|fact| symbol_of(fact) == *symbol);
-        symbols.iter().filter_map(find).map(Point::of).collect()
+        let points: Vec<_> = symbols.iter().filter_map(find).map(Point::of).collect();
+        self.fetch(&points, bytes)
     }
 
     /// The facts of a set and span, in time order.
