@@ -59,6 +59,10 @@ impl Moment {
             (StoreReply::Totals(totals), StoreReply::Totals(given)) => {
                 *totals == Totals { durable: totals.durable, ..*given }
             }
+            (
+                StoreReply::Sketched { row, totals },
+                StoreReply::Sketched { row: given_row, totals: given },
+            ) => row == given_row && *totals == Totals { durable: totals.durable, ..*given },
             _ => format!("{expected:?}") == format!("{reply:?}"),
         };
         if agrees {
