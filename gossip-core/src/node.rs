@@ -401,7 +401,7 @@ impl Node {
         self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
         let reaches = self.roster.iter().filter(counts).map(|it| Reach::of(&it.alive.endpoints));
         self.reaches.clear();
-        for reach in reaches {
+        for reach in reaches.filter(|reach| reach.is_known()) {
             if !self.reaches.contains(&reach) {
                 self.reaches.push(reach);
             }

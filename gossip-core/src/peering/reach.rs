@@ -18,6 +18,11 @@ impl Reach {
         Self { datagram: !endpoints.datagram.is_empty(), stream: !endpoints.stream.is_empty() }
     }
 
+    /// Whether anything is known: of a member that was only heard to stop, nothing is.
+    pub(crate) const fn is_known(self) -> bool {
+        self.datagram || self.stream
+    }
+
     pub(crate) const fn has_streams(self) -> bool {
         self.stream
     }

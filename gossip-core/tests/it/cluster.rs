@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use gossip_core::config::ConfigSpec;
-use gossip_core::io::{Answer, Command, Event, Write};
+use gossip_core::io::{Answer, Command, Event, Seed, Write};
 use gossip_core::membership::MemberStatus;
 use gossip_core::sim::{self, World};
 
@@ -162,4 +162,24 @@ fn differences_all_over_the_time_order_are_repaired() {
         world.converged() && world.totals(0, None).entries == 4_000
     });
     assert!(converged);
+}
+
+/// Newcomers know a member that has stopped by its goodbye alone, which says nothing of where it can be
+/// reached: they meet one another all the same.
+#[test]
+fn newcomers_meet_although_somebody_has_stopped() {
+    let mut world = World::new(1);
+    world.add_cluster(3, &ConfigSpec::default());
+    world.run_for(Duration::from_secs(10));
+    world.command(2, Command::Stop);
+    world.run_for(Duration::from_secs(2));
+    world.crash(2);
+    for _ in 0..2 {
+        let seeds = vec![Seed::Address(world.address(0))];
+        world.add(ConfigSpec { seeds, ..ConfigSpec::default() });
+        world.run_for(Duration::from_secs(20));
+    }
+    for host in [0, 1, 3, 4] {
+        assert_eq!(world.node(host).unwrap().status().partners, 3, "host {host}");
+    }
 }

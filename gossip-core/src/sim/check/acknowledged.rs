@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Checker, Lane, Observation, PerHost, Sight, Version, must_renew, text, version};
 use crate::fact::Envelope;
-use crate::id::FactId;
+use crate::id::{FactId, NodeId};
 use crate::io::{Answer, Event, Output};
 use crate::sim::World;
 use crate::store::StoreOp;
@@ -12,13 +12,15 @@ use crate::time::{Epoch, Hlc};
 
 /// An acknowledged write is durable at its author, has a higher version than all that the author
 /// wrote before, and is found at the end wherever nothing newer displaced it, under siblings nothing
-/// newer of the same author; but for what was only
-/// on a disk that went back to an older content, and for what only its host held as it was exported.
+/// newer of the same author; but for what was only on a disk that went back to an older content, or
+/// beside it on disks of hosts that left for good, and for what only its host held as it was exported.
 #[derive(Debug, Default)]
 pub struct Acknowledged {
     authors: PerHost<Author>,
     /// The newest acknowledged write of each lane.
     newest: BTreeMap<Lane, Written>,
+    /// Authors whose disks went back to an older content: others keep what they wrote.
+    put_back: BTreeSet<NodeId>,
     /// Hosts that have handed out what they hold, until they have forgotten it.
     leaving: BTreeSet<usize>,
 }
@@ -68,6 +70,12 @@ impl Checker for Acknowledged {
                 let exported: BTreeSet<_> = export.facts.iter().map(Envelope::id).collect();
                 self.excuse(sight.world(), |written| exported.contains(&written.version.2));
             }
+            // Who forgets everything hands out its own alone; what others wrote they have, unless
+            // their disks went back.
+            Observation::Applied { op: StoreOp::Wipe { .. }, .. } => {
+                let put_back = self.put_back.clone();
+                self.excuse(sight.world(), |written| put_back.contains(&written.version.1));
+            }
             Observation::Output(Output::Event(Event::Renewed { .. })) => {
                 self.leaving.remove(&sight.host());
             }
@@ -75,6 +83,7 @@ impl Checker for Acknowledged {
             // author to all intents.
             Observation::PutBack => {
                 *self.authors.of(sight.host()) = Author::default();
+                self.put_back.insert(sight.me());
                 self.excuse(sight.world(), |_| true);
             }
             Observation::Applied { .. }
