@@ -65,7 +65,7 @@ pub enum Code {
     /// All symbols alike: cell i holds one of 1 + i/2. A difference of d takes 1.72 d cells for
     /// d = 4, 1.45 d for 100, 1.375 d for 1,000 and 1.36 d from 10,000 on (Yang et al. 2024).
     Regular,
-    /// Three kinds of symbols, of which most are in many cells and some in few: 1.16 d cells for
+    /// Three kinds of symbols, of which some are in many cells and most in few: 1.16 d cells for
     /// d = 1,000 and 1.11 d from 10,000 on, the median for 10 is the same (measured; weights and
     /// exponents are those of the paper's code, rounded to sixteenths).
     Irregular,

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender};
 
 use gossip_core::id::ShardId;
-use gossip_core::state::{Set, Totals};
+use gossip_core::state::Totals;
 use gossip_core::store::{
     LeaseId, MAX_LEASES, MAX_ROW, Merge, Merged, StoreError, StoreOp, StoreReply,
 };
@@ -273,10 +273,8 @@ impl<'db> Writer<'db> {
             return refuse("a row of cells has an end");
         }
         let (commit, durable) = (self.commit, self.progress.durable());
-        let catalogue = &mut self.shards.entry(shard).or_default().catalogue;
-        let row = catalogue.row(epoch, cells);
-        let totals = Totals { commit, durable, ..catalogue.total(Set::Active(epoch)) };
-        Ok(StoreReply::Sketched { row, totals })
+        let (row, totals) = self.shards.entry(shard).or_default().catalogue.sketch(epoch, cells);
+        Ok(StoreReply::Sketched { row, totals: Totals { commit, durable, ..totals } })
     }
 
     fn wipe(&mut self, shard_id: ShardId, commit: u64) -> Result<StoreReply, StoreError> {

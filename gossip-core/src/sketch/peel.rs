@@ -78,8 +78,6 @@ impl Peeler {
     }
 
     /// Whether that is everything: no cell holds anything else.
-    ///
-    /// Every symbol is in the first cell, so the first cell alone tells, but for contradictions.
     #[must_use]
     pub fn is_done(&self) -> bool {
         !self.cells.is_empty() && self.full == 0 && !self.contradiction

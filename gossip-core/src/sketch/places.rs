@@ -24,9 +24,9 @@ impl Places {
             Code::Regular => &kinds.regular,
             // The weights are 3, 9 and 4 sixteenths. The last bits of the hash are in no check.
             Code::Irregular => match hash & 15 {
-                0..3 => &kinds.rare,
-                3..12 => &kinds.usual,
-                _ => &kinds.frequent,
+                0..3 => &kinds.dense,
+                3..12 => &kinds.middle,
+                _ => &kinds.sparse,
             },
         };
         Self { kind, next: 0, random: hash }
@@ -104,17 +104,17 @@ impl Kind {
 #[derive(Debug)]
 struct Kinds {
     regular: Kind,
-    rare: Kind,
-    usual: Kind,
-    frequent: Kind,
+    dense: Kind,
+    middle: Kind,
+    sparse: Kind,
 }
 
 static KINDS: LazyLock<Kinds> = LazyLock::new(|| Kinds {
     regular: Kind::new(8),
     // In many cells, for α is small: what comes late is in these.
-    rare: Kind::new(2),
-    usual: Kind::new(11),
-    frequent: Kind::new(13),
+    dense: Kind::new(2),
+    middle: Kind::new(11),
+    sparse: Kind::new(13),
 });
 
 #[cfg(test)]

@@ -216,9 +216,13 @@ impl Catalogue {
         groups.find_map(|group| group.index.entries(&span).next().copied())
     }
 
-    /// Sums up the compared set of an epoch: its census, and its cells at these places. The first to
-    /// ask for cells beyond those that are kept waits for a look at everything.
-    pub fn row(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
+    /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
+    /// The first to ask for cells beyond those that are kept waits for a look at everything.
+    pub fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
+        (self.row(epoch, cells), self.total(Set::Active(epoch)))
+    }
+
+    fn row(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
         let facts = self.active.index.entries(&Span::ALL);
         match &mut self.sketched {
             Some(sketched) => sketched.grow(cells.end, facts),

@@ -124,7 +124,7 @@ impl Shard {
 
     /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
     pub(super) fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
-        (self.catalogue.row(epoch, cells), self.catalogue.total(Set::Active(epoch)))
+        self.catalogue.sketch(epoch, cells)
     }
 
     /// Counts and sums up a set; `commit` and `durable` stay zero.

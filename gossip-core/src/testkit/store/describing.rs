@@ -6,7 +6,7 @@ use crate::rng::Rng;
 use crate::sketch::Symbol;
 use crate::state::{Point, Set, Span};
 use crate::store::{Ask, Description, MAX_ROW, Store, StoreOp};
-use crate::testkit::facts::{at_minute, minute};
+use crate::testkit::facts::{Author, at_minute, minute};
 use crate::time::{Epoch, Hlc, Wall};
 
 pub(super) async fn parts_are_about_equal(mut subject: Subject<impl Store>) {
@@ -56,15 +56,7 @@ pub(super) async fn cells_sum_up_what_is_held(mut subject: Subject<impl Store>) 
     let symbol = |fact: &Verified<Envelope>| Symbol::new(fact.hlc(), &fact.id());
     let mut held = Vec::new();
     for batch in 0..10_u64 {
-        let facts = (0..60).map(|_| {
-            let (key, hlc) = (rng.below(200).to_be_bytes(), at_minute(rng.below(30)));
-            match rng.below(3) {
-                0 => author.delete(key, hlc),
-                1 => author.expiring(key, "v", hlc, minute(rng.below(40))),
-                _ => author.put(key, "v", hlc),
-            }
-        });
-        let facts = facts.collect::<Vec<_>>();
+        let facts = mixed(&author, rng, 60, 200);
         subject.merge(&facts).await;
         held.extend(facts.iter().map(symbol));
         let swept = 1_441 + 4 * batch as u32;
@@ -86,15 +78,7 @@ pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl S
     let author = author(1);
     let rng = &mut Rng::from_number(2);
     for batch in 0..8_u64 {
-        let facts = (0..80).map(|_| {
-            let (key, hlc) = (rng.below(300).to_be_bytes(), at_minute(rng.below(30)));
-            match rng.below(3) {
-                0 => author.delete(key, hlc),
-                1 => author.expiring(key, "v", hlc, minute(rng.below(40))),
-                _ => author.put(key, "v", hlc),
-            }
-        });
-        let facts = facts.collect::<Vec<_>>();
+        let facts = mixed(&author, rng, 80, 300);
         subject.merge(&facts).await;
         let swept = Epoch::from_number(1_441 + 4 * batch as u32);
         subject.sweep(minute(4 * batch), swept, Epoch::from_number(1_440 + batch as u32)).await;
@@ -114,4 +98,17 @@ pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl S
                 .await;
         }
     }
+}
+
+/// Values, expiring values and deletions of half an hour, of so many keys.
+fn mixed(author: &Author, rng: &mut Rng, count: usize, keys: u64) -> Vec<Verified<Envelope>> {
+    let fact = |_| {
+        let (key, hlc) = (rng.below(keys).to_be_bytes(), at_minute(rng.below(30)));
+        match rng.below(3) {
+            0 => author.delete(key, hlc),
+            1 => author.expiring(key, "v", hlc, minute(rng.below(40))),
+            _ => author.put(key, "v", hlc),
+        }
+    };
+    (0..count).map(fact).collect()
 }
