@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gossip_benches::{Mesh, VALUE_BYTES, filled};
 use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 
 /// One rumor round by default.
 const ROUND: Duration = Duration::from_secs(1);
@@ -19,7 +19,7 @@ const SPREAD: u32 = 8;
 fn idle(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("round/idle");
     for nodes in [2, NODES] {
-        let mut mesh = met(nodes, RangeConfig::default(), &MemoryState::new());
+        let mut mesh = met(nodes, RepairConfig::default(), &MemoryState::new());
         group.throughput(Throughput::Elements(nodes as u64));
         group.bench_function(format!("one second of {nodes} nodes"), |bencher| {
             bencher.iter(|| mesh.run_for(ROUND));
@@ -29,7 +29,7 @@ fn idle(criterion: &mut Criterion) {
 }
 
 fn spreading(criterion: &mut Criterion) {
-    let mut mesh = met(NODES, RangeConfig::default(), &MemoryState::new());
+    let mut mesh = met(NODES, RepairConfig::default(), &MemoryState::new());
     let mut group = criterion.benchmark_group("round/spread");
     group.throughput(Throughput::Elements(NODES as u64));
     let mut written = 0u64;
@@ -48,7 +48,7 @@ fn equal_states(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("round/repair");
     for facts in [0, 100_000] {
         // Both nodes begin one comparison in each round.
-        let repair = RangeConfig { period: ROUND, period_max: ROUND, ..RangeConfig::default() };
+        let repair = RepairConfig { period: ROUND, period_max: ROUND, ..RepairConfig::default() };
         let mut mesh = met(2, repair, &filled(facts));
         group.bench_function(format!("two comparisons of {facts} equal facts"), |bencher| {
             bencher.iter(|| mesh.run_for(ROUND));
@@ -59,7 +59,7 @@ fn equal_states(criterion: &mut Criterion) {
 }
 
 /// Nodes that know one another and have nothing to say.
-fn met(nodes: usize, repair: RangeConfig, state: &MemoryState) -> Mesh {
+fn met(nodes: usize, repair: RepairConfig, state: &MemoryState) -> Mesh {
     let mut mesh = Mesh::new(nodes, RumorConfig::default(), repair, state);
     mesh.run_for(30 * ROUND);
     assert!(mesh.known().iter().all(|known| *known == nodes), "everybody knows everybody");

@@ -14,7 +14,7 @@ use gossip_benches::{BATCH, Dates, KEY_BYTES, MANY, Mesh, VALUE_BYTES, claim, fi
 use gossip_core::fact::{Envelope, Job, Verdict, Verified, Verifier};
 use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::testkit::facts::{self, Author};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -134,7 +134,7 @@ fn copies(partners: usize) -> f64 {
 
 fn allocated(partners: usize, value_bytes: usize) -> u64 {
     let rumors = RumorConfig { fan_out: partners, ..RumorConfig::default() };
-    let repair = RangeConfig::default();
+    let repair = RepairConfig::default();
     let mut mesh = Mesh::new(partners + 1, rumors, repair, &MemoryState::new());
     mesh.run_for(30 * rumors.period);
     assert!(mesh.known().iter().all(|known| *known == partners + 1), "everybody is linked");

@@ -13,7 +13,7 @@ use gossip_core::node::Node;
 use gossip_core::sim;
 use gossip_core::store::MemoryState;
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::time::{Mono, Now};
 use gossip_core::transport::{Address, DATAGRAM_BYTES, Inbound, Transmit};
 
@@ -43,7 +43,7 @@ impl Mesh {
     pub fn new(
         count: usize,
         rumors: RumorConfig,
-        repair: RangeConfig,
+        repair: RepairConfig,
         state: &MemoryState,
     ) -> Self {
         let mut mesh = Self { frames: VecDeque::new(), members: Vec::new(), now: Mono::ZERO };

@@ -7,7 +7,7 @@ use gossip_core::fact::Keys;
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
-use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
+use gossip_core::strategy::reconcile::{Method, Repair, RepairConfig};
 use gossip_core::strategy::removal::{Blind, Feedback, Limit, Never};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::strategy::sampler::{Shuffled, Uniform};
@@ -29,17 +29,23 @@ pub(crate) const OVERLAYS: &[Named<(), Box<dyn Overlay>>] =
     &[Named { name: "full-mesh", make: |()| Box::new(FullMesh::default()) }];
 
 /// How replicas become equal.
-pub(crate) const RECONCILERS: &[Named<RangeConfig, Box<dyn Reconcile>>] = &[
+pub(crate) const RECONCILERS: &[Named<RepairConfig, Box<dyn Reconcile>>] = &[
+    Named { name: "adaptive", make: |config| by(Method::Adaptive, config) },
     // The classic comparison: everything is listed, nothing is asked first.
     Named {
         name: "full-digest",
         make: |config| {
-            let all = RangeConfig { fingerprint_first: false, leaf: usize::MAX, ..config };
-            Box::new(RangeReconcile::new(all))
+            let all = RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..config };
+            Box::new(Repair::new(all))
         },
     },
-    Named { name: "range", make: |config| Box::new(RangeReconcile::new(config)) },
+    Named { name: "range", make: |config| by(Method::Range, config) },
+    Named { name: "rateless", make: |config| by(Method::Rateless, config) },
 ];
+
+fn by(method: Method, config: RepairConfig) -> Box<dyn Reconcile> {
+    Box::new(Repair::new(RepairConfig { method, ..config }))
+}
 
 /// When a rumor is no longer worth telling; the parameter is k.
 pub(crate) const REMOVALS: &[Named<u32, Box<dyn Removal>>] = &[
@@ -106,7 +112,7 @@ pub(crate) struct Choices {
     pub(crate) reconcile: String,
     pub(crate) removal: String,
     pub(crate) removal_k: u32,
-    pub(crate) repair: RangeConfig,
+    pub(crate) repair: RepairConfig,
     pub(crate) retain: String,
     pub(crate) rumors: RumorConfig,
     pub(crate) sampler: String,
@@ -118,10 +124,10 @@ impl Default for Choices {
             detector: "heartbeat".into(),
             heartbeat: HeartbeatConfig::default(),
             overlay: "full-mesh".into(),
-            reconcile: "range".into(),
+            reconcile: "adaptive".into(),
             removal: "feedback-counter".into(),
             removal_k: 2,
-            repair: RangeConfig::default(),
+            repair: RepairConfig::default(),
             retain: "last-write".into(),
             rumors: RumorConfig::default(),
             sampler: "shuffled".into(),
@@ -167,7 +173,7 @@ mod tests {
         let heartbeat = HeartbeatConfig::default();
         assert_eq!(make(DETECTORS, "heartbeat", heartbeat).name(), "heartbeat");
         assert_eq!(make(OVERLAYS, "full-mesh", ()).name(), "full-mesh");
-        assert_eq!(make(RECONCILERS, "range", RangeConfig::default()).name(), "range");
+        assert_eq!(make(RECONCILERS, "range", RepairConfig::default()).name(), "range");
         assert!(MODES.iter().all(|mode| Direction::from_name(mode).is_some()));
     }
 }

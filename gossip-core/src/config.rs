@@ -15,7 +15,7 @@ use crate::store::{MetaName, Restored};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::overlay::FullMesh;
-use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
+use crate::strategy::reconcile::{Repair, RepairConfig};
 use crate::strategy::removal::{Feedback, Limit};
 use crate::strategy::retain::LastWrite;
 use crate::strategy::sampler::Shuffled;
@@ -56,7 +56,7 @@ pub struct ConfigSpec {
     /// How rumors of membership are told.
     pub view_rumors: RumorConfig,
     /// How views are repaired.
-    pub view_repair: RangeConfig,
+    pub view_repair: RepairConfig,
     /// Bounds of what waits inside the node.
     pub limits: Limits,
 }
@@ -74,7 +74,7 @@ impl Default for ConfigSpec {
             dials_per_second: 128,
             alive_interval: Duration::from_secs(30),
             view_rumors: RumorConfig::default(),
-            view_repair: RangeConfig::default(),
+            view_repair: RepairConfig::default(),
             limits: Limits::default(),
         }
     }
@@ -211,7 +211,7 @@ impl ConfigSpec {
 ///
 /// # Errors
 /// [`ConfigError::Repair`] names what is wrong; `section` is repeated in it.
-pub fn check_repair(section: &'static str, repair: &RangeConfig) -> Result<(), ConfigError> {
+pub fn check_repair(section: &'static str, repair: &RepairConfig) -> Result<(), ConfigError> {
     let full_digest = repair.leaf == usize::MAX;
     if !full_digest && !(1..=MAX_LEAF).contains(&repair.leaf) {
         return Err(ConfigError::Repair { section, key: "leaf", least: 1, most: MAX_LEAF });
@@ -465,7 +465,7 @@ impl Strategies {
             keys,
             overlay: Box::new(FullMesh::default()),
             sampler: Box::new(Shuffled::default()),
-            main: ChannelSlots::new(RumorConfig::default(), RangeConfig::default()),
+            main: ChannelSlots::new(RumorConfig::default(), RepairConfig::default()),
         }
     }
 }
@@ -473,11 +473,11 @@ impl Strategies {
 impl ChannelSlots {
     /// Rumors and range repair as configured, last write wins.
     #[must_use]
-    pub fn new(rumors: RumorConfig, repair: RangeConfig) -> Self {
+    pub fn new(rumors: RumorConfig, repair: RepairConfig) -> Self {
         let removal = Box::new(Feedback::new(Limit::default()));
         Self {
             dissemination: Box::new(RumorMongering::new(rumors, removal)),
-            reconcile: Box::new(RangeReconcile::new(repair)),
+            reconcile: Box::new(Repair::new(repair)),
             retain: Arc::new(LastWrite::default()),
         }
     }

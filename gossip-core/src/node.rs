@@ -26,7 +26,7 @@ use crate::status::{PeerCounts, Status};
 use crate::store::MemoryState;
 use crate::store::{MetaName, Restored};
 use crate::strategy::dissemination::RumorMongering;
-use crate::strategy::reconcile::RangeReconcile;
+use crate::strategy::reconcile::Repair;
 use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
 use crate::strategy::{Detector, Overlay, Partners, Sampler};
 use crate::time::{Epoch, Hlc, HybridClock, Mono, Now};
@@ -424,7 +424,7 @@ fn view_channel(config: &Config, domain: Domain, rng: &mut Rng) -> Channel {
     let removal = Box::new(FeedbackRule::new(Limit::default()));
     let slots = ChannelSlots {
         dissemination: Box::new(RumorMongering::new(spec.view_rumors, removal)),
-        reconcile: Box::new(RangeReconcile::new(spec.view_repair)),
+        reconcile: Box::new(Repair::new(spec.view_repair)),
         retain: Arc::new(ViewRetain::default()),
     };
     Channel::new(domain, Rules::View, slots, spec.limits, rng, Epoch::ZERO, 0)

@@ -15,10 +15,14 @@ mod places;
 
 use std::ops::Range;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 pub use self::census::Census;
 pub use self::peel::{Found, Peeler};
 use self::places::Places;
+use crate::fact::Envelope;
 use crate::id::FactId;
+use crate::state::Point;
 use crate::time::Hlc;
 
 /// A fact as sketches know it: enough for whoever has it to find it.
@@ -32,11 +36,22 @@ pub struct Symbol {
 }
 
 impl Symbol {
-    /// The symbol of a fact.
+    /// The symbol of the fact with this version and id.
     #[must_use]
     pub fn new(hlc: Hlc, id: &FactId) -> Self {
-        let first = id.as_bytes().iter().take(8);
-        Self { hlc: hlc.bits(), id: first.fold(0, |word, byte| word << 8 | u64::from(*byte)) }
+        Self { hlc: hlc.bits(), id: word(id.as_bytes()) }
+    }
+
+    /// The symbol of a fact.
+    #[must_use]
+    pub fn of(fact: &Envelope) -> Self {
+        Self::new(fact.hlc(), &fact.id())
+    }
+
+    /// The symbol of what stands at a point.
+    #[must_use]
+    pub fn at(point: &Point) -> Self {
+        Self { hlc: point.hlc.bits(), id: word(&point.id) }
     }
 
     /// The version and the first bytes of the id.
@@ -50,6 +65,25 @@ impl Symbol {
         let first = fold(self.hlc ^ 0xa076_1d64_78bd_642f ^ key, self.id ^ 0xe703_7ed1_a0b4_28db);
         fold(first ^ self.id, 0x8ebc_6af0_9c88_c6e3 ^ key)
     }
+}
+
+/// Version and id, 8 bytes each; the highest byte first.
+impl Serialize for Symbol {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        [self.hlc.to_be_bytes(), self.id.to_be_bytes()].serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Symbol {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [hlc, id] = <[[u8; 8]; 2]>::deserialize(deserializer)?.map(u64::from_be_bytes);
+        Ok(Self { hlc, id })
+    }
+}
+
+/// The number that the first 8 bytes are, the highest first.
+fn word(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
 }
 
 /// Both halves of the product: each bit of the result depends on all of them.
@@ -127,16 +161,22 @@ impl Cell {
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Self {
         let shift = u32::BITS - Self::CHECK_BITS;
-        let word = |from: usize| {
-            bytes.iter().skip(from).take(8).fold(0, |word, byte| word << 8 | u64::from(*byte))
-        };
-        let last = word(16) as u32;
+        let (hlc, rest) = bytes.split_at(8);
+        let (id, last) = rest.split_at(8);
+        let last = word(last) as u32;
         Self {
-            hlc: word(0),
-            id: word(8),
+            hlc: word(hlc),
+            id: word(id),
             check: last >> shift << shift,
             count: last & ((1 << shift) - 1),
         }
+    }
+
+    /// The symbol in it, if it is the difference of two sets under a key and looks as if it held one
+    /// alone; and whether that is in the first set.
+    #[must_use]
+    pub fn single(&self, key: u64) -> Option<Found> {
+        self.alone(key).map(|(symbol, _, ours)| Found { symbol, ours })
     }
 
     /// The symbol in it, if it looks as if it held one alone: with its hash, and whether it is one
@@ -159,6 +199,18 @@ impl Cell {
             && self.id == 0
             && self.check >> (u32::BITS - Self::CHECK_BITS) == 0
             && self.count & 3 == 0
+    }
+}
+
+impl Serialize for Cell {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_bytes().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cell {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <[u8; Self::BYTES]>::deserialize(deserializer).map(Self::from_bytes)
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
 use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::sketch::Symbol;
-use crate::state::{Item, Part, Point, Set, Span, Totals};
+use crate::state::{Item, Part, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
 
@@ -47,21 +47,12 @@ use crate::time::{Epoch, Hlc, Wall};
 pub enum StoreOp {
     /// Describe ranges of a set to a partner: answered by [`StoreReply::Described`].
     Describe(Describe),
-    /// The facts at these points, those that are held: answered by [`StoreReply::Facts`].
+    /// The facts with these symbols, those that are held: answered by [`StoreReply::Facts`].
     Fetch {
         /// The shard.
         shard: ShardId,
-        /// Where they stand in time order.
-        points: Vec<Point>,
-        /// Facts are taken until the next one would exceed so many bytes. The first one is taken
-        /// however large it is.
-        bytes: usize,
-    },
-    /// The facts with these symbols, those that are held: answered by [`StoreReply::Facts`].
-    Recall {
-        /// The shard.
-        shard: ShardId,
-        /// What partners name them by.
+        /// What partners name them by, in the order in which they are wanted. Should several facts
+        /// have one symbol, all of them are given.
         symbols: Vec<Symbol>,
         /// Facts are taken until the next one would exceed so many bytes. The first one is taken
         /// however large it is.

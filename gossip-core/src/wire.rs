@@ -14,4 +14,6 @@ pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_fra
 pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, record_kinds, record_len, record_name};
-pub use self::talk::{Compare, RangeContent, RangePart, Ranges, Receipt, Same, Talk};
+pub use self::talk::{
+    Cells, Compare, Glance, More, RangeContent, RangePart, Ranges, Receipt, Same, Talk,
+};

@@ -2,7 +2,6 @@
 
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
-use gossip_core::sketch::Symbol;
 use gossip_core::state::{Item, Point};
 use gossip_core::store::catalogue::Catalogue;
 use gossip_core::store::{Describe, Sifted, StoreError, StoreOp};
@@ -16,16 +15,12 @@ impl<'db> Writer<'db> {
     pub(crate) fn question(&mut self, op: StoreOp) -> Result<(Question, View<'db>), StoreError> {
         let question = match op {
             StoreOp::Describe(describe) => self.describe(describe)?,
-            StoreOp::Fetch { shard, points, bytes } => {
+            StoreOp::Fetch { shard, symbols, bytes } => {
                 let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
-                let entry = |point: &Point| catalogue?.find(*point);
-                let entries = points.iter().filter_map(entry).collect();
-                Question::Fetch { bytes, entries, shard }
-            }
-            StoreOp::Recall { shard, symbols, bytes } => {
-                let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
-                let entry = |symbol: &Symbol| catalogue?.recall(*symbol);
-                let entries = symbols.iter().filter_map(entry).collect();
+                let named = |catalogue: &Catalogue| {
+                    symbols.iter().flat_map(|symbol| catalogue.named(*symbol)).collect()
+                };
+                let entries = catalogue.map(named).unwrap_or_default();
                 Question::Fetch { bytes, entries, shard }
             }
             StoreOp::Get { shard, key } => Question::Get { key, shard },

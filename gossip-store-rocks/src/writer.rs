@@ -138,7 +138,6 @@ impl<'db> Writer<'db> {
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Lease
-            | StoreOp::Recall { .. }
             | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
@@ -184,7 +183,6 @@ impl<'db> Writer<'db> {
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Merge(_)
-            | StoreOp::Recall { .. }
             | StoreOp::Remember { .. }
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }

@@ -43,7 +43,10 @@ impl Channel {
             }),
             talk @ (Talk::Busy(_)
             | Talk::Compare(_)
+            | Talk::Cells(_)
             | Talk::Done { .. }
+            | Talk::Given { .. }
+            | Talk::More(_)
             | Talk::Ranges(_)
             | Talk::Same(_)
             | Talk::Want { .. }

@@ -200,7 +200,6 @@ impl Disk {
             | StoreOp::Fetch { .. }
             | StoreOp::Get { .. }
             | StoreOp::Lease
-            | StoreOp::Recall { .. }
             | StoreOp::Release(_)
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }

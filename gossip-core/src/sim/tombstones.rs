@@ -18,7 +18,7 @@ use crate::io::{Command, Seed, Write};
 use crate::sim::{Delay, Disk, cut, late};
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::RumorConfig;
-use crate::strategy::reconcile::RangeConfig;
+use crate::strategy::reconcile::RepairConfig;
 use crate::time::EPOCH;
 
 /// The parameters.
@@ -147,7 +147,7 @@ impl<'a> Scene<'a> {
         let (least, most) = (Duration::from_millis(1), Duration::from_millis(20));
         world.rule(late(Delay::Uniform { least, most }));
         let rumors = RumorConfig { period: pace, ..RumorConfig::default() };
-        let repair = RangeConfig { period: pace, period_max: pace, ..RangeConfig::default() };
+        let repair = RepairConfig { period: pace, period_max: pace, ..RepairConfig::default() };
         for host in 0..config.nodes {
             let seeds = if host == 0 { Vec::new() } else { vec![Seed::Address(world.address(0))] };
             let spec = ConfigSpec {

@@ -202,9 +202,9 @@ impl Catalogue {
         groups.find_map(|group| group.index.find(point))
     }
 
-    /// The fact with this symbol, if there is one.
-    #[must_use]
-    pub fn recall(&self, symbol: Symbol) -> Option<Entry> {
+    /// The facts with this symbol, in time order within each epoch of leaving: one, unless somebody
+    /// crafts ids.
+    pub fn named(&self, symbol: Symbol) -> impl Iterator<Item = Entry> {
         let (hlc, first) = symbol.parts();
         let point = |rest| {
             let mut id = [rest; 16];
@@ -212,8 +212,8 @@ impl Catalogue {
             Point { hlc, id }
         };
         let span = Span { from: point(0), upto: point(0xff) };
-        let mut groups = std::iter::once(&self.active).chain(self.dormant.values());
-        groups.find_map(|group| group.index.entries(&span).next().copied())
+        let groups = std::iter::once(&self.active).chain(self.dormant.values());
+        groups.flat_map(move |group| group.index.entries(&span).copied().collect::<Vec<_>>())
     }
 
     /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.

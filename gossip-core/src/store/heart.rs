@@ -52,11 +52,8 @@ impl MemoryState {
                 }
                 StoreReply::Described(self.shard(describe.shard).describe(&describe))
             }
-            StoreOp::Fetch { shard, points, bytes } => {
-                StoreReply::Facts(self.shard(shard).fetch(&points, bytes))
-            }
-            StoreOp::Recall { shard, symbols, bytes } => {
-                StoreReply::Facts(self.shard(shard).recall(&symbols, bytes))
+            StoreOp::Fetch { shard, symbols, bytes } => {
+                StoreReply::Facts(self.shard(shard).fetch(&symbols, bytes))
             }
             StoreOp::Get { shard, key } => StoreReply::Facts(self.shard(shard).head(&key)),
             StoreOp::Lease => StoreReply::Leased(self.lease()),

@@ -1,10 +1,10 @@
 //! How two replicas become equal. A protocol: range comparison now, coded symbols when asked.
 
-mod range;
+mod repair;
 
 use std::fmt::Debug;
 
-pub use self::range::{RangeConfig, RangeReconcile};
+pub use self::repair::{Method, Repair, RepairConfig};
 use super::{Cx, SlotToken};
 use crate::id::NodeId;
 use crate::store::StoreReply;

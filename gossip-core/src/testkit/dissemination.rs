@@ -11,7 +11,7 @@ use crate::rng::Rng;
 use crate::sim::{self, World};
 use crate::strategy::Dissemination;
 use crate::strategy::dissemination::RumorConfig;
-use crate::strategy::reconcile::RangeConfig;
+use crate::strategy::reconcile::RepairConfig;
 
 /// Makes a strategy for each start of a node.
 pub type MakeDissemination = Rc<dyn Fn() -> Box<dyn Dissemination>>;
@@ -94,7 +94,7 @@ fn cluster(make: &MakeDissemination, seed: u64, repair: bool) -> World {
             if host == 0 { vec![] } else { vec![crate::io::Seed::Address(world.address(0))] };
         let make = Rc::clone(make);
         let strategies = move |keys| {
-            let defaults = ChannelSlots::new(RumorConfig::default(), RangeConfig::default());
+            let defaults = ChannelSlots::new(RumorConfig::default(), RepairConfig::default());
             let mut main = ChannelSlots { dissemination: make(), ..defaults };
             if !repair {
                 main.reconcile = Box::new(Mute);

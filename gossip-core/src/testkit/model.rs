@@ -46,8 +46,8 @@ impl Model {
             (StoreOp::Describe(describe), StoreReply::Described(given)) => {
                 self.shard(describe.shard).compare_described(&describe, &given);
             }
-            (StoreOp::Fetch { shard, points, bytes }, StoreReply::Facts(given)) => {
-                assert_eq!(given, self.shard(shard).fetch(&points, bytes), "{asked}");
+            (StoreOp::Fetch { shard, symbols, bytes }, StoreReply::Facts(given)) => {
+                assert_eq!(given, self.shard(shard).fetch(&symbols, bytes), "{asked}");
             }
             (StoreOp::Get { shard, key }, StoreReply::Facts(given)) => {
                 assert_eq!(given, self.shard(shard).head(&key), "{asked}");
@@ -87,9 +87,6 @@ impl Model {
             (StoreOp::Sketch { shard, epoch, cells }, StoreReply::Sketched { row, totals }) => {
                 self.compare_totals(shard, Set::Active(epoch), totals, &asked);
                 assert_eq!(row, self.shard(shard).row(epoch, cells), "{asked}");
-            }
-            (StoreOp::Recall { shard, symbols, bytes }, StoreReply::Facts(given)) => {
-                assert_eq!(given, self.shard(shard).recall(&symbols, bytes), "{asked}");
             }
             (StoreOp::Sweep { shard, wall, epoch, floor }, reply) => {
                 self.shard(shard).compare_swept(wall, epoch, floor, reply);
@@ -301,7 +298,7 @@ impl Shard {
         let mut census = Census::default();
         let mut sketch = Sketch::new(Code::Irregular, 0, cells.end);
         for fact in self.select(Set::Active(epoch), &Span::ALL) {
-            let symbol = Symbol::new(fact.hlc(), &fact.id());
+            let symbol = Symbol::of(fact);
             census.add(symbol, 0);
             sketch.add(symbol);
         }
@@ -310,13 +307,6 @@ impl Shard {
 
     fn head(&self, key: &[u8]) -> Vec<Envelope> {
         self.keys.get(key).cloned().unwrap_or_default()
-    }
-
-    fn recall(&self, symbols: &[Symbol], bytes: usize) -> Vec<Envelope> {
-        let symbol_of = |fact: &&Envelope| Symbol::new(fact.hlc(), &fact.id());
-        let find = |symbol: &Symbol| self.facts().find(|fact| symbol_of(fact) == *symbol);
-        let points: Vec<_> = symbols.iter().filter_map(find).map(Point::of).collect();
-        self.fetch(&points, bytes)
     }
 
     /// The facts of a set and span, in time order.
@@ -328,11 +318,13 @@ impl Shard {
         facts
     }
 
-    fn fetch(&self, points: &[Point], most_bytes: usize) -> Vec<Envelope> {
+    fn fetch(&self, symbols: &[Symbol], most_bytes: usize) -> Vec<Envelope> {
         let mut facts = Vec::<Envelope>::new();
         let mut bytes = 0;
-        for point in points {
-            let Some(fact) = self.facts().find(|fact| Point::of(fact) == *point) else { continue };
+        for symbol in symbols {
+            let Some(fact) = self.facts().find(|fact| Symbol::of(fact) == *symbol) else {
+                continue;
+            };
             bytes += fact.bytes().len();
             if !facts.is_empty() && bytes > most_bytes {
                 break;

@@ -179,17 +179,12 @@ fn any_lease(rng: &mut Rng, model: &Model) -> Option<LeaseId> {
     leases.get(rng.below(leases.len().max(1) as u64) as usize).copied()
 }
 
-/// Points of held facts, and others beside them; or symbols of some.
+/// Symbols of held facts, and others beside them.
 fn fetch(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let held = model.facts(shard);
-    if rng.below(2) == 0 {
-        let symbols = held.iter().filter(|_| rng.below(2) == 0);
-        let symbols = symbols.map(|fact| Symbol::new(fact.hlc(), &fact.id())).collect();
-        return StoreOp::Recall { shard, symbols, bytes: rng.below(2_000) as usize };
-    }
-    let mut points: Vec<_> = held.iter().map(Point::of).filter(|_| rng.below(2) == 0).collect();
-    points.extend((0..3).map(|minute| Point { hlc: at_minute(minute), id: [minute as u8; 16] }));
-    StoreOp::Fetch { shard, points, bytes: rng.below(2_000) as usize }
+    let mut symbols: Vec<_> = held.iter().map(Symbol::of).filter(|_| rng.below(2) == 0).collect();
+    symbols.extend((0..3).map(|minute| Symbol { hlc: at_minute(minute).bits(), id: minute }));
+    StoreOp::Fetch { shard, symbols, bytes: rng.below(2_000) as usize }
 }
 
 fn rare(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {

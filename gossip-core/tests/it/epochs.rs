@@ -12,7 +12,7 @@ use gossip_core::rng::Rng;
 use gossip_core::sim::{self, Packet, START, Verdict, World};
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::time::{Epoch, Mono};
 use gossip_core::wire::{Frame, Record, Records, decode_frame};
 
@@ -21,7 +21,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A node that acts once a minute, so that days pass quickly.
 fn add_calm(world: &mut World) -> usize {
     let rumors = RumorConfig { period: MINUTE / 6, ..RumorConfig::default() };
-    let repair = RangeConfig { period: MINUTE / 4, period_max: MINUTE, ..RangeConfig::default() };
+    let repair = RepairConfig { period: MINUTE / 4, period_max: MINUTE, ..RepairConfig::default() };
     let seeds = if world.is_empty() {
         Vec::new()
     } else {
@@ -31,7 +31,7 @@ fn add_calm(world: &mut World) -> usize {
         seeds,
         alive_interval: MINUTE * 10,
         view_rumors: RumorConfig { period: MINUTE, ..RumorConfig::default() },
-        view_repair: RangeConfig { period: MINUTE, period_max: MINUTE * 4, ..repair },
+        view_repair: RepairConfig { period: MINUTE, period_max: MINUTE * 4, ..repair },
         redial_max: MINUTE,
         ..ConfigSpec::default()
     };

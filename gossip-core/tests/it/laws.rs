@@ -11,7 +11,7 @@ use gossip_core::id::NodeId;
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
-use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
+use gossip_core::strategy::reconcile::{Method, Repair, RepairConfig};
 use gossip_core::strategy::removal::{Blind, Feedback, Limit};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::strategy::sampler::{Line, Shuffled, Spatial, Uniform, Weighted};
@@ -37,8 +37,8 @@ fn rumors(direction: Direction, removal: MakeRemoval) -> MakeDissemination {
     Rc::new(move || Box::new(RumorMongering::new(config, removal())))
 }
 
-fn ranges(config: RangeConfig) -> MakeReconcile {
-    Rc::new(move || Box::new(RangeReconcile::new(config)))
+fn ranges(config: RepairConfig) -> MakeReconcile {
+    Rc::new(move || Box::new(Repair::new(config)))
 }
 
 #[test]
@@ -83,27 +83,29 @@ fn detectors() {
 
 #[test]
 fn reconcilers() {
-    reconcile_laws(&ranges(RangeConfig::default()), 0..12);
+    for method in [Method::Adaptive, Method::Range, Method::Rateless] {
+        reconcile_laws(&ranges(RepairConfig { method, ..RepairConfig::default() }), 0..12);
+    }
 }
 
 #[test]
 fn reconcilers_one_way() {
     for direction in [Direction::Push, Direction::Pull] {
-        reconcile_laws(&ranges(RangeConfig { direction, ..RangeConfig::default() }), 0..4);
+        reconcile_laws(&ranges(RepairConfig { direction, ..RepairConfig::default() }), 0..4);
     }
 }
 
 #[test]
 fn reconcilers_that_serve_few() {
-    let few = RangeConfig { connection_limit: 1, hunt: 2, ..RangeConfig::default() };
+    let few = RepairConfig { connection_limit: 1, hunt: 2, ..RepairConfig::default() };
     reconcile_laws(&ranges(few), 0..4);
-    let digest = RangeConfig { leaf: usize::MAX, fingerprint_first: false, ..few };
+    let digest = RepairConfig { leaf: usize::MAX, fingerprint_first: false, ..few };
     reconcile_laws(&ranges(digest), 0..2);
 }
 
 #[test]
 fn reconcilers_by_full_digest() {
-    let digest = RangeConfig { leaf: usize::MAX, ..RangeConfig::default() };
+    let digest = RepairConfig { leaf: usize::MAX, ..RepairConfig::default() };
     reconcile_laws(&ranges(digest), 0..4);
 }
 

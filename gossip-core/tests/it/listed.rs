@@ -14,7 +14,7 @@ use gossip_core::io::{Answer, Command, Event, Input, Seed};
 use gossip_core::rng::Rng;
 use gossip_core::sim::{self, MakeStrategies, Packet, Verdict, World};
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::strategy::sampler::Uniform;
 use gossip_core::testkit::{Mute, Sent, Wiretap};
 use gossip_core::transport::{Address, Inbound};
@@ -138,7 +138,7 @@ fn rumors() -> MakeStrategies {
     Box::new(|keys: SimKeys| Strategies {
         main: ChannelSlots {
             reconcile: Box::new(Mute::default()),
-            ..ChannelSlots::new(RumorConfig::default(), RangeConfig::default())
+            ..ChannelSlots::new(RumorConfig::default(), RepairConfig::default())
         },
         sampler: Box::new(Uniform::default()),
         ..Strategies::new(Box::new(keys))

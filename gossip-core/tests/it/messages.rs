@@ -12,7 +12,7 @@ use gossip_core::rng::Rng;
 use gossip_core::sim::{Packet, Verdict, World};
 use gossip_core::strategy::Direction;
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::wire::{Frame, Record, Records, Talk, decode_frame};
 
 const NEVER: Duration = Duration::from_secs(1_000_000);
@@ -25,13 +25,13 @@ fn silent_rumors() -> RumorConfig {
     RumorConfig { period: NEVER, ..RumorConfig::default() }
 }
 
-fn silent_repair() -> RangeConfig {
-    RangeConfig { period: NEVER, period_max: NEVER, ..RangeConfig::default() }
+fn silent_repair() -> RepairConfig {
+    RepairConfig { period: NEVER, period_max: NEVER, ..RepairConfig::default() }
 }
 
 /// Two nodes that know one another and do nothing by themselves, but for what the first one's
 /// slots do. The view is silent: members meet through their Hellos.
-fn pair(rumors: [RumorConfig; 2], repair: [RangeConfig; 2]) -> (World, Log) {
+fn pair(rumors: [RumorConfig; 2], repair: [RepairConfig; 2]) -> (World, Log) {
     let mut world = World::new(11);
     let log = Log::default();
     let recorder = log.clone();
@@ -89,19 +89,19 @@ fn write(world: &mut World, host: usize, keys: std::ops::Range<usize>) {
     world.run_for(Duration::from_millis(10));
 }
 
-fn full_digest(direction: Direction) -> RangeConfig {
-    RangeConfig {
+fn full_digest(direction: Direction) -> RepairConfig {
+    RepairConfig {
         direction,
         fingerprint_first: false,
         leaf: usize::MAX,
         period: LONG,
         period_max: LONG,
-        ..RangeConfig::default()
+        ..RepairConfig::default()
     }
 }
 
-fn by_fingerprint() -> RangeConfig {
-    RangeConfig { period: LONG, period_max: LONG, ..RangeConfig::default() }
+fn by_fingerprint() -> RepairConfig {
+    RepairConfig { period: LONG, period_max: LONG, ..RepairConfig::default() }
 }
 
 fn entries(world: &mut World, host: usize) -> u64 {
@@ -208,7 +208,7 @@ fn equal_replicas_of_any_size_stop_after_two_small_messages() {
 
 #[test]
 fn one_difference_takes_as_many_messages_as_documented() {
-    let RangeConfig { leaf, ways, .. } = RangeConfig::default();
+    let RepairConfig { leaf, ways, .. } = RepairConfig::default();
     for (size, missing_at) in [(10, 0), (10, 1), (1_000, 0), (1_000, 1), (20_000, 0), (20_000, 1)] {
         let (mut world, log) = pair([silent_rumors(); 2], [by_fingerprint(), silent_repair()]);
         write(&mut world, 1, 0..size);

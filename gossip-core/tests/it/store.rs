@@ -123,7 +123,6 @@ enum Promise {
     PartsAreSummedUp,
     SweepsComeAgain,
     SweepsDrop,
-    SymbolsAreFound,
     TotalsCount,
     WipeRaisesTheCommit,
     WipeTellsWhatWasHeld,
@@ -153,7 +152,6 @@ impl Store for Broken {
         }
         let is_scan = matches!(op, StoreOp::Scan { limit: 1.., .. });
         let is_fetch = matches!(op, StoreOp::Fetch { .. });
-        let is_recall = matches!(op, StoreOp::Recall { .. });
         let mut reply = self.store.run(op).await?;
         match (self.promise, &mut reply) {
             (Promise::CellsSumUp, StoreReply::Sketched { row, .. }) => row.cells.reverse(),
@@ -196,7 +194,6 @@ impl Store for Broken {
                 *next = None;
             }
             (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
-            (Promise::SymbolsAreFound, StoreReply::Facts(facts)) if is_recall => facts.clear(),
             (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
             (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped { held, .. }) => held.clear(),
             _ => {}
@@ -221,7 +218,6 @@ async fn broken_promises_are_found() {
         Promise::PartsAreSummedUp,
         Promise::SweepsComeAgain,
         Promise::SweepsDrop,
-        Promise::SymbolsAreFound,
         Promise::TotalsCount,
         Promise::WipeRaisesTheCommit,
         Promise::WipeTellsWhatWasHeld,

@@ -12,7 +12,7 @@ use gossip_core::rng::Rng;
 use gossip_core::sim::{self, World};
 use gossip_core::strategy::Direction;
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::strategy::removal::{Feedback, Limit};
 use gossip_core::strategy::retain::KeepSiblings;
 use gossip_core::testkit::{Mute, Wiretap};
@@ -55,7 +55,7 @@ fn meet(world: &mut World, count: usize, slots: fn() -> ChannelSlots) {
 }
 
 fn siblings() -> ChannelSlots {
-    let defaults = ChannelSlots::new(RumorConfig::default(), RangeConfig::default());
+    let defaults = ChannelSlots::new(RumorConfig::default(), RepairConfig::default());
     ChannelSlots { retain: Arc::new(KeepSiblings::default()), ..defaults }
 }
 
@@ -141,7 +141,7 @@ fn siblings_do_not_depend_on_the_order_of_arrival() {
 fn rumors(direction: Direction) -> ChannelSlots {
     let config = RumorConfig { direction, ..RumorConfig::default() };
     let removal = Box::new(Feedback::new(Limit::Counter(2)));
-    let defaults = ChannelSlots::new(config, RangeConfig::default());
+    let defaults = ChannelSlots::new(config, RepairConfig::default());
     ChannelSlots {
         dissemination: Box::new(RumorMongering::new(config, removal)),
         reconcile: Box::new(Mute::default()),

@@ -9,7 +9,7 @@ use gossip_core::config::ConfigSpec;
 use gossip_core::fact::Why;
 use gossip_core::id::Endpoints;
 use gossip_core::io::{Answer, Command, Event, Seed, Write, WriteError};
-use gossip_core::state::Point;
+use gossip_core::sketch::Symbol;
 use gossip_core::store::MemoryState;
 use gossip_core::testkit::lone::{BULK_BYTES, LISTEN, Lone, Puppet};
 use gossip_core::transport::{Address, Class, DATAGRAM_BYTES, Inbound, LinkId, Payloads};
@@ -72,19 +72,19 @@ fn facts(lone: &mut Lone) -> Vec<(Address, Class, usize)> {
     found
 }
 
-/// Asks for everything that the node holds under these points.
-fn want(lone: &mut Lone, puppet: &Puppet, points: Vec<Point>) {
-    puppet.say(lone, Talk::Want { exchange: 9, step: 1, points });
+/// Asks for these facts.
+fn want(lone: &mut Lone, puppet: &Puppet, symbols: Vec<Symbol>) {
+    puppet.say(lone, Talk::Want { exchange: 9, step: 1, symbols });
 }
 
-fn points(lone: &mut Lone) -> Vec<Point> {
+fn symbols(lone: &mut Lone) -> Vec<Symbol> {
     use gossip_core::id::{ShardId, TopicId};
     use gossip_core::store::{StoreOp, StoreReply};
     let shard = ShardId { channel: lone.main(), topic: TopicId(0) };
     let (prefix, limit, bytes) = (Bytes::new(), usize::MAX, usize::MAX);
     let op = StoreOp::Scan { shard, prefix, after: None, limit, bytes, lease: None };
     match lone.store.apply(op) {
-        Ok(StoreReply::Facts(facts)) => facts.iter().map(Point::of).collect(),
+        Ok(StoreReply::Facts(facts)) => facts.iter().map(Symbol::of).collect(),
         other => panic!("{other:?}"),
     }
 }
@@ -132,7 +132,7 @@ fn answers_to_wants_go_over_a_stream_if_they_are_worth_one() {
         put(&mut lone, &format!("{number}"), 900).unwrap();
     }
     assert!(puppet.greet(&mut lone));
-    let points = points(&mut lone);
+    let points = symbols(&mut lone);
     lone.take_sent();
     want(&mut lone, &puppet, points[..3].to_vec());
     let sent = facts(&mut lone);
@@ -150,7 +150,7 @@ fn an_answer_has_a_bound_and_says_what_is_left() {
         put(&mut lone, &format!("{number}"), 100_000).unwrap();
     }
     assert!(puppet.greet(&mut lone));
-    let mut left = points(&mut lone);
+    let mut left = symbols(&mut lone);
     let mut answers = 0;
     let mut received = 0;
     while !left.is_empty() {
@@ -246,7 +246,7 @@ fn a_stream_that_never_stands_holds_nothing_up() {
         put(&mut lone, &format!("{number}"), 900).unwrap();
     }
     assert!(puppet.greet(&mut lone));
-    let points = points(&mut lone);
+    let points = symbols(&mut lone);
     let ways = |lone: &mut Lone| {
         lone.take_sent();
         want(lone, &puppet, points.clone());

@@ -66,22 +66,25 @@ fn sixty_four_seeds_break_no_promise_and_every_kind_of_fault_fires() {
     assert!(sum(|outcome| outcome.shed) > 0, "no queue was ever full");
 }
 
-/// The promise that each mistake breaks first.
-const fn breaks(mistake: Mistake) -> &'static str {
+/// The promises that each mistake breaks: which of them first is a matter of luck.
+const fn breaks(mistake: Mistake) -> &'static [&'static str] {
     match mistake {
         Mistake::AcknowledgeEarly | Mistake::ForgetClock | Mistake::ForgetTombstone => {
-            "acknowledged"
+            &["acknowledged"]
         }
-        Mistake::DropUnconfirmed => "letting-go",
-        Mistake::EqualUncompared | Mistake::ExpireByArrival | Mistake::ForgetEpoch => "liveness",
-        Mistake::ForgetLoss | Mistake::MergeByArrival | Mistake::ReturnWithState => "versions",
-        Mistake::ForgetShed | Mistake::UnboundedQueue => "bounds",
-        Mistake::KeepIndexEntry => "index",
-        Mistake::PromiseEarly | Mistake::SpeakUnborn => "tickets",
-        Mistake::ReuseIncarnation => "lives",
-        Mistake::SkipClockBound => "clocks",
-        Mistake::SkipVerification => "signatures",
-        Mistake::TakeAnswersAsTheyCome => "watchers",
+        Mistake::DropUnconfirmed => &["letting-go"],
+        Mistake::EqualUncompared | Mistake::ExpireByArrival | Mistake::ForgetEpoch => &["liveness"],
+        Mistake::ForgetLoss | Mistake::MergeByArrival | Mistake::ReturnWithState => &["versions"],
+        // Who waits for what was shed fills a table with it, and never asks for it again.
+        Mistake::ForgetShed => &["bounds", "liveness"],
+        Mistake::KeepIndexEntry => &["index"],
+        Mistake::PromiseEarly | Mistake::SpeakUnborn => &["tickets"],
+        Mistake::ReuseIncarnation => &["lives"],
+        Mistake::SkipClockBound => &["clocks"],
+        Mistake::SkipVerification => &["signatures"],
+        // Who takes an older commit for the last one tells watchers, or whoever asks, too much.
+        Mistake::TakeAnswersAsTheyCome => &["acknowledged", "watchers"],
+        Mistake::UnboundedQueue => &["bounds"],
     }
 }
 
@@ -99,8 +102,9 @@ fn every_mistake_is_noticed_within_two_hundred_seeds() {
     let mut wrong = Vec::new();
     for (mistake, caught) in Mistake::ALL.into_iter().zip(caught) {
         println!("{mistake:?}: (seed, checker, violations without it) {caught:?}");
-        let is_right = caught
-            .is_some_and(|(_, checker, without)| checker == breaks(mistake) && without.is_empty());
+        let is_right = caught.is_some_and(|(_, checker, without)| {
+            breaks(mistake).contains(&checker) && without.is_empty()
+        });
         wrong.extend((!is_right).then_some(mistake));
     }
     assert!(wrong.is_empty(), "unnoticed, noticed by another checker, or broken anyway: {wrong:?}");

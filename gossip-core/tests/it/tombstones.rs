@@ -8,7 +8,7 @@ use gossip_core::sim::swarm::{Mistake, making};
 use gossip_core::sim::tombstones::{self, Config};
 use gossip_core::sim::{self, World, check};
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -43,7 +43,7 @@ fn a_deletion_that_comes_late_is_confirmed_anew() {
     world.set_horizon(SECOND * 20);
     check::all().into_iter().for_each(|checker| world.check(checker));
     let rumors = RumorConfig::default();
-    let repair = RangeConfig { period: SECOND, period_max: SECOND, ..RangeConfig::default() };
+    let repair = RepairConfig { period: SECOND, period_max: SECOND, ..RepairConfig::default() };
     for host in 0..3 {
         let seeds = if host == 0 { Vec::new() } else { vec![Seed::Address(world.address(0))] };
         let spec = ConfigSpec { seeds, redial_max: SECOND * 2, ..ConfigSpec::default() };

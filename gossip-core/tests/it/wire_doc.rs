@@ -15,14 +15,16 @@ use gossip_core::fact::{
 };
 use gossip_core::id::{BootId, ChannelId, ClusterId, Endpoints, SessionId, TopicId};
 use gossip_core::membership::{Alive, Leave};
+use gossip_core::sketch::{Census, Code, Sketch, Symbol};
 use gossip_core::state::{Item, Point, Set, Sum};
 use gossip_core::strategy::Retain;
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
-    COOKIE_BYTES, Compare, Constants, FactLimit, Frame, Hello, Packer, Parcel, RangeContent,
-    RangePart, Ranges, Receipt, Record, Records, Same, Talk, data_header, decode_frame,
+    COOKIE_BYTES, Cells, Compare, Constants, FactLimit, Frame, Glance, Hello, More, Packer, Parcel,
+    RangeContent, RangePart, Ranges, Receipt, Record, Records, Same, Talk, data_header,
+    decode_frame,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -142,11 +144,15 @@ fn talks() -> Vec<(&'static str, Talk)> {
     vec![
         ("ack", Talk::Ack(0xdead_beef)),
         ("ask", Talk::Ask(vec![*b"8 bytes!"])),
+        ("cells", Talk::Cells(cells(1))),
         ("busy", Talk::Busy(exchange)),
         ("call", Talk::Call),
         ("compare", Talk::Compare(compare())),
+        ("compare-glance", Talk::Compare(glancing())),
         ("done", Talk::Done { exchange, step, rest: Vec::new() }),
         ("feedback", Talk::Feedback { known: vec![*b"8 known!"], new: vec![*b"8 fresh!"] }),
+        ("given", Talk::Given { exchange, step }),
+        ("more", Talk::More(More { exchange, epoch, mark: [6; 4], from: 77, upto: 300 })),
         ("offer", Talk::Offer { rumors: vec![(*b"8 bytes!", 2)], feedback: true }),
         ("ping", Talk::Ping(0xdead_beef)),
         ("pull", Talk::Pull(vec![*b"8 bytes!"])),
@@ -155,7 +161,7 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("receipt", Talk::Receipt(receipt)),
         ("same", Talk::Same(same())),
         ("stale", Talk::Stale(receipt)),
-        ("want", Talk::Want { exchange, step, points: vec![point] }),
+        ("want", Talk::Want { exchange, step, symbols: vec![Symbol::at(&point)] }),
         ("welcome", Talk::Welcome),
     ]
 }
@@ -185,6 +191,20 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ("Reset", frame(Frame::Reset { session: SESSION })),
         ("Ping, Ack", session_talk(Talk::Ping(0xdead_beef))),
         ("Compare", talk(Talk::Compare(compare()))),
+        ("Compare with a glance", talk(Talk::Compare(glancing()))),
+        ("Cells, 20 of them", talk(Talk::Cells(cells(20)))),
+        ("Cells, 56 of them", talk(Talk::Cells(cells(56)))),
+        (
+            "More",
+            talk(Talk::More(More {
+                exchange: 300,
+                epoch: Epoch::of(WALL),
+                mark: [6; 4],
+                from: 77,
+                upto: 300,
+            })),
+        ),
+        ("Given", talk(Talk::Given { exchange: 300, step: 2 })),
         ("Same", talk(Talk::Same(same()))),
         (
             "Receipt, Stale",
@@ -205,8 +225,8 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ("Ranges, a list of 24", talk(one_part(RangeContent::Items(vec![item; 24])))),
         ("Ranges, a list of 32", talk(one_part(RangeContent::Items(vec![item; 32])))),
         (
-            "Want of 32 points",
-            talk(Talk::Want { exchange: 300, step: 2, points: vec![item.point; 32] }),
+            "Want of 32 facts",
+            talk(Talk::Want { exchange: 300, step: 2, symbols: vec![Symbol::of(&plain); 32] }),
         ),
         ("Done", talk(Talk::Done { exchange: 300, step: 2, rest: Vec::new() })),
         ("Entry, key 32, value 200, as a fact", plain.bytes().len()),
@@ -334,7 +354,25 @@ fn compare() -> Compare {
         pull: true,
         push: true,
         receipt: false,
+        glance: None,
     }
+}
+
+/// Of a set of one fact.
+fn glancing() -> Compare {
+    let symbol = Symbol::of(&entry());
+    let mut census = Census::default();
+    census.add(symbol, 0);
+    let cell = cells(1).cells.into_iter().next().unwrap();
+    Compare { glance: Some(Glance::new(1, &census, cell)), ..compare() }
+}
+
+fn cells(count: usize) -> Cells {
+    let mut sketch = Sketch::new(Code::Irregular, 0, count);
+    sketch.add(Symbol::of(&entry()));
+    let upto = count as u32;
+    let cells = sketch.into_cells();
+    Cells { exchange: 300, mark: [6; 4], push: true, from: 0, upto, likely: 90, cells }
 }
 
 fn same() -> Same {

@@ -15,7 +15,7 @@ use gossip_core::runtime::{Events, Gossip, Happening, RuntimeConfig, spawn};
 use gossip_core::store::MemoryStore;
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::transport::TransportError;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -188,7 +188,7 @@ impl Node {
         let patient = HeartbeatConfig { interval: Duration::from_secs(600), ..Default::default() };
         let strategies = Strategies {
             detector: Box::new(Heartbeat::new(patient)),
-            main: ChannelSlots::new(rumors, RangeConfig::default()),
+            main: ChannelSlots::new(rumors, RepairConfig::default()),
             ..Strategies::new(Box::new(SigningKeys::new(secret, secret)))
         };
         let transport = Arc::new(transport);

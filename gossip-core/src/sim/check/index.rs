@@ -2,10 +2,11 @@
 
 use super::{Checker, Observation, PerHost, Sight, shard_of};
 use crate::sim::World;
-use crate::state::{Point, Set, Sum};
+use crate::sketch::Symbol;
+use crate::state::{Set, Sum};
 use crate::store::{MemoryState, StoreOp, StoreReply};
 
-/// The hash of a store's compared set is that of its facts, and every fact is found at its point.
+/// The hash of a store's compared set is that of its facts, and every fact is found by its symbol.
 /// A sample: after one in 128 changes of a store, after a crash and in the end, for it takes as long
 /// as reading everything.
 #[derive(Debug, Default)]
@@ -57,11 +58,11 @@ fn compare(world: &World, host: usize) -> Option<String> {
         let (said, true_count) = (totals.sum.count(), truth.count());
         return Some(format!("the hash of {said} facts is not that of the {true_count} held"));
     }
-    let points: Vec<_> = facts.iter().map(Point::of).collect();
-    match store.apply(StoreOp::Fetch { shard, points, bytes: usize::MAX }) {
+    let symbols: Vec<_> = facts.iter().map(Symbol::of).collect();
+    match store.apply(StoreOp::Fetch { shard, symbols, bytes: usize::MAX }) {
         Ok(StoreReply::Facts(found)) if found == facts => None,
         Ok(StoreReply::Facts(found)) => {
-            Some(format!("{} of {} facts are found at their points", found.len(), facts.len()))
+            Some(format!("{} of {} facts are found by their symbols", found.len(), facts.len()))
         }
         other => Some(format!("facts cannot be looked up: {other:?}")),
     }

@@ -12,7 +12,7 @@ use crate::sim::{self, World};
 use crate::strategy::Sampler;
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
-use crate::strategy::reconcile::{RangeConfig, RangeReconcile};
+use crate::strategy::reconcile::{Repair, RepairConfig};
 use crate::strategy::sampler::{Line, Spatial, Uniform};
 
 /// A cycle's length: nothing depends on it.
@@ -132,7 +132,7 @@ struct Totals {
 /// Adds the hosts, which know one another from a directory that they share.
 fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, ..RumorConfig::default() };
-    let calm_repair = RangeConfig { period: CALM, period_max: CALM, ..RangeConfig::default() };
+    let calm_repair = RepairConfig { period: CALM, period_max: CALM, ..RepairConfig::default() };
     let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
     let line = epidemic.distance_exponent.map(|exponent| {
         let nodes = (0..epidemic.nodes).map(|host| world.id(host)).collect();
@@ -157,7 +157,7 @@ fn strategies(
     epidemic: &Epidemic,
     keys: SimKeys,
     calm_rumors: RumorConfig,
-    calm_repair: RangeConfig,
+    calm_repair: RepairConfig,
 ) -> Strategies {
     let Epidemic { direction, connection_limit, hunt, .. } = *epidemic;
     let (rumors, repair) = match epidemic.carrier {
@@ -179,14 +179,14 @@ fn strategies(
             (config, calm_repair)
         }
         Carrier::Repair => {
-            let config = RangeConfig {
+            let config = RepairConfig {
                 connection_limit,
                 direction,
                 hunt,
                 period: PERIOD,
                 period_max: PERIOD,
                 stagger: false,
-                ..RangeConfig::default()
+                ..RepairConfig::default()
             };
             (calm_rumors, config)
         }
@@ -199,7 +199,7 @@ fn strategies(
         })),
         main: ChannelSlots {
             dissemination: Box::new(RumorMongering::new(rumors, epidemic.ending.rule())),
-            reconcile: Box::new(RangeReconcile::new(repair)),
+            reconcile: Box::new(Repair::new(repair)),
             ..defaults
         },
         ..Strategies::new(Box::new(keys))

@@ -10,8 +10,17 @@ use crate::wire::{DATA_HEADER_BYTES, record_kinds, record_name, session_of};
 
 /// A rule that lets every packet pass and counts the records in it, also those that a later rule
 /// loses. Clones share their counts: hand one to the world and keep the other.
-#[derive(Clone, Default)]
-pub(super) struct Ear(Rc<[Cell<u64>; 32]>);
+#[derive(Clone)]
+pub(super) struct Ear(Rc<[Cell<u64>; KINDS]>);
+
+/// More kinds than there are.
+const KINDS: usize = 64;
+
+impl Default for Ear {
+    fn default() -> Self {
+        Self(Rc::new([const { Cell::new(0) }; KINDS]))
+    }
+}
 
 impl Ear {
     /// How often each kind was said.

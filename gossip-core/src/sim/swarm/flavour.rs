@@ -11,7 +11,7 @@ use crate::rng::Rng;
 use crate::sim::epidemic::Ending;
 use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
-use crate::strategy::reconcile::RangeConfig;
+use crate::strategy::reconcile::{Method, RepairConfig};
 use crate::strategy::removal::Limit;
 use crate::strategy::retain::KeepSiblings;
 use crate::strategy::{Direction, Retain};
@@ -20,7 +20,7 @@ use crate::strategy::{Direction, Retain};
 pub(super) struct Flavour {
     ending: Ending,
     limits: Limits,
-    repair: RangeConfig,
+    repair: RepairConfig,
     rumors: RumorConfig,
     siblings: bool,
 }
@@ -42,17 +42,23 @@ impl Flavour {
         };
         let ending = ending(&mut rng);
         let (connection_limit, hunt) = connections(&mut rng, 1);
-        let repair = RangeConfig {
+        let repair = RepairConfig {
             connection_limit,
             hunt,
             period: pause,
             period_max: pause,
             stagger: rng.chance(0.8),
-            ..RangeConfig::default()
+            ..RepairConfig::default()
         };
         let rumors = RumorConfig { period, ..rumors(&mut rng, ending) };
         // Beyond so many authors the rule keeps the lowest by hash, not the newest of each.
         let siblings = rng.chance(0.25) && config.nodes <= MAX_CONTEXT;
+        let method = match rng.below(4) {
+            0 => Method::Range,
+            1 => Method::Rateless,
+            _ => Method::Adaptive,
+        };
+        let repair = RepairConfig { method, ..repair };
         Self { ending, limits, repair, rumors, siblings }
     }
 

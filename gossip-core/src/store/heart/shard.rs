@@ -13,7 +13,7 @@ use crate::fact::{Envelope, Verified};
 use crate::id::FactId;
 use crate::mistake::{Mistake, made};
 use crate::sketch::Symbol;
-use crate::state::{Item, Point, Set, Totals};
+use crate::state::{Item, Set, Totals};
 use crate::store::catalogue::{Catalogue, Entry, Record, Row, Slot};
 use crate::store::decision::{Decision, decide};
 use crate::store::room::Room;
@@ -132,17 +132,9 @@ impl Shard {
         self.catalogue.total(set)
     }
 
-    /// The facts at those points that are held, as far as so many bytes reach.
-    pub(super) fn fetch(&self, points: &[Point], bytes: usize) -> Vec<Envelope> {
-        self.take_up(points.iter().filter_map(|point| self.catalogue.find(*point)), bytes)
-    }
-
     /// The facts with those symbols that are held, as far as so many bytes reach.
-    pub(super) fn recall(&self, symbols: &[Symbol], bytes: usize) -> Vec<Envelope> {
-        self.take_up(symbols.iter().filter_map(|symbol| self.catalogue.recall(*symbol)), bytes)
-    }
-
-    fn take_up(&self, entries: impl Iterator<Item = Entry>, bytes: usize) -> Vec<Envelope> {
+    pub(super) fn fetch(&self, symbols: &[Symbol], bytes: usize) -> Vec<Envelope> {
+        let entries = symbols.iter().flat_map(|symbol| self.catalogue.named(*symbol));
         let mut room = Room::new(usize::MAX, bytes);
         let facts = entries.filter_map(|entry| self.get(entry.slot()).cloned());
         facts.take_while(|fact| room.take(1, fact.bytes().len())).collect()

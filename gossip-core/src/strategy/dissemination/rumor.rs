@@ -360,9 +360,12 @@ impl Dissemination for RumorMongering {
                 }
             }
             Talk::Ack(_)
+            | Talk::Cells(_)
             | Talk::Compare(_)
             | Talk::Done { .. }
             | Talk::Feedback { .. }
+            | Talk::Given { .. }
+            | Talk::More(_)
             | Talk::Ping(_)
             | Talk::Pull(_)
             | Talk::Ranges(_)

@@ -10,6 +10,7 @@ use crate::config::{ConfigSpec, Limits};
 use crate::fact::Envelope;
 use crate::id::{BootId, ChannelId, Endpoints};
 use crate::io::{AtEpoch, Command, ExportError, Input, Seed, Write};
+use crate::sketch::{Cell, Code, Sketch, Symbol};
 use crate::state::{Item, Point, Set, Totals};
 use crate::store::{MemoryState, StoreError, StoreReply};
 use crate::strategy::Direction;
@@ -17,7 +18,8 @@ use crate::testkit::lone::{Held, LISTEN, Lone, Puppet};
 use crate::time::{Epoch, Hlc, Now, Wall};
 use crate::transport::{Address, Inbound, LinkId};
 use crate::wire::{
-    Compare, Frame, Parcel, RangeContent, RangePart, Ranges, Receipt, Record, Same, Talk,
+    Cells, Compare, Frame, Glance, More, Parcel, RangeContent, RangePart, Ranges, Receipt, Record,
+    Same, Talk,
 };
 
 /// Most questions that a script leaves unanswered before they are answered for it.
@@ -259,7 +261,7 @@ impl<'a> Script<'a> {
 
     fn talk(&mut self) -> Talk {
         let (exchange, step) = (u32::from(self.byte()), u32::from(self.byte()));
-        match self.byte() % 16 {
+        match self.byte() % 19 {
             0 => Talk::Ack(exchange),
             1 => Talk::Compare(self.compare(exchange)),
             2 => Talk::Done { exchange, step, rest: Vec::new() },
@@ -281,10 +283,13 @@ impl<'a> Script<'a> {
                 Talk::Offer { rumors, feedback: self.one_in(2) }
             }
             14 => Talk::Welcome,
+            15 => Talk::Cells(self.cells(exchange)),
+            16 => Talk::More(self.more(exchange)),
+            17 => Talk::Given { exchange, step },
             _ => {
                 let count = self.below(80);
-                let points = (0..count).map(|_| self.point()).collect();
-                Talk::Want { exchange, step, points }
+                let symbols = (0..count).map(|_| Symbol::at(&self.point())).collect();
+                Talk::Want { exchange, step, symbols }
             }
         }
     }
@@ -340,7 +345,49 @@ impl<'a> Script<'a> {
             pull: self.one_in(2),
             push: self.one_in(2),
             receipt: self.one_in(2),
+            glance: self.one_in(2).then(|| self.glance()),
         }
+    }
+
+    fn glance(&mut self) -> Glance {
+        let entries = u64::from(self.byte());
+        let counter = [self.byte() % 8, 0];
+        Glance { entries, counters: [counter; Glance::COUNTERS], cell: self.cell() }
+    }
+
+    /// Of nothing, of one fact, or of nobody knows what.
+    fn cell(&mut self) -> Cell {
+        let mut sketch = Sketch::new(Code::Irregular, 0, 1);
+        match self.byte() % 3 {
+            0 => return Cell::from_bytes(self.array()),
+            1 => sketch.add(Symbol::at(&self.point())),
+            _ => {}
+        }
+        sketch.into_cells().pop().unwrap_or_default()
+    }
+
+    fn cells(&mut self, exchange: u32) -> Cells {
+        let count = self.below(70);
+        let [from, more, likely] = self.array();
+        let from = u32::from(from % 4) * 14;
+        // Mostly all that is sent at once, so that reading begins.
+        let more = if more % 4 == 0 { u32::from(more) << 8 } else { 0 };
+        Cells {
+            exchange,
+            mark: [self.byte() % 2; 4],
+            push: self.one_in(2),
+            from,
+            upto: from + count as u32 + more,
+            likely: u32::from(likely),
+            cells: (0..count).map(|_| self.cell()).collect(),
+        }
+    }
+
+    fn more(&mut self, exchange: u32) -> More {
+        let [from, count, shift] = self.array();
+        let from = u32::from(from) << (shift % 16);
+        let upto = from.saturating_add(u32::from(count) << (shift / 16));
+        More { exchange, epoch: self.epoch(), mark: [from as u8; 4], from, upto }
     }
 
     fn receipt(&mut self, exchange: u32) -> Receipt {
@@ -404,7 +451,11 @@ impl<'a> Script<'a> {
                 let Compare { exchange, floor, dormant, .. } = compare;
                 let same = Talk::Same(Same { exchange, floor, dormant });
                 let ranges = Ranges { answer: true, ..self.ranges(exchange, 0) };
-                let talk = if self.one_in(2) { same } else { Talk::Ranges(ranges) };
+                let talk = match self.byte() % 4 {
+                    0 => same,
+                    1 => Talk::Ranges(ranges),
+                    _ => Talk::Cells(self.cells(exchange)),
+                };
                 (self.channel(), talk)
             }
             Record::Talk(Talk::Ranges(asked)) => {
@@ -413,6 +464,12 @@ impl<'a> Script<'a> {
                 let done = Talk::Done { exchange, step, rest: Vec::new() };
                 let talk = if self.one_in(4) { done } else { Talk::Ranges(ranges) };
                 (self.channel(), talk)
+            }
+            Record::Talk(Talk::More(More { exchange, .. })) => {
+                (self.channel(), Talk::Cells(self.cells(exchange)))
+            }
+            Record::Talk(Talk::Given { exchange, step }) => {
+                (self.channel(), Talk::Done { exchange, step, rest: Vec::new() })
             }
             Record::Talk(Talk::Receipt(receipt)) => (self.channel(), Talk::Stale(receipt)),
             Record::Channel(_) | Record::Fact { .. } | Record::Talk(_) | Record::Unknown(_) => {

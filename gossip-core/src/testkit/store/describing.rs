@@ -66,9 +66,9 @@ pub(super) async fn cells_sum_up_what_is_held(mut subject: Subject<impl Store>) 
             subject.sketch(Epoch::from_number(epoch), cells).await;
         }
         subject.sketch(Epoch::from_number(swept), 65_500..65_600).await;
-        subject.recall(held.clone(), usize::MAX).await;
+        subject.fetch(held.clone(), usize::MAX).await;
         let unknown = [Symbol { hlc: 1, id: batch }];
-        subject.recall(unknown.into_iter().chain(held.first().copied()).collect(), 1).await;
+        subject.fetch(unknown.into_iter().chain(held.first().copied()).collect(), 1).await;
     }
     let (shard, epoch) = (subject.shard, Epoch::ZERO);
     subject.expect_refusal(StoreOp::Sketch { shard, epoch, cells: 0..MAX_ROW + 1 }).await;

@@ -139,8 +139,8 @@ impl<S: Store> Subject<S> {
         row
     }
 
-    pub(super) async fn recall(&mut self, symbols: Vec<Symbol>, bytes: usize) -> Vec<Envelope> {
-        let reply = self.run(StoreOp::Recall { shard: self.shard, symbols, bytes }).await;
+    pub(super) async fn fetch(&mut self, symbols: Vec<Symbol>, bytes: usize) -> Vec<Envelope> {
+        let reply = self.run(StoreOp::Fetch { shard: self.shard, symbols, bytes }).await;
         let StoreReply::Facts(facts) = reply else { unreachable!("{MODEL}") };
         facts
     }

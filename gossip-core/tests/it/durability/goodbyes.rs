@@ -5,7 +5,7 @@ use gossip_core::fact::HORIZON;
 use gossip_core::membership::MemberStatus;
 use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RangeConfig;
+use gossip_core::strategy::reconcile::RepairConfig;
 
 use super::*;
 
@@ -17,12 +17,12 @@ fn slow_cluster(seed: u64, count: usize) -> World {
     for host in 0..count {
         let rumors = RumorConfig { period: MINUTE / 6, ..RumorConfig::default() };
         let repair =
-            RangeConfig { period: MINUTE / 4, period_max: MINUTE, ..RangeConfig::default() };
+            RepairConfig { period: MINUTE / 4, period_max: MINUTE, ..RepairConfig::default() };
         let config = ConfigSpec {
             seeds: if host == 0 { Vec::new() } else { seed_of(&world, 0) },
             alive_interval: MINUTE * 10,
             view_rumors: RumorConfig { period: MINUTE, ..RumorConfig::default() },
-            view_repair: RangeConfig { period: MINUTE, period_max: MINUTE * 4, ..repair },
+            view_repair: RepairConfig { period: MINUTE, period_max: MINUTE * 4, ..repair },
             redial_max: MINUTE,
             ..ConfigSpec::default()
         };

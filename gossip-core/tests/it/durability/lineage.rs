@@ -47,6 +47,7 @@ fn receipt(lone: &mut Lone, puppet: &Puppet) -> Receipt {
         pull: true,
         push: true,
         receipt: true,
+        glance: None,
     };
     puppet.say(lone, Talk::Compare(compare));
     let given = puppet.records(lone).find_map(|record| match record {

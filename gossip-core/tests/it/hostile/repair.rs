@@ -6,6 +6,7 @@ use std::time::Duration;
 use gossip_core::fact::{HORIZON, Why};
 use gossip_core::id::{BootId, ShardId};
 use gossip_core::sim::{self, World};
+use gossip_core::sketch::Symbol;
 use gossip_core::state::{Item, Point, Set, Sum};
 use gossip_core::store::{MemoryState, Merge, StoreOp};
 use gossip_core::strategy::retain::LastWrite;
@@ -81,6 +82,7 @@ fn compare(lone: &mut Lone, exchange: u32, receipt: bool) -> Compare {
         pull: true,
         push: true,
         receipt,
+        glance: None,
     }
 }
 
@@ -197,12 +199,12 @@ fn wants_are_bounded_and_duplicates_in_them_are_sent_once() {
     let start = lone.now.wall.millis() - 1_000 - 3_600_000;
     let at = Hlc::from_wall(Wall::from_millis(start + 1_003));
     let fact = author.put("key-000003", "value", at).into_inner();
-    let points = vec![Point::of(&fact); 40];
-    puppets[0].say(&mut lone, Talk::Want { exchange: 7, step: 2, points });
+    let symbols = vec![Symbol::of(&fact); 40];
+    puppets[0].say(&mut lone, Talk::Want { exchange: 7, step: 2, symbols });
     assert!(facts_for(&puppets[0], &lone) <= 1);
     lone.take_sent();
-    let points = vec![Point::MIN; 1_000];
-    let parcel = Parcel::Talk(Talk::Want { exchange: 7, step: 3, points });
+    let symbols = vec![Symbol { hlc: 0, id: 0 }; 1_000];
+    let parcel = Parcel::Talk(Talk::Want { exchange: 7, step: 3, symbols });
     let frame = puppets[0].frame(&[(Some(lone.main()), parcel)]);
     lone.frame(puppets[0].address, frame);
     assert_eq!(lone.rejected(Why::TooLarge), 1);

@@ -10,7 +10,7 @@ use gossip_core::rng::Rng;
 use gossip_core::store::StoreReply;
 use gossip_core::strategy::detector::{Finding, Heartbeat, HeartbeatConfig};
 use gossip_core::strategy::dissemination::{Exclusions, RumorConfig, RumorMongering};
-use gossip_core::strategy::reconcile::{RangeConfig, RangeReconcile};
+use gossip_core::strategy::reconcile::{Repair, RepairConfig};
 use gossip_core::strategy::removal::{Feedback, Limit};
 use gossip_core::strategy::sampler::Uniform;
 use gossip_core::strategy::{
@@ -296,7 +296,7 @@ fn detectors() {
 
 /// What a repair does that breaks a law.
 #[derive(Clone, Copy, Debug)]
-enum Repair {
+enum Fault {
     /// Gives every fact twice.
     Generous,
     /// Never gives some facts.
@@ -307,9 +307,9 @@ enum Repair {
 
 #[derive(Debug)]
 struct LawlessReconcile {
-    inner: RangeReconcile,
+    inner: Repair,
     last: Option<(Mono, NodeId, Envelope)>,
-    repair: Repair,
+    fault: Fault,
 }
 
 impl LawlessReconcile {
@@ -318,10 +318,10 @@ impl LawlessReconcile {
         for effect in effects {
             if let Effect::Fact { to, fact, .. } = &effect {
                 self.last = Some((cx.now.mono, *to, fact.clone()));
-                match self.repair {
-                    Repair::Generous => cx.effects.push(effect.clone()),
-                    Repair::Keeps if fact.id().as_bytes()[0] < 64 => continue,
-                    Repair::Keeps | Repair::Restless => {}
+                match self.fault {
+                    Fault::Generous => cx.effects.push(effect.clone()),
+                    Fault::Keeps if fact.id().as_bytes()[0] < 64 => continue,
+                    Fault::Keeps | Fault::Restless => {}
                 }
             }
             cx.effects.push(effect);
@@ -361,7 +361,7 @@ impl Reconcile for LawlessReconcile {
     fn wake(&mut self, cx: &mut Cx<'_>) {
         let is_due = self.deadline() <= Some(cx.now.mono);
         self.inner.wake(cx);
-        if let (Repair::Restless, true, Some((at, to, fact))) = (self.repair, is_due, &self.last)
+        if let (Fault::Restless, true, Some((at, to, fact))) = (self.fault, is_due, &self.last)
             && cx.now.mono.since(*at) > Duration::from_secs(30)
         {
             cx.fact(*to, fact.clone(), false);
@@ -379,21 +379,21 @@ impl Reconcile for LawlessReconcile {
 
 #[test]
 fn reconcilers() {
-    for (repair, breach) in [
-        (Repair::Generous, "facts sent to who has them"),
-        (Repair::Keeps, "different after 60s"),
-        (Repair::Restless, "equal, and not silent"),
+    for (fault, breach) in [
+        (Fault::Generous, "facts sent to who has them"),
+        (Fault::Keeps, "different after 60s"),
+        (Fault::Restless, "equal, and not silent"),
     ] {
         let make = move || {
-            let inner = RangeReconcile::new(RangeConfig::default());
-            Box::new(LawlessReconcile { inner, last: None, repair }) as Box<dyn Reconcile>
+            let inner = Repair::new(RepairConfig::default());
+            Box::new(LawlessReconcile { inner, last: None, fault }) as Box<dyn Reconcile>
         };
         caught(breach, || reconcile_laws(&(Rc::new(make) as Rc<_>), 0..10));
     }
     let never_repeats = || {
         let reply_timeout = Duration::from_secs(3_600);
-        let config = RangeConfig { reply_timeout, ..RangeConfig::default() };
-        Box::new(RangeReconcile::new(config)) as Box<dyn Reconcile>
+        let config = RepairConfig { reply_timeout, ..RepairConfig::default() };
+        Box::new(Repair::new(config)) as Box<dyn Reconcile>
     };
     caught("different after 180s", || {
         reconcile_laws(&(Rc::new(never_repeats) as Rc<_>), 0..10);

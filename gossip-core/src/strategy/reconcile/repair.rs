@@ -1,88 +1,36 @@
-//! Range comparison: fingerprints of stretches of the time order, split until they are listed
-//! (Meyer 2023). An infinite leaf makes it the full digest.
+//! Repair: a fingerprint of everything first; where it differs, the difference is read from sketches
+//! (Yang et al. 2024), or looked for in stretches of the time order, which are split until they are
+//! listed (Meyer 2023). An infinite leaf makes it the full digest.
 
+mod config;
+mod decode;
 mod diff;
 mod exchange;
 mod initiate;
+mod pending;
+mod plan;
 mod serve;
+mod sketches;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::time::Duration;
 
+pub use self::config::{Method, RepairConfig};
 use self::exchange::{Exchange, Work};
+use self::pending::{Pending, Step};
 use self::serve::Serving;
 use super::Reconcile;
 use crate::fact::Why;
 use crate::id::NodeId;
-use crate::state::{Point, Set, Span};
+use crate::sketch::Symbol;
+use crate::state::Set;
 use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
 use crate::strategy::connections::Connections;
 use crate::strategy::rounds::upcoming;
-use crate::strategy::{Cx, Direction, Effect, SlotToken};
+use crate::strategy::{Cx, Effect, SlotToken};
 use crate::time::{Epoch, Mono};
-use crate::wire::{Compare, Ranges, Same, Talk};
-
-/// How ranges are compared.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[expect(clippy::exhaustive_structs, reason = "configuration builds it literally")]
-pub struct RangeConfig {
-    /// Bytes of unmerged facts above which a node asks for no more. Default 512 KiB (a guess:
-    /// a quarter of what a peer may have in the pipeline).
-    pub backlog_bytes: usize,
-    /// The chance that a round takes place. Default 1 (capability G4).
-    pub chance: f64,
-    /// Most partners whose comparisons are begun with us in one period; others are told that we are
-    /// busy. Default 0: no limit. With the full digest each of its questions counts, not only the first.
-    pub connection_limit: u32,
-    /// Which way facts flow; push-then-pull counts as push-pull. Default push-pull.
-    pub direction: Direction,
-    /// Compare one fingerprint of everything first. Default true; off, and with an infinite
-    /// leaf, a round is the classic push, pull or push-pull of 1, 2 or 3 messages.
-    pub fingerprint_first: bool,
-    /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
-    /// `u32::MAX`: all there are.
-    pub hunt: u32,
-    /// Ranges of at most so many facts are listed. Default 24: a list fits a datagram.
-    pub leaf: usize,
-    /// Time between rounds while something changes. Default 2 s (a guess: two rumor rounds).
-    pub period: Duration,
-    /// Time between rounds when nothing has changed for long: each equal round doubles the
-    /// period up to this. Default 16 s (a guess).
-    pub period_max: Duration,
-    /// How long an answer may take before the question is repeated. Default 1 s (a guess: more
-    /// than any round trip on earth).
-    pub reply_timeout: Duration,
-    /// Whether rounds come at random moments: the first within the first period, and later pauses vary
-    /// by an eighth, so that two nodes do not meet at the same second of every minute, always
-    /// straddling an epoch. Default true; off, a round comes each period from the start on, as in
-    /// the classic papers' synchronous cycles.
-    pub stagger: bool,
-    /// How many parts a range is split into. Default 16 (as negentropy does).
-    pub ways: usize,
-    /// Most unanswered questions of an exchange; it starts at 4 and adapts. Default 16: each may
-    /// bring two leaves of facts, which together stay within what one peer may have waiting.
-    pub window: usize,
-}
-
-impl Default for RangeConfig {
-    fn default() -> Self {
-        Self {
-            backlog_bytes: 512 * 1024,
-            chance: 1.0,
-            connection_limit: 0,
-            direction: Direction::PushPull,
-            fingerprint_first: true,
-            hunt: 0,
-            leaf: 24,
-            period: Duration::from_secs(2),
-            period_max: Duration::from_secs(16),
-            reply_timeout: Duration::from_secs(1),
-            stagger: true,
-            ways: 16,
-            window: 16,
-        }
-    }
-}
+use crate::wire::Talk;
 
 /// Most items in a partner's list, and most facts that one of its questions asks for: what bounds
 /// the work that a partner can cause with one datagram.
@@ -92,8 +40,8 @@ const LIST_LIMIT: usize = 256;
 /// one peer may have waiting, and the backlog stops it there (guess).
 const GIVE_BYTES: usize = 256 * 1024;
 
-/// Most points in one `Want`: they fit a datagram.
-const WANT_POINTS: usize = 32;
+/// Most facts in one `Want`: their symbols fit a datagram, and the facts mostly one answer.
+const WANTED: usize = 32;
 
 /// Most items in one message of a full digest: they fit a datagram.
 const DIGEST_ITEMS: usize = 32;
@@ -111,8 +59,8 @@ const GREETED: usize = 16;
 /// The strategy. One exchange of our own at a time; others' are answered without any state but
 /// the store questions that are on their way.
 #[derive(Debug)]
-pub struct RangeReconcile {
-    config: RangeConfig,
+pub struct Repair {
+    config: RepairConfig,
     connections: Connections,
     exchange: Option<Exchange>,
     /// When our last round was due.
@@ -129,63 +77,10 @@ pub struct RangeReconcile {
     survey: BTreeSet<NodeId>,
 }
 
-/// A step of a partner's exchange.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    exchange: u32,
-    number: u32,
-}
-
-/// What a store answer is for.
-#[derive(Debug)]
-enum Pending {
-    /// We open: the active fingerprint.
-    Open { exchange: u32, epoch: Epoch },
-    /// We open: the dormant fingerprint.
-    OpenDormant { exchange: u32, epoch: Epoch, fingerprint: [u8; 16] },
-    /// We send everything: its items.
-    Digest { exchange: u32 },
-    /// Our own view of stretches that we are about to ask about.
-    Work { exchange: u32, work: Work },
-    /// Our own view of a stretch that the partner listed.
-    Listed { exchange: u32, span: Span, theirs: Vec<crate::state::Item> },
-    /// Our dormant fingerprint over the partner's range, after it found us equal.
-    Confirm { exchange: u32, same: Same },
-    /// Facts to give in an exchange of ours.
-    Give { to: NodeId },
-    /// A partner opened: our active fingerprint at its epoch.
-    Asked { from: NodeId, compare: Compare },
-    /// A partner opened and we are equal: our dormant fingerprint.
-    AskedDormant { from: NodeId, compare: Compare, floor: Epoch },
-    /// A partner asks about stretches.
-    Answer { from: NodeId, ranges: Ranges },
-    /// A partner's list lacks these facts; they go out together with our wants.
-    Serve { from: NodeId, step: Step, gives: Vec<Point>, wants: Vec<Point>, done: bool },
-}
-
-impl Pending {
-    /// Whether an exchange that we began waits for it.
-    const fn is_ours(&self) -> bool {
-        match self {
-            Self::Open { .. }
-            | Self::OpenDormant { .. }
-            | Self::Digest { .. }
-            | Self::Work { .. }
-            | Self::Listed { .. }
-            | Self::Confirm { .. } => true,
-            Self::Give { .. }
-            | Self::Asked { .. }
-            | Self::AskedDormant { .. }
-            | Self::Answer { .. }
-            | Self::Serve { .. } => false,
-        }
-    }
-}
-
-impl RangeReconcile {
+impl Repair {
     /// A strategy with this configuration.
     #[must_use]
-    pub fn new(config: RangeConfig) -> Self {
+    pub fn new(config: RepairConfig) -> Self {
         Self {
             config,
             connections: Connections::new(config.connection_limit, config.hunt, config.period),
@@ -232,8 +127,12 @@ impl RangeReconcile {
         self.ask_store(cx, pending, op);
     }
 
-    fn fetch(&mut self, cx: &mut Cx<'_>, pending: Pending, points: Vec<Point>) {
-        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, points, bytes: GIVE_BYTES });
+    fn fetch(&mut self, cx: &mut Cx<'_>, pending: Pending, symbols: Vec<Symbol>) {
+        self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, symbols, bytes: GIVE_BYTES });
+    }
+
+    fn sketch(&mut self, cx: &mut Cx<'_>, pending: Pending, epoch: Epoch, cells: Range<usize>) {
+        self.ask_store(cx, pending, StoreOp::Sketch { shard: cx.shard, epoch, cells });
     }
 
     fn round(&mut self, cx: &mut Cx<'_>) {
@@ -283,6 +182,12 @@ impl RangeReconcile {
                 return;
             }
             if exchange.ask_rest(cx, self.config.reply_timeout) {
+                continue;
+            }
+            if let Some(symbols) = exchange.next_to_give(cx, self.config.reply_timeout) {
+                let pending =
+                    Pending::Deliver { exchange: exchange.number, symbols: symbols.clone() };
+                self.fetch(cx, pending, symbols);
                 continue;
             }
             let Some(work) = exchange.next_work() else { break };
@@ -358,9 +263,14 @@ impl RangeReconcile {
     }
 }
 
-impl Reconcile for RangeReconcile {
+impl Reconcile for Repair {
     fn name(&self) -> &'static str {
-        "range"
+        match self.config.method {
+            _ if !self.config.fingerprint_first => "full-digest",
+            Method::Adaptive => "adaptive",
+            Method::Range => "range",
+            Method::Rateless => "rateless",
+        }
     }
 
     fn heard(&mut self, cx: &mut Cx<'_>, from: NodeId, talk: Talk) {
@@ -370,17 +280,20 @@ impl Reconcile for RangeReconcile {
         }
         match talk {
             Talk::Busy(exchange) => self.hunt(cx, from, exchange),
+            Talk::Cells(cells) => self.on_cells(cx, from, cells),
             Talk::Compare(compare) => self.on_compare(cx, from, compare),
+            Talk::Given { exchange, step } => self.on_given(cx, from, exchange, step),
+            Talk::More(more) => self.on_more(cx, from, more),
             Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),
             Talk::Ranges(ranges) => self.on_question(cx, from, ranges),
             Talk::Same(same) => self.on_same(cx, from, same),
-            Talk::Want { exchange, step, points } => {
-                self.on_want(cx, from, exchange, step, points);
+            Talk::Want { exchange, step, symbols } => {
+                self.on_want(cx, from, exchange, step, symbols);
             }
-            Talk::Done { rest, .. } if rest.len() > WANT_POINTS => cx.reject(from, Why::TooLarge),
+            Talk::Done { rest, .. } if rest.len() > WANTED => cx.reject(from, Why::TooLarge),
             Talk::Done { exchange, step, rest } => {
                 let found = self.exchange_with(from, exchange);
-                if found.is_some_and(|exchange| exchange.done(step, rest)) {
+                if found.is_some_and(|exchange| exchange.done(step, rest, cx.now.mono)) {
                     self.pump(cx);
                 } else {
                     cx.reject(from, Why::TooLate);
@@ -407,9 +320,15 @@ impl Reconcile for RangeReconcile {
                 self.on_described(cx, pending, descriptions);
             }
             (pending, Some(StoreReply::Totals(totals))) => self.on_total(cx, pending, totals),
+            (pending, Some(StoreReply::Sketched { row, totals })) => {
+                self.on_sketched(cx, pending, row, totals);
+            }
             (Pending::Give { to }, Some(StoreReply::Facts(facts))) => {
                 // What is too much for now, the next round finds again.
                 facts.into_iter().for_each(|fact| cx.bulk(to, fact));
+            }
+            (Pending::Deliver { exchange, symbols }, Some(StoreReply::Facts(facts))) => {
+                self.deliver(cx, exchange, &symbols, facts);
             }
             (Pending::Serve { from, step, gives, wants, done }, Some(StoreReply::Facts(facts))) => {
                 let rest = serve::rest(&gives, facts.last());

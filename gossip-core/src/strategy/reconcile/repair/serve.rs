@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::diff::{self, Difference};
-use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, RangeReconcile, Step, WANT_POINTS};
+use super::sketches::LOOK;
+use super::{DIGEST_ITEMS, EPOCHS_APART, LIST_LIMIT, Pending, Repair, Step, WANTED};
 use crate::fact::{Envelope, Why};
 use crate::id::NodeId;
 use crate::mistake::{Mistake, made};
 
+use crate::sketch::Symbol;
 use crate::state::{Point, Set, Span, Sum, Totals};
+use crate::store::catalogue::Row;
 use crate::store::{Ask, Description};
 use crate::strategy::{Cx, Effect};
 use crate::time::Epoch;
@@ -37,7 +40,7 @@ impl Serving {
         self.total
     }
 
-    fn admit(&mut self, from: NodeId) -> Result<(), Why> {
+    pub(super) fn admit(&mut self, from: NodeId) -> Result<(), Why> {
         let held = self.partners.get(&from).copied().unwrap_or(0);
         if held >= PER_PARTNER {
             return Err(Why::PeerQueueFull);
@@ -56,6 +59,7 @@ impl Serving {
             Pending::Asked { from, .. }
             | Pending::AskedDormant { from, .. }
             | Pending::Answer { from, .. }
+            | Pending::Row { from, .. }
             | Pending::Serve { from, .. } => from,
             Pending::Open { .. }
             | Pending::OpenDormant { .. }
@@ -63,7 +67,9 @@ impl Serving {
             | Pending::Work { .. }
             | Pending::Listed { .. }
             | Pending::Confirm { .. }
-            | Pending::Give { .. } => return,
+            | Pending::Cells { .. }
+            | Pending::Give { .. }
+            | Pending::Deliver { .. } => return,
         };
         if let Some(count) = self.partners.get_mut(from) {
             *count -= 1;
@@ -75,7 +81,7 @@ impl Serving {
     }
 }
 
-impl RangeReconcile {
+impl Repair {
     pub(super) fn on_compare(&mut self, cx: &mut Cx<'_>, from: NodeId, compare: Compare) {
         let ours = Epoch::of(cx.now.wall);
         if ours.number().abs_diff(compare.epoch.number()) > EPOCHS_APART {
@@ -88,8 +94,13 @@ impl RangeReconcile {
             return cx.reject(from, why);
         }
         // The lower of both epochs: whoever is ahead still keeps what left since.
-        let set = Set::Active(compare.epoch.min(ours));
-        self.total(cx, Pending::Asked { from, compare }, set);
+        let epoch = compare.epoch.min(ours);
+        let pending = Pending::Asked { from, compare };
+        if compare.glance.is_some() && self.sketches() {
+            self.sketch(cx, pending, epoch, 0..LOOK);
+        } else {
+            self.total(cx, pending, Set::Active(epoch));
+        }
     }
 
     pub(super) fn on_question(&mut self, cx: &mut Cx<'_>, from: NodeId, ranges: Ranges) {
@@ -135,36 +146,30 @@ impl RangeReconcile {
         from: NodeId,
         exchange: u32,
         step: u32,
-        mut points: Vec<Point>,
+        mut symbols: Vec<Symbol>,
     ) {
-        if points.len() > LIST_LIMIT {
+        if symbols.len() > LIST_LIMIT {
             return cx.reject(from, Why::TooLarge);
         }
-        points.sort_unstable();
-        points.dedup();
+        symbols.sort_unstable();
+        symbols.dedup();
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
         // A want that answers a list of ours needs no word when it is served.
         let ours = self.exchange_with(from, exchange).is_some();
-        let (step, gives) = (Step { exchange, number: step }, points.clone());
+        let (step, gives) = (Step { exchange, number: step }, symbols.clone());
         let pending = Pending::Serve { from, step, gives, wants: Vec::new(), done: !ours };
-        self.fetch(cx, pending, points);
+        self.fetch(cx, pending, symbols);
     }
 
     pub(super) fn on_total(&mut self, cx: &mut Cx<'_>, pending: Pending, totals: Totals) {
         match pending {
             Pending::Open { exchange, epoch } => {
-                let fingerprint = totals.sum.fingerprint();
-                // Where nothing has left there is nothing to ask for.
-                if totals.dormant == 0 {
-                    return self.send_compare(cx, exchange, epoch, fingerprint, Sum::default());
-                }
-                let pending = Pending::OpenDormant { exchange, epoch, fingerprint };
-                self.total(cx, pending, Set::Dormant { from: cx.floor, upto: epoch });
+                self.opening(cx, exchange, epoch, totals, None);
             }
-            Pending::OpenDormant { exchange, epoch, fingerprint } => {
-                self.send_compare(cx, exchange, epoch, fingerprint, totals.sum);
+            Pending::OpenDormant { exchange, epoch, fingerprint, glance } => {
+                self.send_compare(cx, exchange, epoch, (fingerprint, totals.sum), glance);
             }
             Pending::Confirm { exchange, same } => {
                 if let Some(ours) = self.running(exchange) {
@@ -172,21 +177,31 @@ impl RangeReconcile {
                     self.confirm(cx, same, totals.sum.fingerprint());
                 }
             }
-            Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals),
+            Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals, None),
             Pending::AskedDormant { from, compare, floor } => {
                 agree(cx, from, &compare, floor, totals.sum);
             }
             Pending::Digest { .. }
             | Pending::Work { .. }
             | Pending::Listed { .. }
+            | Pending::Cells { .. }
             | Pending::Give { .. }
+            | Pending::Deliver { .. }
             | Pending::Answer { .. }
+            | Pending::Row { .. }
             | Pending::Serve { .. } => {}
         }
     }
 
     /// Our totals at the partner's epoch: equal, or where to look.
-    fn on_asked(&mut self, cx: &mut Cx<'_>, from: NodeId, compare: Compare, totals: Totals) {
+    pub(super) fn on_asked(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: NodeId,
+        compare: Compare,
+        totals: Totals,
+        row: Option<Row>,
+    ) {
         let epoch = compare.epoch.min(Epoch::of(cx.now.wall));
         let fingerprint = totals.sum.fingerprint();
         let (active, exchange) = (Set::Active(epoch), compare.exchange);
@@ -213,6 +228,11 @@ impl RangeReconcile {
         let floor = cx.floor.max(compare.floor);
         if equal && totals.dormant == 0 {
             return agree(cx, from, &compare, floor, Sum::default());
+        }
+        if let (false, Some(glance), Some(row)) = (equal, &compare.glance, &row)
+            && self.on_glance(cx, from, &compare, glance, row, &totals)
+        {
+            return;
         }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
@@ -332,7 +352,7 @@ impl Parts {
 const SKIP: RangeContent = RangeContent::Skip;
 
 /// The fingerprint of no set: whoever compares with it finds a difference.
-const UNLIKE: [u8; 16] = [0; 16];
+pub(super) const UNLIKE: [u8; 16] = [0; 16];
 
 /// What the parts of an answer may take: a datagram without frame, names and the head of a record.
 const ANSWER_BYTES: usize = 1_100;
@@ -360,10 +380,10 @@ pub(super) fn is_comparable(set: Set, ours: Epoch) -> bool {
 }
 
 /// What is to be asked for again of `gives`, if this was the last fact that one answer had room for.
-pub(super) fn rest(gives: &[Point], last: Option<&Envelope>) -> Vec<Point> {
-    let Some(last) = last.map(Point::of) else { return Vec::new() };
-    let after = gives.iter().skip_while(|point| **point != last).skip(1);
-    after.take(WANT_POINTS).copied().collect()
+pub(super) fn rest(gives: &[Symbol], last: Option<&Envelope>) -> Vec<Symbol> {
+    let Some(last) = last.map(Symbol::of) else { return Vec::new() };
+    let after = gives.iter().skip_while(|symbol| **symbol != last).skip(1);
+    after.take(WANTED).copied().collect()
 }
 
 /// After the facts: what we want in turn, and the word that the step is done.
@@ -371,11 +391,11 @@ pub(super) fn conclude(
     cx: &mut Cx<'_>,
     from: NodeId,
     Step { exchange, number: step }: Step,
-    wants: Vec<Point>,
-    done: Option<Vec<Point>>,
+    wants: Vec<Symbol>,
+    done: Option<Vec<Symbol>>,
 ) {
-    for points in wants.chunks(WANT_POINTS) {
-        cx.talk(from, Talk::Want { exchange, step, points: points.to_vec() });
+    for symbols in wants.chunks(WANTED) {
+        cx.talk(from, Talk::Want { exchange, step, symbols: symbols.to_vec() });
     }
     if let Some(rest) = done {
         cx.talk_after_bulk(from, Talk::Done { exchange, step, rest });

@@ -1,13 +1,19 @@
 //! One comparison that we began: what is left to ask, and what is unanswered.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
+use super::decode::Decode;
+use super::{LIST_LIMIT, WANTED};
+use crate::fact::Envelope;
+
 use crate::id::NodeId;
+use crate::sketch::Symbol;
 use crate::state::{Part, Point, Set, Span};
 use crate::strategy::Cx;
 use crate::time::Mono;
-use crate::wire::{Compare, RangeContent, RangePart, Ranges, Talk};
+use crate::wire::{Compare, More, RangeContent, RangePart, Ranges, Talk};
 
 /// A stretch to look into.
 #[derive(Clone, Copy, Debug)]
@@ -34,15 +40,26 @@ pub(super) struct Exchange {
     pub(super) number: u32,
     pub(super) set: Set,
     pub(super) with: NodeId,
+    /// The difference as far as it is read, while it is read from cells.
+    pub(super) decode: Option<Decode>,
     /// Questions to our own store on their way.
     describing: usize,
+    /// Facts that the partner lacks, in parts, the last first.
+    giving: Vec<Vec<Symbol>>,
+    /// Facts that the partner lacks unless what we lack displaces them.
+    giving_later: Vec<Symbol>,
+    /// When the partner answered last.
+    heard: Mono,
+    /// How long answers took of late, the slowest of them.
+    round_trip: Duration,
     lost: u32,
     max_window: usize,
     /// No later than this it ends, for others want to be compared with as well.
     ends: Mono,
     next_step: u32,
-    /// What was too much for one answer, to be asked for.
-    rest: Vec<Vec<Point>>,
+    /// What is still to be asked for, the last first: what a sketch showed, and what was too much for
+    /// one answer.
+    rest: Vec<Vec<Symbol>>,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
     work: Vec<Work>,
@@ -50,6 +67,7 @@ pub(super) struct Exchange {
 
 #[derive(Debug)]
 struct Unanswered {
+    asked: Mono,
     due: Mono,
     repeats: u32,
     talk: Talk,
@@ -65,6 +83,9 @@ const GIVE_UP: u32 = 3;
 /// The longest exchange (a guess: some 50,000 facts at a round trip of 20 ms). What is left after
 /// it is left to later rounds; without it a partner that always differs would be the only one.
 const LONGEST: Duration = Duration::from_secs(60);
+
+/// The partner is given this time at least: its store and its verifier may be busy (a guess).
+const LEAST_PATIENCE: Duration = Duration::from_millis(200);
 
 const FIRST_WINDOW: usize = 4;
 
@@ -83,7 +104,12 @@ impl Exchange {
             number,
             set,
             with,
+            decode: None,
             describing: 0,
+            giving: Vec::new(),
+            giving_later: Vec::new(),
+            heard: now,
+            round_trip: Duration::ZERO,
             lost: 0,
             ends: now + LONGEST,
             next_step: 1,
@@ -100,6 +126,9 @@ impl Exchange {
             && self.rest.is_empty()
             && self.unanswered.is_empty()
             && self.describing == 0
+            && self.decode.is_none()
+            && self.giving.is_empty()
+            && self.giving_later.is_empty()
     }
 
     pub(super) const fn is_active(&self) -> bool {
@@ -125,8 +154,8 @@ impl Exchange {
     }
 
     /// An answer was done, but for what is at these points.
-    pub(super) fn done(&mut self, step: u32, rest: Vec<Point>) -> bool {
-        let known = self.answered(step);
+    pub(super) fn done(&mut self, step: u32, rest: Vec<Symbol>, now: Mono) -> bool {
+        let known = self.answered(step, now);
         // No more than was ever asked for: one rest per answer.
         if known && !rest.is_empty() {
             self.differed = true;
@@ -140,9 +169,57 @@ impl Exchange {
         if self.unanswered.len() + self.describing >= self.window {
             return false;
         }
-        let Some(points) = self.rest.pop() else { return false };
-        self.want(cx, points, timeout);
+        let Some(symbols) = self.rest.pop() else { return false };
+        self.want(cx, symbols, timeout);
         true
+    }
+
+    /// What a sketch showed that we lack, in time order: the newest is asked for first.
+    pub(super) fn lacking(&mut self, symbols: &[Symbol]) {
+        self.rest.extend(symbols.chunks(WANTED).map(<[_]>::to_vec));
+    }
+
+    /// What the partner lacks, in time order: now, and when nothing of what we lack is awaited.
+    pub(super) fn giving(&mut self, now: &[Symbol], later: &[Symbol]) {
+        self.giving.extend(now.chunks(LIST_LIMIT).map(<[_]>::to_vec));
+        self.giving_later.extend(later);
+    }
+
+    /// Facts to look up for the partner, if the window has room; counts as being described.
+    pub(super) fn next_to_give(&mut self, cx: &Cx<'_>, timeout: Duration) -> Option<Vec<Symbol>> {
+        let come = self.rest.is_empty() && self.unanswered.is_empty();
+        // What has come is merged when nothing waits any more; who never rests is not waited for.
+        if come && (cx.backlog_bytes == 0 || self.heard + timeout <= cx.now.mono) {
+            let later = std::mem::take(&mut self.giving_later);
+            self.giving(&later, &[]);
+        }
+        if self.unanswered.len() + self.describing >= self.window {
+            return None;
+        }
+        let symbols = self.giving.pop()?;
+        self.describing += 1;
+        Some(symbols)
+    }
+
+    /// Sends facts, and the question whether they came.
+    pub(super) fn given(&mut self, cx: &mut Cx<'_>, facts: Vec<Envelope>, timeout: Duration) {
+        facts.into_iter().for_each(|fact| cx.bulk(self.with, fact));
+        let step = self.step();
+        let talk = Talk::Given { exchange: self.number, step };
+        let due = cx.now.mono + self.patience(timeout);
+        self.unanswered
+            .insert(step, Unanswered { asked: cx.now.mono, due, repeats: 0, talk: talk.clone() });
+        cx.talk_after_bulk(self.with, talk);
+    }
+
+    /// Asks for cells.
+    pub(super) fn ask_cells(&self, cx: &mut Cx<'_>, places: Vec<Range<usize>>) {
+        let (Set::Active(epoch), Some(decode)) = (self.set, &self.decode) else { return };
+        let (exchange, mark) = (self.number, decode.mark());
+        for Range { start, end } in places {
+            let (from, upto) = (start as u32, end as u32);
+            cx.talk(self.with, Talk::More(More { exchange, epoch, mark, from, upto }));
+        }
     }
 
     /// The next stretch, if the window has room; counts as being described.
@@ -186,10 +263,10 @@ impl Exchange {
         self.ask_all(cx, span.from, parts, flow, timeout);
     }
 
-    pub(super) fn want(&mut self, cx: &mut Cx<'_>, points: Vec<Point>, timeout: Duration) {
+    pub(super) fn want(&mut self, cx: &mut Cx<'_>, symbols: Vec<Symbol>, timeout: Duration) {
         self.wanted = true;
         let step = self.step();
-        let talk = Talk::Want { exchange: self.number, step, points };
+        let talk = Talk::Want { exchange: self.number, step, symbols };
         self.sent(cx, step, talk, timeout, self.with);
     }
 
@@ -202,15 +279,20 @@ impl Exchange {
         timeout: Duration,
         to: NodeId,
     ) {
-        let due = cx.now.mono + timeout;
-        self.unanswered.insert(step, Unanswered { due, repeats: 0, talk: talk.clone() });
+        let due = cx.now.mono + self.patience(timeout);
+        self.unanswered
+            .insert(step, Unanswered { asked: cx.now.mono, due, repeats: 0, talk: talk.clone() });
         cx.talk(to, talk);
     }
 
     /// Takes an answer; false if nothing of that number is unanswered.
-    pub(super) fn answered(&mut self, step: u32) -> bool {
-        let known = self.unanswered.remove(&step).is_some();
-        if known {
+    pub(super) fn answered(&mut self, step: u32, now: Mono) -> bool {
+        let question = self.unanswered.remove(&step);
+        let known = question.is_some();
+        if let Some(Unanswered { asked, .. }) = question {
+            // Of a question that was repeated this is too long: better than too short.
+            self.round_trip = (self.round_trip * 7 / 8).max(now.since(asked));
+            self.heard = now;
             self.lost = 0;
             self.window = (self.window + 1).min(self.max_window);
         }
@@ -229,6 +311,7 @@ impl Exchange {
                 continue;
             }
             question.repeats += 1;
+            // More patience than before, for it may have been too little.
             question.due = now + timeout;
             cx.talk(self.with, question.talk.clone());
         }
@@ -237,18 +320,37 @@ impl Exchange {
             self.lost += 1;
             self.differed = true;
         }
+        let Some(missing) =
+            self.decode.as_mut().map_or(Some(Vec::new()), |decode| decode.overdue(now, timeout))
+        else {
+            return false;
+        };
+        self.ask_cells(cx, missing);
         self.lost < GIVE_UP && now < self.ends
+    }
+
+    /// How long to wait for an answer: eight times as long as they took of late.
+    fn patience(&self, timeout: Duration) -> Duration {
+        let known = !self.round_trip.is_zero();
+        let patience = (self.round_trip * 8).clamp(LEAST_PATIENCE.min(timeout), timeout);
+        if known { patience } else { timeout }
     }
 
     /// The partner is answering, perhaps over a slow line: to ask again would make it slower.
     pub(super) fn wait_on(&mut self, due: Mono) {
-        for question in self.unanswered.values_mut() {
+        let facts = |question: &&mut Unanswered| !matches!(question.talk, Talk::Compare(_));
+        for question in self.unanswered.values_mut().filter(facts) {
             question.due = question.due.max(due);
+        }
+        if let Some(decode) = &mut self.decode {
+            decode.wait_on(due);
         }
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.unanswered.values().map(|question| question.due).chain([self.ends]).min()
+        let unanswered = self.unanswered.values().map(|question| question.due);
+        let cells = self.decode.as_ref().and_then(Decode::deadline);
+        unanswered.chain(cells).chain([self.ends]).min()
     }
 
     fn step(&mut self) -> u32 {

@@ -2,16 +2,17 @@
 
 use super::diff::{self, Difference};
 use super::exchange::{Exchange, Work};
-use super::{DIGEST_ITEMS, LIST_LIMIT, Pending, RangeReconcile, WANT_POINTS, serve};
+use super::{DIGEST_ITEMS, LIST_LIMIT, Pending, Repair, WANTED, serve};
 use crate::fact::Why;
 use crate::id::NodeId;
-use crate::state::{Item, Set, Span, Sum};
+use crate::sketch::Symbol;
+use crate::state::{Item, Set, Span, Sum, Totals};
 use crate::store::{Ask, Description};
 use crate::strategy::{Cx, Effect};
 use crate::time::Epoch;
-use crate::wire::{Compare, RangeContent, Ranges, Same, Talk};
+use crate::wire::{Compare, Glance, RangeContent, Ranges, Same, Talk};
 
-impl RangeReconcile {
+impl Repair {
     pub(super) fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
         // A random first number: two nodes that open towards one another at once must not use
         // the same.
@@ -25,11 +26,34 @@ impl RangeReconcile {
             Exchange::new(self.next_exchange, with, set, cx.now.mono, self.config.window);
         self.exchange = Some(exchange);
         if self.config.fingerprint_first {
-            self.total(cx, Pending::Open { exchange: number, epoch }, set);
+            let pending = Pending::Open { exchange: number, epoch };
+            if self.sketches() {
+                self.sketch(cx, pending, epoch, 0..1);
+            } else {
+                self.total(cx, pending, set);
+            }
         } else {
             let ask = Ask { span: Span::ALL, unless: None, leaf: usize::MAX, ways: 2 };
             self.describe(cx, Pending::Digest { exchange: number }, set, vec![ask]);
         }
+    }
+
+    /// Our own set in numbers: next come the dormant facts, if there are any.
+    pub(super) fn opening(
+        &mut self,
+        cx: &mut Cx<'_>,
+        exchange: u32,
+        epoch: Epoch,
+        totals: Totals,
+        glance: Option<Glance>,
+    ) {
+        let fingerprint = totals.sum.fingerprint();
+        // Where nothing has left there is nothing to ask for.
+        if totals.dormant == 0 {
+            return self.send_compare(cx, exchange, epoch, (fingerprint, Sum::default()), glance);
+        }
+        let pending = Pending::OpenDormant { exchange, epoch, fingerprint, glance };
+        self.total(cx, pending, Set::Dormant { from: cx.floor, upto: epoch });
     }
 
     pub(super) fn send_compare(
@@ -37,8 +61,8 @@ impl RangeReconcile {
         cx: &mut Cx<'_>,
         number: u32,
         epoch: Epoch,
-        fingerprint: [u8; 16],
-        dormant: Sum,
+        (fingerprint, dormant): ([u8; 16], Sum),
+        glance: Option<Glance>,
     ) {
         let timeout = self.config.reply_timeout;
         let direction = self.config.direction;
@@ -53,6 +77,7 @@ impl RangeReconcile {
             pull: direction.pulls(),
             push: direction.pushes(),
             receipt: dormant.count() > 0,
+            glance,
         };
         exchange.compared = Some(compare);
         exchange.sent(cx, 0, Talk::Compare(compare), timeout, with);
@@ -64,8 +89,8 @@ impl RangeReconcile {
         let Some(with) = self.running(number).map(|exchange| exchange.with) else { return };
         if !self.pulls() {
             for points in items.chunks(LIST_LIMIT) {
-                let points = points.iter().map(|item| item.point).collect();
-                self.fetch(cx, Pending::Give { to: with }, points);
+                let symbols = points.iter().map(|item| Symbol::at(&item.point)).collect();
+                self.fetch(cx, Pending::Give { to: with }, symbols);
             }
             self.finish_if_idle(cx);
             return;
@@ -132,8 +157,8 @@ impl RangeReconcile {
         let Difference { missing_here, missing_there } = diff::compare(&ours, theirs);
         exchange.differed |= !missing_here.is_empty() || !missing_there.is_empty();
         if pull {
-            for points in missing_here.chunks(WANT_POINTS) {
-                exchange.want(cx, points.to_vec(), timeout);
+            for symbols in missing_here.chunks(WANTED) {
+                exchange.want(cx, symbols.to_vec(), timeout);
             }
         }
         if push && gives && !missing_there.is_empty() {
@@ -150,7 +175,7 @@ impl RangeReconcile {
         let Some(exchange) = self.exchange_with(from, ranges.exchange) else {
             return cx.reject(from, Why::TooLate);
         };
-        if !exchange.answered(ranges.step) {
+        if !exchange.answered(ranges.step, cx.now.mono) {
             return cx.reject(from, Why::TooLate);
         }
         exchange.gives &= ranges.push || !push;
@@ -182,7 +207,7 @@ impl RangeReconcile {
         let Some(exchange) = self.exchange_with(from, same.exchange) else {
             return cx.reject(from, Why::TooLate);
         };
-        let Some(compared) = exchange.compared.filter(|_| exchange.answered(0)) else {
+        let Some(compared) = exchange.compared.filter(|_| exchange.answered(0, cx.now.mono)) else {
             return cx.reject(from, Why::TooLate);
         };
         if same.floor == compared.floor {

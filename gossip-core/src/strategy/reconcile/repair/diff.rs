@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::sketch::Symbol;
 use crate::state::{Item, Point, Span};
 use crate::time::Hlc;
 
-/// Points that one side has and the other both lacks and would keep.
+/// What one side has and the other both lacks and would keep.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Difference {
-    pub(super) missing_here: Vec<Point>,
-    pub(super) missing_there: Vec<Point>,
+    pub(super) missing_here: Vec<Symbol>,
+    pub(super) missing_there: Vec<Symbol>,
 }
 
 /// Compares two full lists of the same stretch. What a higher version of the same rival on the
@@ -18,7 +19,7 @@ pub(super) fn compare(ours: &[Item], theirs: &[Item]) -> Difference {
     Difference { missing_here: lacking(ours, theirs), missing_there: lacking(theirs, ours) }
 }
 
-fn lacking(holder: &[Item], other: &[Item]) -> Vec<Point> {
+fn lacking(holder: &[Item], other: &[Item]) -> Vec<Symbol> {
     let held: BTreeSet<Point> = holder.iter().map(|item| item.point).collect();
     let mut newest: BTreeMap<[u8; 8], Hlc> = BTreeMap::new();
     for item in holder.iter().filter(|item| item.rival != [0; 8]) {
@@ -29,7 +30,7 @@ fn lacking(holder: &[Item], other: &[Item]) -> Vec<Point> {
         !held.contains(&item.point)
             && newest.get(&item.rival).is_none_or(|held| *held <= item.point.hlc)
     };
-    other.iter().filter(wanted).map(|item| item.point).collect()
+    other.iter().filter(wanted).map(|item| Symbol::at(&item.point)).collect()
 }
 
 /// Cuts a full list into stretches of at most `items`, which together cover the whole order.
@@ -62,8 +63,11 @@ mod tests {
         let ours = [item(1, 1, 7), item(5, 2, 8)];
         let theirs = [item(2, 3, 7), item(4, 4, 8), item(6, 5, 9)];
         let difference = compare(&ours, &theirs);
-        assert_eq!(difference.missing_here, [theirs[0].point, theirs[2].point]);
-        assert_eq!(difference.missing_there, [ours[1].point]);
+        assert_eq!(
+            difference.missing_here,
+            [&theirs[0], &theirs[2]].map(|it| Symbol::at(&it.point))
+        );
+        assert_eq!(difference.missing_there, [Symbol::at(&ours[1].point)]);
     }
 
     #[test]
