@@ -14,6 +14,7 @@ mod limits;
 mod measures;
 mod outcome;
 mod plot;
+mod reconcile;
 mod report;
 mod rumor;
 mod runner;
@@ -116,6 +117,7 @@ impl Entry {
 /// All scenarios. A later one is a file and a line here.
 const SCENARIOS: &[Entry] = &[
     Entry::of::<anti_entropy::AntiEntropy>(),
+    Entry::of::<reconcile::Reconcile>(),
     Entry::of::<rumor::Rumor>(),
     Entry::of::<swarm::Swarm>(),
     Entry::of::<tombstones::Tombstones>(),

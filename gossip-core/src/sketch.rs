@@ -18,7 +18,7 @@ use std::ops::Range;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::census::Census;
-pub use self::peel::{Found, Peeler};
+pub use self::peel::{Estimate, Found, Peeler};
 use self::places::Places;
 use crate::fact::Envelope;
 use crate::id::FactId;

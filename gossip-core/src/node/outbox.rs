@@ -5,9 +5,10 @@ use bytes::Bytes;
 use crate::fact::{Keys, Protection};
 use crate::id::{ChannelTag, NodeId, SessionId};
 use crate::peering::Route;
+use crate::sketch::Cell;
 use crate::status::Status;
 use crate::transport::{Address, Class, Payloads, Transmit};
-use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, data_header};
+use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, Talk, data_header};
 
 /// What frames over a stream are filled to: far above what a call costs, far below what a peer's
 /// queue holds (guess). A larger record has a frame of its own.
@@ -114,10 +115,11 @@ fn is_little<'a>(mut bulk: impl Iterator<Item = &'a Queued> + Clone, fits_datagr
         && bulk.all(|record| fact_bytes(&record.parcel) <= fits_datagram)
 }
 
-/// What a fact takes. Talk counts as nothing: all of it is made to fit a datagram.
+/// What a fact takes, or cells do. Other talk counts as nothing: all of it is made to fit a datagram.
 fn fact_bytes(parcel: &Parcel) -> usize {
     match parcel {
         Parcel::Fact { bytes, .. } => bytes.len(),
+        Parcel::Talk(Talk::Cells(cells)) => cells.cells.len() * Cell::BYTES,
         Parcel::Talk(_) => 0,
     }
 }

@@ -71,6 +71,12 @@ pub enum Crash {
 const WRITE_BACK: usize = 4_096;
 
 impl Disk {
+    /// A disk that never fails or lags and holds this.
+    #[must_use]
+    pub fn holding(state: MemoryState) -> Self {
+        Self { state, ..Self::default() }
+    }
+
     /// What is on the disk now, to be put back later.
     #[must_use]
     pub fn snapshot(&self) -> Self {

@@ -20,6 +20,7 @@ use crate::membership::Directory;
 use crate::node::Node;
 use crate::rng::Rng;
 use crate::state::{Set, Totals};
+use crate::store::MemoryState;
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::DATAGRAM_BYTES;
 
@@ -90,6 +91,19 @@ impl World {
     /// Adds a host and starts its node. Returns its number.
     pub fn add_with(&mut self, config: ConfigSpec, strategies: MakeStrategies) -> usize {
         let number = self.place(built(config), None, strategies.into());
+        self.start(number);
+        number
+    }
+
+    /// Adds a host on whose disk these facts are, and starts its node. Returns its number.
+    pub fn add_on(
+        &mut self,
+        config: ConfigSpec,
+        strategies: MakeStrategies,
+        held: MemoryState,
+    ) -> usize {
+        let number = self.place(built(config), None, strategies.into());
+        self.disk(number).restore(Disk::holding(held));
         self.start(number);
         number
     }

@@ -5,6 +5,19 @@ use std::collections::BTreeMap;
 use super::places::Places;
 use super::{Cell, Code, Symbol};
 
+/// How large a difference is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "a pair and nothing else")]
+pub struct Estimate {
+    /// About so many symbols.
+    pub about: f64,
+    /// Whether there may be many more: next to no cell is empty.
+    pub is_least: bool,
+}
+
+/// So many empty cells say how many symbols there are, within a tenth.
+const FEW: f64 = 8.0;
+
 /// One symbol of a difference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "a pair and nothing else")]
@@ -89,17 +102,18 @@ impl Peeler {
         self.contradiction
     }
 
-    /// About how large the difference is, if the cells say anything about it: where all of them hold
-    /// something, it is large and nothing else is known.
+    /// About how large the difference is, if there are enough cells to say anything about it.
     #[must_use]
-    pub fn estimate(&self) -> Option<f64> {
+    pub fn estimate(&self) -> Option<Estimate> {
         let tail = self.cells.len() / 2;
         let cells = (self.cells.len() - tail) as f64;
         let held = self.held.iter().skip(tail).filter(|held| **held).count() as f64;
         let share: f64 = (tail..self.cells.len()).map(|place| share(self.code, place)).sum();
-        // A cell in which λ symbols are expected is empty with probability e^-λ.
-        let empty = 1.0 - held / cells;
-        (cells >= 8.0 && empty > 0.02).then(|| -ln(empty) * cells / share)
+        // A cell in which λ symbols are expected is empty with probability e^-λ. Where none is empty,
+        // half a one is.
+        let empty = (cells - held).max(0.5);
+        let about = -ln(empty / cells) * cells / share;
+        (cells >= 8.0).then_some(Estimate { about, is_least: empty < FEW })
     }
 
     fn peel(&mut self, mut places: Vec<usize>) {
@@ -293,7 +307,7 @@ mod tests {
                 symbols(rng, size).into_iter().for_each(|symbol| sketch.add(symbol));
                 let mut peeler = Peeler::new(code, 0);
                 peeler.extend(sketch.cells().iter().copied());
-                let estimate = peeler.estimate().unwrap() / size as f64;
+                let estimate = peeler.estimate().unwrap().about / size as f64;
                 assert!((estimate - 1.0).abs() < 0.2, "{code:?} {size} {cells} {estimate}");
             }
         }

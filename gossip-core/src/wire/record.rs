@@ -29,12 +29,20 @@ pub const fn record_len(body: usize) -> usize {
 }
 
 /// The kinds of the records of an opened frame, undecoded; ends at the first that is cut short.
-pub fn record_kinds(mut records: &[u8]) -> impl Iterator<Item = u8> {
+pub fn record_kinds(records: &[u8]) -> impl Iterator<Item = u8> {
+    raw_records(records).map(|(kind, ..)| kind)
+}
+
+/// The records of an opened frame, undecoded: kind, body, and the bytes that the whole record takes;
+/// ends at the first that is cut short.
+pub fn raw_records(mut records: &[u8]) -> impl Iterator<Item = (u8, &[u8], usize)> {
     std::iter::from_fn(move || {
+        let before = records.len();
         let kind = records.try_get_u8().ok()?;
         let length = take_length(&mut records).ok()?;
-        records = records.get(length..)?;
-        Some(kind)
+        let (body, rest) = records.split_at_checked(length)?;
+        records = rest;
+        Some((kind, body, before - rest.len()))
     })
 }
 

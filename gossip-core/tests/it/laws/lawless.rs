@@ -395,8 +395,9 @@ fn reconcilers() {
         let config = RepairConfig { reply_timeout, ..RepairConfig::default() };
         Box::new(Repair::new(config)) as Box<dyn Reconcile>
     };
-    caught("different after 180s", || {
-        reconcile_laws(&(Rc::new(never_repeats) as Rc<_>), 0..10);
+    // An opening that overtakes the session is lost even on a calm network.
+    caught("different after", || {
+        reconcile_laws(&(Rc::new(never_repeats) as Rc<_>), 0..100);
     });
 }
 

@@ -1,0 +1,199 @@
+//! Scenario `reconcile`: what it costs two replicas to find their difference.
+
+use std::time::Duration;
+
+use clap::Args;
+use gossip_core::sim::reconcile::{self, Base, Config, Pattern};
+use gossip_core::strategy::reconcile::{Method, RepairConfig};
+use serde_json::{Map, json};
+
+use super::common::Common;
+use super::outcome::{Measure, Outcome, Sample};
+use super::{Defaults, Scenario};
+use crate::failure::Failure;
+use crate::output::count;
+
+/// Two replicas that differ: how many bytes, and how many round trips?
+#[derive(Args, Clone, Debug)]
+pub(super) struct Reconcile {
+    /// How a difference is found
+    #[arg(long, default_value = "adaptive", value_parser = STRATEGIES)]
+    strategy: String,
+    /// How many facts each replica holds
+    #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=10_000_000))]
+    entries: u32,
+    /// How many facts one of them holds and the other does not, half of them here, half there
+    #[arg(long, default_value_t = 10, value_name = "COUNT")]
+    difference: u32,
+    /// Where these stand in time: anywhere in a day, all after it, or all in one minute of it
+    #[arg(long, default_value = "uniform", value_parser = ["uniform", "recent", "clustered"])]
+    pattern: String,
+    /// How long a packet takes
+    #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
+    delay: Duration,
+}
+
+const STRATEGIES: [&str; 4] = ["adaptive", "range", "rateless", "full-digest"];
+
+impl Reconcile {
+    fn config(&self) -> Config {
+        let usual = RepairConfig::default();
+        let repair = match self.strategy.as_str() {
+            "range" => RepairConfig { method: Method::Range, ..usual },
+            "rateless" => RepairConfig { method: Method::Rateless, ..usual },
+            "full-digest" => RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..usual },
+            _ => usual,
+        };
+        let pattern = match self.pattern.as_str() {
+            "clustered" => Pattern::Clustered,
+            "recent" => Pattern::Recent,
+            _ => Pattern::Uniform,
+        };
+        Config {
+            entries: self.entries as usize,
+            difference: self.difference as usize,
+            pattern,
+            repair,
+            delay: self.delay,
+        }
+    }
+}
+
+impl Scenario for Reconcile {
+    const NAME: &'static str = "reconcile";
+    const ABOUT: &'static str = "What it costs two replicas to find their difference";
+    const EXAMPLE: &'static str = "Examples:
+  gossip-cli sim reconcile --entries 100000 --difference 1000
+  gossip-cli sim reconcile --difference 100 --sweep strategy=adaptive,range,rateless
+  gossip-cli sim reconcile --pattern recent --sweep difference=1,10,100,1000 --report cost.html";
+    const DEFAULTS: Defaults = Defaults { nodes: "2", runs: "20" };
+    const PAIRS: &'static [(&'static str, &'static str)] = &[("difference", "bytes_p50")];
+
+    type World = Base;
+    type Run = reconcile::Outcome;
+    type Tally = Tally;
+
+    fn title(&self, _: &Common) -> String {
+        format!(
+            "{} entries, {} differ ({}), {}",
+            count(self.entries.into()),
+            count(self.difference.into()),
+            self.pattern,
+            self.strategy
+        )
+    }
+
+    fn check(&self, common: &Common) -> anyhow::Result<()> {
+        if common.nodes != 2 {
+            return Err(Failure::usage("two replicas are compared: leave --nodes out"));
+        }
+        if self.difference > self.entries.saturating_mul(2) {
+            return Err(Failure::usage(
+                "of so few entries not so many can differ: --difference is at most twice --entries",
+            ));
+        }
+        Ok(())
+    }
+
+    fn world_bytes(&self, _: &Common) -> u64 {
+        WORLD_BYTES + (u64::from(self.entries) + u64::from(self.difference)) * ENTRY_BYTES
+    }
+
+    fn world(&self, _: &Common) -> Base {
+        Base::new(&self.config())
+    }
+
+    fn run(&self, base: &mut Base, seed: u64, _: &mut dyn FnMut(String)) -> reconcile::Outcome {
+        reconcile::run(base, seed)
+    }
+
+    fn tally(&self, _: &Common) -> Tally {
+        Tally::default()
+    }
+
+    fn fold(&self, tally: &mut Tally, _: u64, run: reconcile::Outcome) {
+        tally.0.push(run);
+    }
+
+    fn outcome(&self, _: &Common, tally: Tally) -> Outcome {
+        tally.outcome(self.difference)
+    }
+}
+
+/// What a world takes without its facts, and what a fact takes in all copies of it (guesses, rounded up
+/// from what was measured).
+const WORLD_BYTES: u64 = 64 << 20;
+const ENTRY_BYTES: u64 = 2_000;
+
+/// All runs so far.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Vec<reconcile::Outcome>);
+
+impl Tally {
+    fn outcome(self, difference: u32) -> Outcome {
+        let sorted = |value: fn(&reconcile::Outcome) -> u64| {
+            let mut values: Vec<_> = self.0.iter().map(value).collect();
+            values.sort_unstable();
+            values
+        };
+        let bytes = sorted(|run| run.bytes);
+        let datagrams = sorted(|run| run.datagrams);
+        let trips = sorted(|run| run.round_trips);
+        let asking = sorted(|run| run.asking_bytes);
+        let over_sent: u64 = self.0.iter().map(|run| run.over_sent).sum();
+        let never = self.0.iter().filter(|run| run.converged.is_none()).count() as u64;
+        let mut converged = Sample::default();
+        for time in self.0.iter().filter_map(|run| run.converged) {
+            converged.add(time.as_millis() as f64);
+        }
+        let median = quantile(&bytes, 50);
+        let fields = [
+            ("bytes", json!({ "p50": median, "p99": quantile(&bytes, 99) })),
+            ("round_trips", json!({ "p50": quantile(&trips, 50), "max": quantile(&trips, 100) })),
+            ("over_sent", json!(over_sent)),
+            (
+                "datagrams",
+                json!({ "p50": quantile(&datagrams, 50), "max": quantile(&datagrams, 100) }),
+            ),
+            ("asking_bytes", json!({ "p50": quantile(&asking, 50) })),
+            ("never_converged", json!(never)),
+        ];
+        let exact = |name, value: u64, about| Measure::exact(name, value as f64, about);
+        let mut measures = vec![
+            exact("bytes_p50", median, "bytes both ways until one side knows, median"),
+            exact("bytes_p99", quantile(&bytes, 99), "the same, 99 of 100 runs"),
+            exact("round_trips_p50", quantile(&trips, 50), "round trips until then, median"),
+            exact("round_trips_max", quantile(&trips, 100), "round trips, at most"),
+            exact("over_sent", over_sent, "facts sent to who had them, all runs"),
+            Measure::mean("converged_ms", &converged, "until both were equal"),
+        ];
+        if difference > 0 {
+            let each = median as f64 / f64::from(difference);
+            measures.insert(1, Measure::exact("bytes_each", each, "bytes per difference, median"));
+        }
+        let mut problems = Vec::new();
+        if never > 0 {
+            problems.push(format!("in {} runs the replicas never became equal", count(never)));
+        }
+        let fields = fields.map(|(name, value)| (name.to_owned(), value));
+        Outcome { fields: Map::from_iter(fields), measures, problems, ..Outcome::default() }
+    }
+}
+
+/// The smallest value that is not exceeded by so many of a hundred.
+fn quantile(sorted: &[u64], percent: usize) -> u64 {
+    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(place).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values() {
+        let values: Vec<_> = (1..=100).collect();
+        assert_eq!([50, 99, 100].map(|percent| quantile(&values, percent)), [50, 99, 100]);
+        assert_eq!((quantile(&[7], 50), quantile(&[], 50)), (7, 0));
+    }
+}

@@ -1,0 +1,288 @@
+//! Two replicas that differ: what does it cost until one of them knows all of the difference?
+//!
+//! Two production nodes on prepared disks meet; the first begins a comparison, the second none. What
+//! they say about it is counted as it is sent, and so are the facts that follow.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Packet, Rule, START, Verdict, World, delay};
+use crate::config::{ChannelSlots, ConfigSpec, Strategies};
+use crate::fact::{Domain, Draft, Envelope, FactKind, SimKeys, Verified};
+use crate::id::{ChannelId, ClusterId, ShardId, TopicId};
+use crate::io::Seed;
+use crate::rng::Rng;
+use crate::store::{MemoryState, Merge, StoreOp};
+use crate::strategy::dissemination::RumorConfig;
+use crate::strategy::reconcile::RepairConfig;
+use crate::strategy::retain::LastWrite;
+use crate::time::{Epoch, Hlc, Mono, Wall};
+use crate::wire::{DATA_HEADER_BYTES, raw_records, record_name, session_of};
+
+/// The parameters.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[expect(clippy::exhaustive_structs, reason = "scenarios build it literally over a default")]
+pub struct Config {
+    /// How many facts each replica holds. Default 10,000.
+    pub entries: usize,
+    /// How many facts one of them holds and the other does not: half of them here, half there; at most
+    /// twice as many as there are entries. Default 10.
+    pub difference: usize,
+    /// Where these stand in time. Default uniform.
+    pub pattern: Pattern,
+    /// How they are compared. Its `period` is that of the first replica; the second one's is an hour.
+    pub repair: RepairConfig,
+    /// How long a packet takes. Default 50 ms.
+    pub delay: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            entries: 10_000,
+            difference: 10,
+            pattern: Pattern::Uniform,
+            repair: RepairConfig::default(),
+            delay: Duration::from_millis(50),
+        }
+    }
+}
+
+/// Where the facts that differ stand among a day of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a scenario names one")]
+pub enum Pattern {
+    /// All within one minute, half a day ago.
+    Clustered,
+    /// All newer than the others.
+    Recent,
+    /// Anywhere.
+    Uniform,
+}
+
+/// What one run found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Bytes both ways of the frames that compare, without those that ask for facts, bring them, or
+    /// say that they came.
+    pub bytes: u64,
+    /// Those frames.
+    pub datagrams: u64,
+    /// Bytes that ask for facts, and say that they came.
+    pub asking_bytes: u64,
+    /// How often the first replica had to ask before one of the two knew.
+    pub round_trips: u64,
+    /// Facts that were sent, beyond one of each that was missing.
+    pub over_sent: u64,
+    /// How long after the first word both were equal; `None`: they were not within a minute.
+    pub converged: Option<Duration>,
+}
+
+/// What both replicas of all runs hold: made once, for it takes a while.
+#[derive(Debug)]
+pub struct Base {
+    config: Config,
+    domain: Domain,
+    keys: SimKeys,
+    held: MemoryState,
+}
+
+impl Base {
+    /// The facts that both replicas hold.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let cluster = ClusterId::from_name(&ConfigSpec::default().cluster);
+        let domain = Domain::new(cluster, ChannelId::derived(cluster, ChannelId::MAIN));
+        let mut base = Self {
+            config: *config,
+            domain,
+            keys: SimKeys::new(u64::MAX),
+            held: MemoryState::new(),
+        };
+        let common = config.entries.saturating_sub(config.difference / 2);
+        let rng = &mut Rng::from_number(0).fork("base");
+        let mut held = MemoryState::new();
+        base.fill(&mut held, "both", common, Pattern::Uniform, rng);
+        base.held = held;
+        base
+    }
+
+    /// Adds facts to a replica.
+    fn fill(
+        &self,
+        held: &mut MemoryState,
+        name: &str,
+        count: usize,
+        pattern: Pattern,
+        rng: &mut Rng,
+    ) {
+        let shard = ShardId { channel: self.domain.channel(), topic: TopicId(0) };
+        let mut left = count;
+        while left > 0 {
+            let page = left.min(PAGE);
+            let facts = (0..page).map(|n| self.fact(&format!("{name}-{}", left - n), pattern, rng));
+            let merge = Merge {
+                shard,
+                retain: std::sync::Arc::new(LastWrite::default()),
+                facts: facts.collect(),
+                epoch: Epoch::of(START),
+                floor: Epoch::ZERO,
+            };
+            #[expect(clippy::expect_used, reason = "a merge that keeps the port's contract")]
+            let _ = held.apply(StoreOp::Merge(merge)).expect("memory takes what is verified");
+            left -= page;
+        }
+    }
+
+    fn fact(&self, key: &str, pattern: Pattern, rng: &mut Rng) -> Verified<Envelope> {
+        let (from, span) = match pattern {
+            Pattern::Clustered => (DAY / 2, MINUTE),
+            Pattern::Recent => (DAY, MINUTE),
+            Pattern::Uniform => (0, DAY),
+        };
+        let begin = START.millis() - DAY - 2 * MINUTE;
+        let wall = Wall::from_millis(begin + from + rng.below(span));
+        let draft = Draft {
+            context: Vec::new(),
+            expires_at: Wall::ZERO,
+            // As many writers in a millisecond as there may be.
+            hlc: Hlc::from_bits(Hlc::from_wall(wall).bits() | rng.below(1 << 16)),
+            key: Bytes::copy_from_slice(key.as_bytes()),
+            kind: FactKind::ENTRY,
+            topic: TopicId(0),
+            value: Some(Bytes::from_static(b"some value")),
+        };
+        #[expect(clippy::expect_used, reason = "key and value are short")]
+        draft.sign(&self.keys, &self.domain).expect("a small fact")
+    }
+}
+
+const MINUTE: u64 = 60_000;
+const DAY: u64 = 24 * 60 * MINUTE;
+
+/// Facts that are merged at a time.
+const PAGE: usize = 10_000;
+
+/// How long two replicas may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Runs it once: a function of the parameters and the seed.
+#[must_use]
+pub fn run(base: &Base, seed: u64) -> Outcome {
+    let Config { difference, pattern, repair, delay: way, .. } = base.config;
+    let mut world = World::new(seed);
+    let rng = &mut Rng::from_number(seed).fork("difference");
+    let quiet = RumorConfig { period: HOUR, ..RumorConfig::default() };
+    let halves = [("here", difference - difference / 2), ("there", difference / 2)];
+    for (host, (name, count)) in halves.into_iter().enumerate() {
+        let mut held = base.held.clone();
+        base.fill(&mut held, name, count, pattern, rng);
+        let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
+        let spec = ConfigSpec { seeds, ..ConfigSpec::default() };
+        let waits = RepairConfig { period: HOUR, period_max: HOUR, ..repair };
+        let repair = if host == 0 { repair } else { waits };
+        let strategies = move |keys| Strategies {
+            main: ChannelSlots::new(quiet, repair),
+            ..Strategies::new(Box::new(keys))
+        };
+        world.add_on(spec, Box::new(strategies), held);
+    }
+    let ear = Ear::new(&base.domain);
+    world.rule(ear.clone());
+    world.rule(delay(way, way));
+    world.keep_events(false);
+    let compared = |ear: &Ear| ear.0.borrow().heard.began.is_some();
+    let equal = world.run_until(PATIENCE, MOMENT, |world| compared(&ear) && world.converged());
+    // The last word may still be under way.
+    world.run_for(way * 3);
+    let heard = ear.0.borrow().heard.clone();
+    let began = heard.began.unwrap_or(Mono::ZERO);
+    Outcome {
+        bytes: heard.bytes,
+        datagrams: heard.datagrams,
+        asking_bytes: heard.asking_bytes,
+        round_trips: heard.round_trips,
+        over_sent: heard.facts.saturating_sub(difference as u64),
+        converged: equal.then(|| world.now().since(began).saturating_sub(way * 3)),
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MOMENT: Duration = Duration::from_millis(10);
+
+/// Hears what is said about the first comparison that the first host begins. Clones hear together.
+#[derive(Clone)]
+struct Ear(Rc<RefCell<State>>);
+
+struct State {
+    tag: [u8; 8],
+    heard: Heard,
+}
+
+#[derive(Clone, Default)]
+struct Heard {
+    asked: Option<Mono>,
+    asking_bytes: u64,
+    began: Option<Mono>,
+    bytes: u64,
+    datagrams: u64,
+    /// The first comparison is over.
+    ended: bool,
+    facts: u64,
+    round_trips: u64,
+}
+
+impl Ear {
+    fn new(domain: &Domain) -> Self {
+        let tag = domain.channel().tag().0;
+        Self(Rc::new(RefCell::new(State { tag, heard: Heard::default() })))
+    }
+}
+
+impl Rule for Ear {
+    fn on_packet(&mut self, packet: &Packet<'_>, _: &mut Rng) -> Verdict {
+        let mut state = self.0.borrow_mut();
+        let State { tag, heard } = &mut *state;
+        let (mut compares, mut asks, mut overhead) = (0, 0, DATA_HEADER_BYTES as u64);
+        // Simulated sessions are in the clear.
+        let records =
+            packet.bytes.get(DATA_HEADER_BYTES..).filter(|_| session_of(packet.bytes).is_some());
+        let mut is_main = false;
+        for (kind, body, length) in raw_records(records.unwrap_or_default()) {
+            let length = length as u64;
+            match record_name(kind) {
+                Some("channel") => {
+                    is_main = body == *tag;
+                    overhead += if is_main { length } else { 0 };
+                }
+                _ if !is_main => {}
+                Some("compare") if heard.began.is_some() => heard.ended = true,
+                Some("compare" | "cells" | "more" | "ranges" | "same") => {
+                    if record_name(kind) == Some("compare") {
+                        heard.began = Some(packet.now);
+                    }
+                    compares += length;
+                }
+                Some("want" | "done" | "given") => asks += length,
+                Some("fact") => heard.facts += 1,
+                _ => {}
+            }
+        }
+        if !heard.ended && compares > 0 {
+            heard.bytes += compares + overhead;
+            heard.datagrams += 1;
+            // Questions of one moment are one.
+            if packet.from == 0 && heard.asked != Some(packet.now) {
+                heard.asked = Some(packet.now);
+                heard.round_trips += 1;
+            }
+        } else if asks > 0 {
+            heard.asking_bytes += asks + overhead;
+        }
+        Verdict::Pass
+    }
+}
