@@ -5,6 +5,7 @@ mod hello;
 mod parking;
 mod repair;
 mod rumors;
+mod sketches;
 mod spoofing;
 mod storm;
 

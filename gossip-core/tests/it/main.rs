@@ -13,6 +13,7 @@ mod laws;
 mod listed;
 mod messages;
 mod runtime;
+mod sketches;
 mod snapshot;
 mod store;
 mod strategies;

@@ -20,7 +20,7 @@ use gossip_core::wire::{
 use super::{met, unpaced};
 
 /// A node that holds `count` facts since before it started.
-fn holding(count: u64, puppets: u32) -> (Lone, Vec<Puppet>) {
+pub(super) fn holding(count: u64, puppets: u32) -> (Lone, Vec<Puppet>) {
     let probe = Lone::new(unpaced(), 1);
     let author = Puppet::new(99, probe.config()).author();
     let start = probe.now.wall.millis() - 3_600_000;
