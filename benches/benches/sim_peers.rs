@@ -23,7 +23,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_benches::table::{Row, Target, report};
+use gossip_benches::table::{Row, Target, cpu_seconds, report};
 use gossip_core::config::{ConfigSpec, Strategies};
 use gossip_core::fact::SimKeys;
 use gossip_core::sim::{self, World};
@@ -32,7 +32,6 @@ use iroh_gossip::proto::sim::{
     BootstrapMode, LatencyConfig, NetworkConfig, Simulator, SimulatorConfig,
 };
 use iroh_gossip::proto::{Command, Config, Event, Scope, TopicId};
-use rustix::time::{ClockId, clock_gettime};
 
 /// How long packets take, in milliseconds: between these.
 const DELAY: (u64, u64) = (10, 50);
@@ -230,12 +229,6 @@ impl Theirs {
 
 /// The topic of iroh-gossip's simulator.
 const TOPIC: TopicId = TopicId::from_bytes([0; 32]);
-
-/// CPU time of this thread: what else the machine does is not in it, but for its caches.
-fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-}
 
 /// The most that the process ever took of memory; zero where the system does not tell.
 fn peak_bytes() -> u64 {

@@ -3,6 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// What one comparison found.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "benchmarks build it literally")]
@@ -27,6 +29,16 @@ pub enum Target {
     AtMost(f64),
 }
 
+/// What one thing takes, in several units.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "benchmarks build it literally")]
+pub struct Figures {
+    /// What was measured.
+    pub name: String,
+    /// Units, each with one value per turn.
+    pub values: Vec<(&'static str, Vec<f64>)>,
+}
+
 /// Seconds that each of two pieces of work takes; they take turns in going first.
 pub fn in_turns<A, B>(turn: u64, ours: impl FnOnce() -> A, bare: impl FnOnce() -> B) -> (f64, f64) {
     if turn.is_multiple_of(2) {
@@ -43,6 +55,28 @@ pub fn seconds<A>(work: impl FnOnce() -> A) -> f64 {
     let begun = Instant::now();
     black_box(work());
     begun.elapsed().as_secs_f64()
+}
+
+/// CPU time of this thread, in seconds: what else the machine does is not in it, but for its caches.
+#[must_use]
+pub fn cpu_seconds() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// CPU seconds of one run of a piece of work, of so many in a row that the clock is no part of it.
+pub fn cpu_seconds_each<A>(mut work: impl FnMut() -> A) -> f64 {
+    let mut runs = 1_u32;
+    loop {
+        let begun = cpu_seconds();
+        (0..runs).for_each(|_| drop(black_box(work())));
+        let seconds = cpu_seconds() - begun;
+        // What ran once is warm now, and runs again if that is cheap.
+        if seconds > 1e-3 && (runs > 1 || seconds > 0.1) {
+            return seconds / f64::from(runs);
+        }
+        runs *= 4;
+    }
 }
 
 /// Median nanoseconds per entry of both pieces of work, which take so many entries each.
@@ -62,9 +96,31 @@ pub fn per_entry(pairs: &[(f64, f64)], entries: u64) -> (f64, f64) {
 ///
 /// # Errors
 /// When the file cannot be written.
-#[expect(clippy::print_stdout, reason = "its table is what a benchmark is for")]
 pub fn report(rows: &[Row], file: &str) -> std::io::Result<()> {
+    report_with(&[], rows, file)
+}
+
+/// Prints plain figures and the table below them, and writes both to a file of this name beside the
+/// programs.
+///
+/// # Errors
+/// When the file cannot be written.
+#[expect(clippy::print_stdout, reason = "its table is what a benchmark is for")]
+pub fn report_with(figures: &[Figures], rows: &[Row], file: &str) -> std::io::Result<()> {
     let mut json = Vec::new();
+    for Figures { name, values } in figures {
+        print!("{name:50}");
+        for (unit, values) in values {
+            let [low, median, high] = quartiles(values).map(short);
+            let spread = if low == high { String::new() } else { format!(" ({low}..{high})") };
+            print!("  {median} {unit}{spread}");
+            let [low, median, high] = quartiles(values);
+            json.push(serde_json::json!({
+                "name": name, "unit": unit, "median": median, "quartiles": [low, high],
+            }));
+        }
+        println!();
+    }
     println!("\n{:74} {:>7} {:>16} {:>15}", "ratio", "median", "quartiles", "ns per entry");
     for Row { name, ratios, nanos, target } in rows {
         let [low, median, high] = quartiles(ratios);
@@ -91,6 +147,15 @@ pub fn report(rows: &[Row], file: &str) -> std::io::Result<()> {
     let file = folder.join(file);
     println!("\nwritten to {}", file.display());
     std::fs::write(file, format!("{:#}\n", serde_json::Value::from(json)))
+}
+
+/// A number with as many digits as mean anything.
+fn short(value: f64) -> String {
+    match value.abs() {
+        100.0.. => format!("{value:.0}"),
+        1.0.. => format!("{value:.2}"),
+        _ => format!("{value:.4}"),
+    }
 }
 
 /// The lower quartile, the median and the upper quartile.
