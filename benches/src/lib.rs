@@ -1,6 +1,10 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
+pub mod cells;
+pub mod cost;
+pub mod digests;
 mod mesh;
+pub mod sets;
 pub mod table;
 
 use std::sync::Arc;
