@@ -113,7 +113,7 @@ pub fn report_with(figures: &[Figures], rows: &[Row], file: &str) -> std::io::Re
         for (unit, values) in values {
             let [low, median, high] = quartiles(values).map(short);
             let spread = if low == high { String::new() } else { format!(" ({low}..{high})") };
-            print!("  {median} {unit}{spread}");
+            print!("  {:40}", format!("{median} {unit}{spread}"));
             let [low, median, high] = quartiles(values);
             json.push(serde_json::json!({
                 "name": name, "unit": unit, "median": median, "quartiles": [low, high],
