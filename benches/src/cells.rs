@@ -1,21 +1,19 @@
 //! Our way of comparing two sets: what a store keeps of its own, what it answers, how that is read.
 //!
-//! How many cells are asked for follows the plan that nodes have (`repair/plan.rs`, adaptive), from the
-//! guess of 16 counters on; not in it are ranges, to which nodes go where cells are not worth their
-//! bytes.
+//! How many cells are asked for follows the plan that nodes have (`sketch::plan`), from the guess on; not
+//! in it are ranges, to which nodes go where cells are not worth their bytes.
 
 use std::ops::Range;
 
-use gossip_core::sketch::{Cell, Census, Code, Peeler, Sketch, Symbol};
+use gossip_core::sketch::{Cell, Census, Code, Peeler, Sketch, Symbol, plan};
 use gossip_core::wire::Glance;
 
 /// The most cells that a store keeps.
 pub const KEPT: usize = 1 << 16;
 
-/// Cells of one datagram, of a first answer, and of the first question.
-const RECORD: usize = 56;
-const FIRST: usize = 16 * RECORD;
-const WINDOW: usize = 8_192;
+/// Most cells of a first answer, and of the first question.
+const FIRST: usize = 24 * 56;
+const WINDOW: usize = 32_768;
 
 /// What a store keeps of its set.
 #[derive(Clone, Debug)]
@@ -90,7 +88,8 @@ impl Kept {
     #[must_use]
     pub fn read(&self, guess: f64, theirs: &[u8]) -> Reading {
         let (theirs, _) = theirs.as_chunks();
-        let (mut upto, likely) = begin(guess);
+        let likely = plan::likely(guess);
+        let mut upto = if guess < 2.0 { 1 } else { plan::first(guess).min(FIRST) };
         let mut window = WINDOW;
         let mut reading = Reading { answers: Vec::new(), peeler: Peeler::new(Code::Irregular, 0) };
         let mut pairs = self.sketch.cells().iter().zip(theirs);
@@ -102,33 +101,8 @@ impl Kept {
             if peeler.is_done() || peeler.is_contradiction() || peeler.cells() < upto {
                 return reading;
             }
-            upto = next(peeler, likely).min(upto + window);
-            window *= 2;
+            upto = plan::next(peeler, likely).min(upto + window);
+            window *= 4;
         }
-    }
-}
-
-/// Cells with which a difference of so many is read, in four of five cases.
-fn cells_for(difference: f64) -> usize {
-    (1.11 * difference + 2.9 * difference.sqrt()).ceil() as usize
-}
-
-/// How many cells come unasked, and how many are likely in all.
-fn begin(guess: f64) -> (usize, usize) {
-    if guess < 2.0 {
-        return (1, 1);
-    }
-    let likely = cells_for(guess);
-    let now = if guess < 100.0 { cells_for(guess * 1.2) } else { likely * 17 / 20 };
-    (now.min(FIRST), likely)
-}
-
-/// How far to go on where so many cells were not enough.
-fn next(peeler: &Peeler, likely: usize) -> usize {
-    let held = peeler.cells();
-    match peeler.estimate() {
-        _ if held < RECORD => held + (held / 4).max(6),
-        Some(difference) => cells_for(difference).max(held + (held / 16).max(6)),
-        None => (likely * 17 / 20).max(held * 2),
     }
 }

@@ -12,6 +12,7 @@
 mod census;
 mod peel;
 mod places;
+pub mod plan;
 
 use std::ops::Range;
 
