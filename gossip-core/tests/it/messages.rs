@@ -12,7 +12,7 @@ use gossip_core::rng::Rng;
 use gossip_core::sim::{Packet, Verdict, World};
 use gossip_core::strategy::Direction;
 use gossip_core::strategy::dissemination::RumorConfig;
-use gossip_core::strategy::reconcile::RepairConfig;
+use gossip_core::strategy::reconcile::{Method, RepairConfig};
 use gossip_core::wire::{Frame, Record, Records, Talk, decode_frame};
 
 const NEVER: Duration = Duration::from_secs(1_000_000);
@@ -209,8 +209,11 @@ fn equal_replicas_of_any_size_stop_after_two_small_messages() {
 #[test]
 fn one_difference_takes_as_many_messages_as_documented() {
     let RepairConfig { leaf, ways, .. } = RepairConfig::default();
-    for (size, missing_at) in [(10, 0), (10, 1), (1_000, 0), (1_000, 1), (20_000, 0), (20_000, 1)] {
-        let (mut world, log) = pair([silent_rumors(); 2], [by_fingerprint(), silent_repair()]);
+    let sizes = [(10, 0), (10, 1), (1_000, 0), (1_000, 1), (20_000, 0), (20_000, 1)];
+    let methods = [Method::Adaptive, Method::Range].map(|method| sizes.map(|it| (method, it)));
+    for (method, (size, missing_at)) in methods.into_iter().flatten() {
+        let asks = RepairConfig { method, ..by_fingerprint() };
+        let (mut world, log) = pair([silent_rumors(); 2], [asks, silent_repair()]);
         write(&mut world, 1, 0..size);
         assert!(world.run_until(LONG * 3, Duration::from_secs(1), World::converged));
         world.run_for(Duration::from_secs(10));
@@ -219,10 +222,14 @@ fn one_difference_takes_as_many_messages_as_documented() {
         assert!(world.run_until(LONG * 3, Duration::from_secs(1), World::converged));
         world.run_for(Duration::from_secs(10));
         let levels = ((size + 1) as f64 / leaf as f64).log(ways as f64).ceil().max(0.0) as usize;
-        // docs/algorithms/range.md: a comparison, one message per level, a list, and the answer
-        // to it; facts that the answer asks for are the last.
-        let bound = 4 + levels;
+        let bound = match method {
+            // docs/algorithms/range.md: a comparison, one message per level, a list, and the answer
+            // to it; facts that the answer asks for are the last.
+            Method::Range => 4 + levels,
+            // The comparison tells it: the fact comes at once, or is asked for and sent.
+            Method::Adaptive | Method::Rateless => 2 + missing_at,
+        };
         let messages = log.borrow().len();
-        assert!(messages <= bound, "{size} entries: {messages} messages, the bound is {bound}");
+        assert!(messages <= bound, "{method:?}, {size}: {messages} messages of {bound}");
     }
 }
