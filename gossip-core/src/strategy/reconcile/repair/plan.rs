@@ -39,10 +39,11 @@ fn adaptive(guess: f64, fewer: u64) -> Plan {
     let guess = guess.max(2.0);
     let likely = plan::likely(guess);
     let listed = LISTED_BYTES * fewer as f64;
-    if (likely * Cell::BYTES) as f64 > listed || likely > MAX_ROW {
+    // A guess may be twice as high as the truth, and ranges cost twenty times what cells do.
+    if (likely * Cell::BYTES) as f64 > listed || likely > 2 * MAX_ROW {
         return Plan::Ranges;
     }
-    Plan::Cells { now: plan::first(guess).min(FIRST), likely }
+    Plan::Cells { now: plan::first(guess).min(FIRST), likely: likely.min(MAX_ROW) }
 }
 
 /// What a fact takes that a range lists, with its share of what frames the list.
@@ -68,7 +69,11 @@ mod tests {
         assert_eq!(plan(1_900.0, 1_000, 1_000), Plan::Ranges);
         assert!(matches!(plan(1_000.0, 1_000, 1_000), Plan::Cells { .. }));
         assert!(matches!(plan(100_000.0, 1_000_000, 1_000_000), Plan::Cells { now: FIRST, .. }));
-        assert_eq!(plan(200_000.0, 1_000_000, 1_000_000), Plan::Ranges);
+        assert!(matches!(
+            plan(200_000.0, 1_000_000, 1_000_000),
+            Plan::Cells { likely: MAX_ROW, .. }
+        ));
+        assert_eq!(plan(300_000.0, 1_000_000, 1_000_000), Plan::Ranges);
     }
 
     #[test]
