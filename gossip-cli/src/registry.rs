@@ -11,7 +11,7 @@ use gossip_core::strategy::reconcile::{Method, Repair, RepairConfig};
 use gossip_core::strategy::removal::{Blind, Feedback, Limit, Never};
 use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::strategy::sampler::{Shuffled, Uniform};
-use gossip_core::strategy::{Detector, Overlay, Reconcile, Removal, Retain, Sampler};
+use gossip_core::strategy::{Detector, Overlay, Removal, Retain, Sampler};
 
 /// A name and what it makes out of its parameters.
 #[derive(Debug)]
@@ -29,23 +29,16 @@ pub(crate) const OVERLAYS: &[Named<(), Box<dyn Overlay>>] =
     &[Named { name: "full-mesh", make: |()| Box::new(FullMesh::default()) }];
 
 /// How replicas become equal.
-pub(crate) const RECONCILERS: &[Named<RepairConfig, Box<dyn Reconcile>>] = &[
-    Named { name: "adaptive", make: |config| by(Method::Adaptive, config) },
+pub(crate) const RECONCILERS: &[Named<RepairConfig, RepairConfig>] = &[
+    Named { name: "adaptive", make: |config| RepairConfig { method: Method::Adaptive, ..config } },
     // The classic comparison: everything is listed, nothing is asked first.
     Named {
         name: "full-digest",
-        make: |config| {
-            let all = RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..config };
-            Box::new(Repair::new(all))
-        },
+        make: |config| RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..config },
     },
-    Named { name: "range", make: |config| by(Method::Range, config) },
-    Named { name: "rateless", make: |config| by(Method::Rateless, config) },
+    Named { name: "range", make: |config| RepairConfig { method: Method::Range, ..config } },
+    Named { name: "rateless", make: |config| RepairConfig { method: Method::Rateless, ..config } },
 ];
-
-fn by(method: Method, config: RepairConfig) -> Box<dyn Reconcile> {
-    Box::new(Repair::new(RepairConfig { method, ..config }))
-}
 
 /// When a rumor is no longer worth telling; the parameter is k.
 pub(crate) const REMOVALS: &[Named<u32, Box<dyn Removal>>] = &[
@@ -146,7 +139,7 @@ impl Choices {
             sampler: make(SAMPLERS, &self.sampler, ()),
             main: ChannelSlots {
                 dissemination: Box::new(RumorMongering::new(self.rumors, removal)),
-                reconcile: make(RECONCILERS, &self.reconcile, self.repair),
+                reconcile: Box::new(Repair::new(make(RECONCILERS, &self.reconcile, self.repair))),
                 retain: make(RETAINS, &self.retain, ()),
             },
         }
@@ -156,6 +149,8 @@ impl Choices {
 #[cfg(test)]
 mod tests {
     use gossip_core::strategy::Direction;
+
+    use gossip_core::strategy::Reconcile as _;
 
     use super::*;
 
@@ -173,7 +168,9 @@ mod tests {
         let heartbeat = HeartbeatConfig::default();
         assert_eq!(make(DETECTORS, "heartbeat", heartbeat).name(), "heartbeat");
         assert_eq!(make(OVERLAYS, "full-mesh", ()).name(), "full-mesh");
-        assert_eq!(make(RECONCILERS, "range", RepairConfig::default()).name(), "range");
+        for Named { name, make } in RECONCILERS {
+            assert_eq!(Repair::new(make(RepairConfig::default())).name(), *name);
+        }
         assert!(MODES.iter().all(|mode| Direction::from_name(mode).is_some()));
     }
 }

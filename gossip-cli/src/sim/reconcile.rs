@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use gossip_core::sim::reconcile::{self, Base, Config, Pattern};
-use gossip_core::strategy::reconcile::{Method, RepairConfig};
+use gossip_core::strategy::reconcile::RepairConfig;
 use serde_json::{Map, json};
 
 use super::common::Common;
@@ -12,12 +13,13 @@ use super::outcome::{Measure, Outcome, Sample};
 use super::{Defaults, Scenario};
 use crate::failure::Failure;
 use crate::output::count;
+use crate::registry;
 
 /// Two replicas that differ: how many bytes, and how many round trips?
 #[derive(Args, Clone, Debug)]
 pub(super) struct Reconcile {
     /// How a difference is found
-    #[arg(long, default_value = "adaptive", value_parser = STRATEGIES)]
+    #[arg(long, default_value = "adaptive", value_parser = PossibleValuesParser::new(registry::names(registry::RECONCILERS)))]
     strategy: String,
     /// How many facts each replica holds
     #[arg(long, default_value_t = 10_000, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(..=10_000_000))]
@@ -33,17 +35,10 @@ pub(super) struct Reconcile {
     delay: Duration,
 }
 
-const STRATEGIES: [&str; 4] = ["adaptive", "range", "rateless", "full-digest"];
-
 impl Reconcile {
     fn config(&self) -> Config {
         let usual = RepairConfig::default();
-        let repair = match self.strategy.as_str() {
-            "range" => RepairConfig { method: Method::Range, ..usual },
-            "rateless" => RepairConfig { method: Method::Rateless, ..usual },
-            "full-digest" => RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..usual },
-            _ => usual,
-        };
+        let repair = registry::make(registry::RECONCILERS, &self.strategy, usual);
         let pattern = match self.pattern.as_str() {
             "clustered" => Pattern::Clustered,
             "recent" => Pattern::Recent,

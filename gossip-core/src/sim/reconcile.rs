@@ -262,9 +262,8 @@ impl Rule for Ear {
                 _ if !is_main => {}
                 Some("compare") if heard.began.is_some() => heard.ended = true,
                 Some("compare" | "cells" | "more" | "ranges" | "same") => {
-                    if record_name(kind) == Some("compare") {
-                        heard.began = Some(packet.now);
-                    }
+                    // Of the full digest the first word is a list.
+                    heard.began.get_or_insert(packet.now);
                     compares += length;
                 }
                 Some("want" | "done" | "given") => asks += length,

@@ -11,8 +11,9 @@ mod storm;
 
 use bytes::Bytes;
 use gossip_core::config::{ConfigSpec, Limits};
-use gossip_core::fact::Envelope;
+use gossip_core::fact::{Envelope, Why};
 use gossip_core::testkit::lone::{Lone, Puppet};
+use gossip_core::wire::Talk;
 
 /// A node that hears everybody at full pace, so that a test reaches what lies behind the pace.
 fn unpaced() -> ConfigSpec {
@@ -29,6 +30,14 @@ fn met(spec: ConfigSpec, count: u32) -> (Lone, Vec<Puppet>) {
     }
     lone.take_sent();
     (lone, puppets)
+}
+
+/// What a puppet says is refused for this reason and no other.
+fn refuses(lone: &mut Lone, puppet: &Puppet, talk: Talk, why: Why) {
+    let before = (lone.rejections(), lone.rejected(why));
+    puppet.say(lone, talk.clone());
+    let after = (lone.rejections(), lone.rejected(why));
+    assert_eq!(after, (before.0 + 1, before.1 + 1), "{talk:?}");
 }
 
 /// The fact with its signature changed: same id.

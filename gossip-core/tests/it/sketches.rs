@@ -55,6 +55,18 @@ fn who_shares_nothing_lists() {
     assert!(adaptive <= range + 100, "{adaptive} bytes, by ranges {range}");
 }
 
+/// What a list of everything costs, to compare with.
+#[test]
+fn the_full_digest_is_counted_as_well() {
+    let repair =
+        RepairConfig { fingerprint_first: false, leaf: usize::MAX, ..RepairConfig::default() };
+    let config = Config { entries: 1_000, difference: 10, repair, ..Config::default() };
+    let runs = runs(&config);
+    let bytes = median(&runs, |run| run.bytes);
+    // 32 bytes an item, and what frames them.
+    assert!((32_000..45_000).contains(&bytes), "{bytes} bytes");
+}
+
 /// More cells than one question asks for, and than a store keeps.
 #[test]
 fn a_difference_of_tens_of_thousands_is_read() {

@@ -36,7 +36,8 @@ const LEAST_WINDOW: usize = 448;
 
 /// The reading side of a comparison by sketches.
 ///
-/// It holds at most [`MAX_ROW`] cells of the partner's and as many of the difference.
+/// It holds at most [`MAX_ROW`] cells of the partner's without a gap, as many ahead of one, and as many
+/// of the difference.
 #[derive(Debug)]
 pub(super) struct Decode {
     /// What came ahead of what is missing, by place.
@@ -126,7 +127,7 @@ impl Decode {
             }
             self.theirs.extend(part.into_iter().skip(held - from));
         }
-        if self.theirs.len() > before || before == 0 {
+        if self.theirs.len() > before {
             self.repeats = 0;
         }
         // What was sent before the last of them and is not here was lost, or will be here soon.

@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::decode::Decode;
 use super::{LIST_LIMIT, WANTED};
 use crate::fact::Envelope;
-
 use crate::id::NodeId;
 use crate::sketch::Symbol;
 use crate::state::{Part, Point, Set, Span};
@@ -206,9 +205,7 @@ impl Exchange {
         facts.into_iter().for_each(|fact| cx.bulk(self.with, fact));
         let step = self.step();
         let talk = Talk::Given { exchange: self.number, step };
-        let due = cx.now.mono + self.patience(timeout);
-        self.unanswered
-            .insert(step, Unanswered { asked: cx.now.mono, due, repeats: 0, talk: talk.clone() });
+        self.remember(cx.now.mono, step, talk.clone(), timeout);
         cx.talk_after_bulk(self.with, talk);
     }
 
@@ -279,10 +276,13 @@ impl Exchange {
         timeout: Duration,
         to: NodeId,
     ) {
-        let due = cx.now.mono + self.patience(timeout);
-        self.unanswered
-            .insert(step, Unanswered { asked: cx.now.mono, due, repeats: 0, talk: talk.clone() });
+        self.remember(cx.now.mono, step, talk.clone(), timeout);
         cx.talk(to, talk);
+    }
+
+    fn remember(&mut self, asked: Mono, step: u32, talk: Talk, timeout: Duration) {
+        let due = asked + self.patience(timeout);
+        self.unanswered.insert(step, Unanswered { asked, due, repeats: 0, talk });
     }
 
     /// Takes an answer; false if nothing of that number is unanswered.

@@ -51,7 +51,17 @@ pub(super) enum Pending {
 impl Pending {
     /// Whether an exchange that we began waits for it.
     pub(super) const fn is_ours(&self) -> bool {
+        self.asker().is_none() && !matches!(self, Self::Give { .. })
+    }
+
+    /// On whose behalf it is asked, if not on our own.
+    pub(super) const fn asker(&self) -> Option<NodeId> {
         match self {
+            Self::Asked { from, .. }
+            | Self::AskedDormant { from, .. }
+            | Self::Answer { from, .. }
+            | Self::Row { from, .. }
+            | Self::Serve { from, .. } => Some(*from),
             Self::Open { .. }
             | Self::OpenDormant { .. }
             | Self::Digest { .. }
@@ -59,13 +69,8 @@ impl Pending {
             | Self::Listed { .. }
             | Self::Confirm { .. }
             | Self::Cells { .. }
-            | Self::Deliver { .. } => true,
-            Self::Give { .. }
-            | Self::Asked { .. }
-            | Self::AskedDormant { .. }
-            | Self::Answer { .. }
-            | Self::Row { .. }
-            | Self::Serve { .. } => false,
+            | Self::Give { .. }
+            | Self::Deliver { .. } => None,
         }
     }
 }

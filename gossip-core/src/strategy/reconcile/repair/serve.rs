@@ -55,22 +55,7 @@ impl Serving {
 
     /// A store question was answered; what follows it admits itself anew.
     pub(super) fn settled(&mut self, pending: &Pending) {
-        let from = match pending {
-            Pending::Asked { from, .. }
-            | Pending::AskedDormant { from, .. }
-            | Pending::Answer { from, .. }
-            | Pending::Row { from, .. }
-            | Pending::Serve { from, .. } => from,
-            Pending::Open { .. }
-            | Pending::OpenDormant { .. }
-            | Pending::Digest { .. }
-            | Pending::Work { .. }
-            | Pending::Listed { .. }
-            | Pending::Confirm { .. }
-            | Pending::Cells { .. }
-            | Pending::Give { .. }
-            | Pending::Deliver { .. } => return,
-        };
+        let Some(from) = &pending.asker() else { return };
         if let Some(count) = self.partners.get_mut(from) {
             *count -= 1;
             self.total -= 1;
