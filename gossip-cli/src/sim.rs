@@ -12,6 +12,7 @@ mod fit;
 mod interrupt;
 mod limits;
 mod measures;
+mod outages;
 mod outcome;
 mod plot;
 mod reconcile;
@@ -117,6 +118,7 @@ impl Entry {
 /// All scenarios. A later one is a file and a line here.
 const SCENARIOS: &[Entry] = &[
     Entry::of::<anti_entropy::AntiEntropy>(),
+    Entry::of::<outages::Outages>(),
     Entry::of::<reconcile::Reconcile>(),
     Entry::of::<rumor::Rumor>(),
     Entry::of::<swarm::Swarm>(),

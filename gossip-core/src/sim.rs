@@ -11,6 +11,7 @@ mod disk;
 mod driver;
 pub mod epidemic;
 mod host;
+pub mod outages;
 pub mod reconcile;
 mod rule;
 pub mod swarm;

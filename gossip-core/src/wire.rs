@@ -4,6 +4,7 @@
 //! `[kind][length][body]`; unknown kinds are skipped and counted. `docs/wire.md` is the same in
 //! prose.
 
+mod cut;
 mod frame;
 mod hello;
 mod pack;

@@ -93,6 +93,12 @@ impl Sample {
     }
 }
 
+/// The smallest value that is not exceeded by so many of a hundred.
+pub(crate) fn quantile(sorted: &[u64], percent: usize) -> u64 {
+    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    sorted.get(place).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +113,12 @@ mod tests {
         assert_eq!(sample.mean(), 5.0);
         // Squares of 32 in all, so a variance of 32/7, shared by 8.
         assert!((sample.standard_error() - (32.0_f64 / 7.0 / 8.0).sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn quantiles_are_values() {
+        let values: Vec<_> = (1..=100).collect();
+        assert_eq!([50, 99, 100].map(|percent| quantile(&values, percent)), [50, 99, 100]);
+        assert_eq!((quantile(&[7], 50), quantile(&[], 50)), (7, 0));
     }
 }

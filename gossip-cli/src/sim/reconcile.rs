@@ -9,7 +9,7 @@ use gossip_core::strategy::reconcile::RepairConfig;
 use serde_json::{Map, json};
 
 use super::common::Common;
-use super::outcome::{Measure, Outcome, Sample};
+use super::outcome::{Measure, Outcome, Sample, quantile};
 use super::{Defaults, Scenario};
 use crate::failure::Failure;
 use crate::output::count;
@@ -27,8 +27,9 @@ pub(super) struct Reconcile {
     /// How many facts one of them holds and the other does not, half of them here, half there
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     difference: u32,
-    /// Where these stand in time: anywhere in a day, all after it, or all in one minute of it
-    #[arg(long, default_value = "uniform", value_parser = ["uniform", "recent", "clustered"])]
+    /// Where these stand in time: anywhere in a day, all after it, all in one minute of it; or keys
+    /// that changed while one replica was away, old facts here, new ones there
+    #[arg(long, default_value = "uniform", value_parser = ["uniform", "recent", "clustered", "changed"])]
     pattern: String,
     /// How long a packet takes
     #[arg(long, default_value = "50ms", value_parser = humantime::parse_duration, value_name = "DURATION")]
@@ -40,6 +41,7 @@ impl Reconcile {
         let usual = RepairConfig::default();
         let repair = registry::make(registry::RECONCILERS, &self.strategy, usual);
         let pattern = match self.pattern.as_str() {
+            "changed" => Pattern::Changed,
             "clustered" => Pattern::Clustered,
             "recent" => Pattern::Recent,
             _ => Pattern::Uniform,
@@ -172,23 +174,5 @@ impl Tally {
         }
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
         Outcome { fields: Map::from_iter(fields), measures, problems, ..Outcome::default() }
-    }
-}
-
-/// The smallest value that is not exceeded by so many of a hundred.
-fn quantile(sorted: &[u64], percent: usize) -> u64 {
-    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
-    sorted.get(place).copied().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quantiles_are_values() {
-        let values: Vec<_> = (1..=100).collect();
-        assert_eq!([50, 99, 100].map(|percent| quantile(&values, percent)), [50, 99, 100]);
-        assert_eq!((quantile(&[7], 50), quantile(&[], 50)), (7, 0));
     }
 }

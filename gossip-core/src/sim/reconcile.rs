@@ -28,8 +28,8 @@ use crate::wire::{DATA_HEADER_BYTES, raw_records, record_name, session_of};
 pub struct Config {
     /// How many facts each replica holds. Default 10,000.
     pub entries: usize,
-    /// How many facts one of them holds and the other does not: half of them here, half there; at most
-    /// twice as many as there are entries. Default 10.
+    /// How many facts one of them holds and the other does not: half of them here, half there (rounded
+    /// down to an even number where keys changed); at most twice as many as there are entries. Default 10.
     pub difference: usize,
     /// Where these stand in time. Default uniform.
     pub pattern: Pattern,
@@ -55,6 +55,9 @@ impl Default for Config {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a scenario names one")]
 pub enum Pattern {
+    /// Keys written anew while the first replica was away: it holds the old facts, anywhere in time,
+    /// the other one the new ones, after all others.
+    Changed,
     /// All within one minute, half a day ago.
     Clustered,
     /// All newer than the others.
@@ -141,7 +144,7 @@ impl Base {
     fn fact(&self, key: &str, pattern: Pattern, rng: &mut Rng) -> Verified<Envelope> {
         let (from, span) = match pattern {
             Pattern::Clustered => (DAY / 2, MINUTE),
-            Pattern::Recent => (DAY, MINUTE),
+            Pattern::Changed | Pattern::Recent => (DAY, MINUTE),
             Pattern::Uniform => (0, DAY),
         };
         let begin = START.millis() - DAY - 2 * MINUTE;
@@ -177,8 +180,14 @@ pub fn run(base: &Base, seed: u64) -> Outcome {
     let mut world = World::new(seed);
     let rng = &mut Rng::from_number(seed).fork("difference");
     let quiet = RumorConfig { period: HOUR, ..RumorConfig::default() };
-    let halves = [("here", difference - difference / 2), ("there", difference / 2)];
-    for (host, (name, count)) in halves.into_iter().enumerate() {
+    let half = difference / 2;
+    let (halves, missing) = match pattern {
+        Pattern::Changed => ([("key", Pattern::Uniform, half), ("key", pattern, half)], half),
+        Pattern::Clustered | Pattern::Recent | Pattern::Uniform => {
+            ([("here", pattern, difference - half), ("there", pattern, half)], difference)
+        }
+    };
+    for (host, (name, pattern, count)) in halves.into_iter().enumerate() {
         let mut held = base.held.clone();
         base.fill(&mut held, name, count, pattern, rng);
         let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
@@ -206,7 +215,7 @@ pub fn run(base: &Base, seed: u64) -> Outcome {
         datagrams: heard.datagrams,
         asking_bytes: heard.asking_bytes,
         round_trips: heard.round_trips,
-        over_sent: heard.facts.saturating_sub(difference as u64),
+        over_sent: heard.facts.saturating_sub(missing as u64),
         converged: equal.then(|| world.now().since(began).saturating_sub(way * 3)),
     }
 }

@@ -66,6 +66,12 @@ impl Sum {
         short
     }
 
+    /// The fingerprint, unless the set is empty.
+    #[must_use]
+    pub fn mark(&self) -> Option<[u8; 16]> {
+        (self.count > 0).then(|| self.fingerprint())
+    }
+
     fn add_limbs(&mut self, other: [u64; 4]) {
         let mut carry = false;
         for (limb, other) in self.limbs.iter_mut().zip(other) {

@@ -23,8 +23,8 @@ pub struct Compare {
     pub fingerprint: [u8; 16],
     /// The first epoch whose dormant facts the initiator still has.
     pub floor: Epoch,
-    /// The fingerprint of the dormant facts from `floor` to `epoch`.
-    pub dormant: [u8; 16],
+    /// The fingerprint of the dormant facts from `floor` to `epoch`; `None`: there are none.
+    pub dormant: Option<[u8; 16]>,
     /// Whether the initiator takes facts.
     pub pull: bool,
     /// Whether the initiator gives facts.
@@ -115,8 +115,9 @@ pub struct Same {
     pub exchange: u32,
     /// The first epoch of the dormant facts that `dormant` describes.
     pub floor: Epoch,
-    /// The fingerprint of the answerer's dormant facts from `floor` to the initiator's epoch.
-    pub dormant: [u8; 16],
+    /// The fingerprint of the answerer's dormant facts from `floor` to the initiator's epoch; `None`:
+    /// there are none.
+    pub dormant: Option<[u8; 16]>,
 }
 
 /// "I held this when it was durable": signed evidence that lets others drop dormant facts.
@@ -174,6 +175,7 @@ pub enum RangeContent {
 #[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
 pub struct RangePart {
     /// Where it ends.
+    #[serde(with = "super::cut")]
     pub upto: Point,
     /// What is said of it.
     pub content: RangeContent,
@@ -202,6 +204,7 @@ pub struct Ranges {
     /// Whether the initiator gives facts.
     pub push: bool,
     /// Where the first part begins.
+    #[serde(with = "super::cut")]
     pub from: Point,
     /// The parts.
     pub parts: Vec<RangePart>,

@@ -12,6 +12,7 @@ mod hostile;
 mod laws;
 mod listed;
 mod messages;
+mod outages;
 mod runtime;
 mod sketches;
 mod snapshot;

@@ -350,7 +350,7 @@ fn compare() -> Compare {
         epoch: Epoch::of(WALL),
         fingerprint: sum().fingerprint(),
         floor: Epoch::ZERO,
-        dormant: Sum::default().fingerprint(),
+        dormant: None,
         pull: true,
         push: true,
         receipt: false,
@@ -376,7 +376,7 @@ fn cells(count: usize) -> Cells {
 }
 
 fn same() -> Same {
-    Same { exchange: 300, floor: Epoch::ZERO, dormant: Sum::default().fingerprint() }
+    Same { exchange: 300, floor: Epoch::ZERO, dormant: None }
 }
 
 /// A step with so many fingerprints, at points that take as many bytes as they can.

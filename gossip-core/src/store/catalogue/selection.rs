@@ -66,12 +66,19 @@ impl Selection<'_> {
         let mut samples = Vec::new();
         self.plus.iter().for_each(|index| index.sample(span, stride, &mut samples));
         samples.sort_unstable();
-        let first = samples.first().copied();
-        let mut cuts: Vec<_> =
-            (1..ways).filter_map(|cut| samples.get(cut * samples.len() / ways)).copied().collect();
-        cuts.dedup();
         // Before the first fact there is nothing to make a part of.
-        cuts.retain(|cut| Some(*cut) > first);
+        let Some(mut last) = samples.first().copied() else { return Vec::new() };
+        let mut cuts = Vec::with_capacity(ways);
+        for sample in (1..ways).filter_map(|cut| samples.get(cut * samples.len() / ways)) {
+            // A cut just before the version takes fewer bytes, and serves as well where the fact before
+            // has another one.
+            let short = Point { id: [0; 16], ..*sample };
+            let cut = if last < short { short } else { *sample };
+            if last < cut {
+                cuts.push(cut);
+                last = *sample;
+            }
+        }
         cuts
     }
 }

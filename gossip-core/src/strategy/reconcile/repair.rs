@@ -53,6 +53,10 @@ const EPOCHS_APART: u32 = 10;
 /// stand). A restart is done that soon, and later meetings cost nothing.
 const GREETING: Duration = Duration::from_secs(10);
 
+/// What was lost on its way is looked for at once, so often in a row (a guess: of ten facts none is lost
+/// three times at 20 % loss).
+const CHASES: u32 = 3;
+
 /// With at most so many; others wait for their round (a guess: one of them has what is missing).
 const GREETED: usize = 16;
 
@@ -60,6 +64,8 @@ const GREETED: usize = 16;
 /// the store questions that are on their way.
 #[derive(Debug)]
 pub struct Repair {
+    /// How many rounds in a row were for what is owed.
+    chases: u32,
     config: RepairConfig,
     connections: Connections,
     exchange: Option<Exchange>,
@@ -70,11 +76,23 @@ pub struct Repair {
     next_exchange: u32,
     next_round: Option<Mono>,
     next_token: SlotToken,
+    owed: Option<Owed>,
     pause: Duration,
     pending: BTreeMap<SlotToken, Pending>,
+    /// How long answers took of late: who has not answered yet is expected to take about as long.
+    round_trip: Duration,
     serving: Serving,
     /// Partners still to be compared with, for somebody wants to know.
     survey: BTreeSet<NodeId>,
+}
+
+/// Facts that a partner was asked for in an exchange that is over.
+#[derive(Clone, Copy, Debug)]
+struct Owed {
+    by: NodeId,
+    facts: usize,
+    /// When the next round is due if they come after all.
+    otherwise: Option<Mono>,
 }
 
 impl Repair {
@@ -82,6 +100,7 @@ impl Repair {
     #[must_use]
     pub fn new(config: RepairConfig) -> Self {
         Self {
+            chases: 0,
             config,
             connections: Connections::new(config.connection_limit, config.hunt, config.period),
             exchange: None,
@@ -90,8 +109,10 @@ impl Repair {
             next_exchange: 0,
             next_round: None,
             next_token: 0,
+            owed: None,
             pause: config.period,
             pending: BTreeMap::new(),
+            round_trip: Duration::ZERO,
             serving: Serving::default(),
             survey: BTreeSet::new(),
         }
@@ -140,7 +161,9 @@ impl Repair {
             return;
         }
         self.survey.retain(|partner| cx.partners.contains(partner));
-        let with = match self.survey.pop_first() {
+        let owed = self.owed.take().map(|owed| owed.by).filter(|by| cx.partners.contains(by));
+        self.chases = if owed.is_some() { self.chases + 1 } else { 0 };
+        let with = match owed.or_else(|| self.survey.pop_first()) {
             Some(partner) => Some(partner),
             None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
             None => None,
@@ -204,20 +227,29 @@ impl Repair {
         let Some(exchange) = &self.exchange else { return };
         if exchange.is_idle() && !self.pending.values().any(Pending::is_ours) {
             // Where nothing can flow, a difference is no reason to hurry.
-            let differed = exchange.differed && (exchange.gives || exchange.wanted);
+            let differed = exchange.differed && (exchange.gives || exchange.wants());
             self.end(cx, differed);
         }
     }
 
     fn end(&mut self, cx: &mut Cx<'_>, differed: bool) {
-        self.exchange = None;
+        let Some(exchange) = self.exchange.take() else { return };
+        self.round_trip = exchange.round_trip();
         self.pause = if differed {
             self.config.period
         } else {
             (self.pause * 2).min(self.config.period_max)
         };
-        let pause = if self.survey.is_empty() { self.pause } else { Duration::ZERO };
+        // Who does not answer at all has cost a round: another partner is asked in its place.
+        let at_once = !self.survey.is_empty() || exchange.is_silent();
+        let pause = if at_once { Duration::ZERO } else { self.pause };
         self.schedule(cx, pause);
+        if exchange.owed() > 0 && self.chases < CHASES {
+            let soon = cx.now.mono + exchange.patience(self.config.reply_timeout);
+            let (by, facts, otherwise) = (exchange.with, exchange.owed(), self.next_round);
+            self.owed = Some(Owed { by, facts, otherwise });
+            self.next_round = self.next_round.map(|due| due.min(soon));
+        }
     }
 
     /// The next round comes after seven to nine eighths of a pause, if rounds are staggered; otherwise
@@ -368,7 +400,14 @@ impl Reconcile for Repair {
 
     fn brought(&mut self, now: Mono, from: NodeId) {
         if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.with == from) {
-            exchange.wait_on(now + self.config.reply_timeout);
+            exchange.brought(now + self.config.reply_timeout);
+        }
+        if let Some(owed) = self.owed.as_mut().filter(|owed| owed.by == from) {
+            owed.facts -= 1;
+            if owed.facts == 0 {
+                self.next_round = owed.otherwise;
+                self.owed = None;
+            }
         }
     }
 

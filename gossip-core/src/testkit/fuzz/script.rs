@@ -271,7 +271,8 @@ impl<'a> Script<'a> {
             6 => Talk::Ranges(self.ranges(exchange, step)),
             7 => Talk::Receipt(self.receipt(exchange)),
             8 => {
-                let same = Same { exchange, floor: self.epoch(), dormant: self.fingerprint() };
+                let same =
+                    Same { exchange, floor: self.epoch(), dormant: Some(self.fingerprint()) };
                 Talk::Same(same)
             }
             9 => Talk::Stale(self.receipt(exchange)),
@@ -341,7 +342,7 @@ impl<'a> Script<'a> {
             epoch: self.epoch(),
             fingerprint: self.fingerprint(),
             floor: self.epoch(),
-            dormant: self.fingerprint(),
+            dormant: (self.below(2) == 0).then(|| self.fingerprint()),
             pull: self.one_in(2),
             push: self.one_in(2),
             receipt: self.one_in(2),

@@ -3,7 +3,6 @@
 use gossip_core::fact::{Keys, SimKeys, Why};
 use gossip_core::id::BootId;
 use gossip_core::io::Input;
-use gossip_core::state::Sum;
 use gossip_core::store::{MemoryState, MetaName, StoreError, StoreOp};
 use gossip_core::testkit::lone::{Held, Lone, Puppet};
 use gossip_core::time::{Epoch, Hlc};
@@ -43,7 +42,7 @@ fn receipt(lone: &mut Lone, puppet: &Puppet) -> Receipt {
         epoch: Epoch::of(lone.now.wall),
         fingerprint: lone.totals().sum.fingerprint(),
         floor: Epoch::ZERO,
-        dormant: Sum::default().fingerprint(),
+        dormant: None,
         pull: true,
         push: true,
         receipt: true,

@@ -7,7 +7,7 @@ use gossip_core::fact::{HORIZON, Why};
 use gossip_core::id::{BootId, ShardId};
 use gossip_core::sim::{self, World};
 use gossip_core::sketch::Symbol;
-use gossip_core::state::{Item, Point, Set, Sum};
+use gossip_core::state::{Item, Point, Set};
 use gossip_core::store::{MemoryState, Merge, StoreOp};
 use gossip_core::strategy::retain::LastWrite;
 use gossip_core::testkit::lone::{Held, Lone, Puppet};
@@ -78,7 +78,7 @@ fn compare(lone: &mut Lone, exchange: u32, receipt: bool) -> Compare {
         epoch: Epoch::of(lone.now.wall),
         fingerprint,
         floor: Epoch::ZERO,
-        dormant: Sum::default().fingerprint(),
+        dormant: None,
         pull: true,
         push: true,
         receipt,
@@ -247,7 +247,7 @@ fn answers_that_nobody_asked_for_are_counted() {
     let cases = [
         (Talk::Ranges(answer), Why::TooLate),
         (Talk::Ranges(question(&lone, 1, descending)), Why::BadRecord),
-        (Talk::Same(Same { exchange: 9, floor: Epoch::ZERO, dormant: [0; 16] }), Why::TooLate),
+        (Talk::Same(Same { exchange: 9, floor: Epoch::ZERO, dormant: None }), Why::TooLate),
         (Talk::Done { exchange: 9, step: 1, rest: Vec::new() }, Why::TooLate),
         (Talk::Receipt(receipt), Why::Unasked),
         (Talk::Stale(receipt), Why::BadSignature),

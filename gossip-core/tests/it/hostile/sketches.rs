@@ -154,7 +154,7 @@ fn a_difference_of_one_that_is_a_lie_costs_one_question() {
         epoch,
         fingerprint: [1; 16],
         floor: Epoch::ZERO,
-        dormant: [0; 16],
+        dormant: None,
         pull: true,
         push: true,
         receipt: false,

@@ -34,8 +34,9 @@ pub(super) struct Exchange {
     pub(super) differed: bool,
     /// Whether the partner takes what it lacks: it says so if its store refuses writes.
     pub(super) gives: bool,
-    /// Whether we asked for facts.
-    pub(super) wanted: bool,
+    /// How many facts we asked for, and how many the partner brought meanwhile.
+    wanted: usize,
+    brought: usize,
     pub(super) number: u32,
     pub(super) set: Set,
     pub(super) with: NodeId,
@@ -93,13 +94,22 @@ const FIRST_WINDOW: usize = 4;
 const MAX_WORK: usize = 4_096;
 
 impl Exchange {
-    pub(super) fn new(number: u32, with: NodeId, set: Set, now: Mono, max_window: usize) -> Self {
+    /// Nothing is asked yet; answers took `round_trip` of late, if that is known.
+    pub(super) fn new(
+        number: u32,
+        with: NodeId,
+        set: Set,
+        now: Mono,
+        round_trip: Duration,
+        max_window: usize,
+    ) -> Self {
         Self {
             began: now,
             compared: None,
             differed: false,
             gives: true,
-            wanted: false,
+            wanted: 0,
+            brought: 0,
             number,
             set,
             with,
@@ -108,7 +118,7 @@ impl Exchange {
             giving: Vec::new(),
             giving_later: Vec::new(),
             heard: now,
-            round_trip: Duration::ZERO,
+            round_trip,
             lost: 0,
             ends: now + LONGEST,
             next_step: 1,
@@ -128,6 +138,11 @@ impl Exchange {
             && self.decode.is_none()
             && self.giving.is_empty()
             && self.giving_later.is_empty()
+    }
+
+    /// How long answers took of late, the slowest of them.
+    pub(super) const fn round_trip(&self) -> Duration {
+        self.round_trip
     }
 
     pub(super) const fn is_active(&self) -> bool {
@@ -158,6 +173,7 @@ impl Exchange {
         // No more than was ever asked for: one rest per answer.
         if known && !rest.is_empty() {
             self.differed = true;
+            self.wanted = self.wanted.saturating_sub(rest.len());
             self.rest.push(rest);
         }
         known
@@ -261,7 +277,7 @@ impl Exchange {
     }
 
     pub(super) fn want(&mut self, cx: &mut Cx<'_>, symbols: Vec<Symbol>, timeout: Duration) {
-        self.wanted = true;
+        self.wanted += symbols.len();
         let step = self.step();
         let talk = Talk::Want { exchange: self.number, step, symbols };
         self.sent(cx, step, talk, timeout, self.with);
@@ -330,14 +346,30 @@ impl Exchange {
     }
 
     /// How long to wait for an answer: eight times as long as they took of late.
-    fn patience(&self, timeout: Duration) -> Duration {
+    pub(super) fn patience(&self, timeout: Duration) -> Duration {
         let known = !self.round_trip.is_zero();
         let patience = (self.round_trip * 8).clamp(LEAST_PATIENCE.min(timeout), timeout);
         if known { patience } else { timeout }
     }
 
-    /// The partner is answering, perhaps over a slow line: to ask again would make it slower.
-    pub(super) fn wait_on(&mut self, due: Mono) {
+    /// Whether the partner has never answered, and was given up.
+    pub(super) fn is_silent(&self) -> bool {
+        self.lost > 0 && self.heard == self.began
+    }
+
+    /// Whether we asked for facts.
+    pub(super) const fn wants(&self) -> bool {
+        self.wanted > 0
+    }
+
+    /// How many of the facts that we asked for have not come: lost on the way, or displaced meanwhile.
+    pub(super) const fn owed(&self) -> usize {
+        self.wanted.saturating_sub(self.brought)
+    }
+
+    /// A fact came. The partner is answering, perhaps over a slow line: to ask again would make it slower.
+    pub(super) fn brought(&mut self, due: Mono) {
+        self.brought += 1;
         let facts = |question: &&mut Unanswered| !matches!(question.talk, Talk::Compare(_));
         for question in self.unanswered.values_mut().filter(facts) {
             question.due = question.due.max(due);

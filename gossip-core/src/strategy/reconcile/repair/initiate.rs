@@ -22,9 +22,8 @@ impl Repair {
         self.next_exchange = self.next_exchange.wrapping_add(1).max(1);
         let epoch = Epoch::of(cx.now.wall);
         let (set, number) = (Set::Active(epoch), self.next_exchange);
-        let exchange =
-            Exchange::new(self.next_exchange, with, set, cx.now.mono, self.config.window);
-        self.exchange = Some(exchange);
+        let (now, window) = (cx.now.mono, self.config.window);
+        self.exchange = Some(Exchange::new(number, with, set, now, self.round_trip, window));
         if self.config.fingerprint_first {
             let pending = Pending::Open { exchange: number, epoch };
             if self.sketches() {
@@ -73,7 +72,7 @@ impl Repair {
             epoch,
             fingerprint,
             floor: cx.floor,
-            dormant: dormant.fingerprint(),
+            dormant: dormant.mark(),
             pull: direction.pulls(),
             push: direction.pushes(),
             receipt: dormant.count() > 0,
@@ -221,7 +220,7 @@ impl Repair {
     }
 
     /// The active sets are equal; now the dormant ones that both still keep.
-    pub(super) fn confirm(&mut self, cx: &mut Cx<'_>, same: Same, ours: [u8; 16]) {
+    pub(super) fn confirm(&mut self, cx: &mut Cx<'_>, same: Same, ours: Option<[u8; 16]>) {
         let Some(exchange) = &mut self.exchange else { return };
         let Some(compared) = exchange.compared else { return };
         if same.dormant == ours {
@@ -229,7 +228,8 @@ impl Repair {
             cx.effects.push(Effect::Equal { with, began, exchange, epoch: compared.epoch });
         } else {
             exchange.set = Set::Dormant { from: same.floor, upto: compared.epoch };
-            exchange.add(Work { span: Span::ALL, theirs: Some(same.dormant) });
+            let theirs = same.dormant.unwrap_or_else(|| Sum::default().fingerprint());
+            exchange.add(Work { span: Span::ALL, theirs: Some(theirs) });
         }
         self.pump(cx);
     }

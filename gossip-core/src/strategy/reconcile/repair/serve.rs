@@ -159,7 +159,7 @@ impl Repair {
             Pending::Confirm { exchange, same } => {
                 if let Some(ours) = self.running(exchange) {
                     ours.described();
-                    self.confirm(cx, same, totals.sum.fingerprint());
+                    self.confirm(cx, same, totals.sum.mark());
                 }
             }
             Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals, None),
@@ -288,7 +288,7 @@ impl Repair {
 
 /// The partner's active set equals ours; here are our dormant facts from a floor on.
 fn agree(cx: &mut Cx<'_>, from: NodeId, compare: &Compare, floor: Epoch, dormant: Sum) {
-    let (exchange, dormant) = (compare.exchange, dormant.fingerprint());
+    let (exchange, dormant) = (compare.exchange, dormant.mark());
     cx.talk(from, Talk::Same(Same { exchange, floor, dormant }));
     cx.effects.push(Effect::Agreed { with: from });
     if compare.receipt {
@@ -343,7 +343,7 @@ pub(super) const UNLIKE: [u8; 16] = [0; 16];
 const ANSWER_BYTES: usize = 1_100;
 
 /// What a part takes that is a fingerprint.
-const MARK_BYTES: usize = 24 + 1 + 16;
+const MARK_BYTES: usize = 25 + 1 + 16;
 
 fn part_bytes(part: &RangePart) -> usize {
     match &part.content {

@@ -1,0 +1,43 @@
+//! Loss, a partition, crashes: what was missed comes back soon, and then all are quiet.
+
+use std::time::Duration;
+
+use gossip_core::sim::outages::{self, Config};
+
+fn quantile(sorted: &[u32], percent: usize) -> u32 {
+    sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1]
+}
+
+#[test]
+fn what_was_missed_comes_within_seconds() {
+    for seed in 1..=3 {
+        let config = Config { nodes: 100, churn: 0.2, ..Config::default() };
+        let outcome = outages::run(&config, seed);
+        assert_eq!(outcome.never, 0, "seed {seed}: everybody gets everything");
+        assert!(
+            outcome.crashes > 10 && outcome.missed.len() > 1_000,
+            "seed {seed}: nothing missed"
+        );
+        let (missed, reached) = (quantile(&outcome.missed, 99), quantile(&outcome.reached, 99));
+        assert!(missed <= 5_000 && reached <= 5_000, "seed {seed}: {missed} and {reached} ms");
+        // Under loss each half minute costs about the same; none costs more than those before.
+        let (first, last) = (outcome.quiet_bytes[0], *outcome.quiet_bytes.last().unwrap());
+        assert!(last <= first + first / 4, "seed {seed}: {:?}", outcome.quiet_bytes);
+    }
+}
+
+/// Without trouble nobody misses anything, so the accounts are right.
+#[test]
+fn without_trouble_nothing_is_missed() {
+    let calm = Config {
+        nodes: 50,
+        duration: Duration::from_secs(20),
+        loss: 0.0,
+        partition: Duration::ZERO,
+        churn: 0.0,
+        ..Config::default()
+    };
+    let outcome = outages::run(&calm, 1);
+    assert_eq!((outcome.never, outcome.crashes, outcome.missed.len()), (0, 0, 0));
+    assert_eq!(outcome.reached.len() as u64, outcome.written * 49);
+}
