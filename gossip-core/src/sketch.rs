@@ -295,9 +295,7 @@ impl Sketch {
 
     fn toggle(&mut self, symbol: Symbol, from: usize, add: bool) {
         let hash = symbol.hash(self.key);
-        let end = self.end();
-        let places = Places::of(self.code, hash).take_while(|place| *place < end);
-        for place in places.skip_while(|place| *place < from) {
+        for place in Places::of(self.code, hash, self.end()).skip_while(|place| *place < from) {
             if let Some(cell) = self.cells.get_mut(place - self.first) {
                 cell.toggle(symbol, hash, add);
             }

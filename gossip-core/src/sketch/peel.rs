@@ -35,12 +35,11 @@ pub struct Peeler {
     code: Code,
     key: u64,
     cells: Vec<Cell>,
-    found: Vec<Found>,
-    /// How many cells hold something.
-    full: usize,
-    /// Which of them held something when they came.
-    held: Vec<bool>,
     contradiction: bool,
+    done: bool,
+    found: Vec<Found>,
+    /// Which of the cells held something when they came.
+    held: Vec<bool>,
 }
 
 impl Peeler {
@@ -51,10 +50,10 @@ impl Peeler {
             code,
             key,
             cells: Vec::new(),
-            found: Vec::new(),
-            full: 0,
-            held: Vec::new(),
             contradiction: false,
+            done: false,
+            found: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -63,27 +62,20 @@ impl Peeler {
         let from = self.cells.len();
         self.cells.extend(cells);
         self.held.extend(self.cells.iter().skip(from).map(|cell| !cell.is_empty()));
-        for index in 0..self.found.len() {
-            if let Some(found) = self.found.get(index).copied() {
-                self.take(found, from);
+        let Self { code, key, cells, found, .. } = self;
+        for Found { symbol, ours } in found {
+            let hash = symbol.hash(*key);
+            for place in Places::of(*code, hash, cells.len()).skip_while(|place| *place < from) {
+                toggle(cells, place, *symbol, hash, !*ours);
             }
         }
-        let fresh = self.cells.iter().skip(from);
-        self.full += fresh.filter(|cell| !cell.is_empty()).count();
-        let before = self.found.len();
-        self.peel((from..self.cells.len()).collect());
-        if self.found.len() > before {
-            // Who is found twice was left out of cells where it belongs.
-            let mut symbols: Vec<_> = self.found.iter().map(|found| found.symbol).collect();
-            symbols.sort_unstable();
-            let distinct = symbols.is_sorted_by(|a, b| a < b);
-            self.contradiction |= !distinct;
-        }
+        self.peel(from);
+        self.conclude();
     }
 
     /// How many cells were given.
     #[must_use]
-    pub fn cells(&self) -> usize {
+    pub const fn cells(&self) -> usize {
         self.cells.len()
     }
 
@@ -95,8 +87,8 @@ impl Peeler {
 
     /// Whether that is everything: no cell holds anything else.
     #[must_use]
-    pub fn is_done(&self) -> bool {
-        !self.cells.is_empty() && self.full == 0 && !self.contradiction
+    pub const fn is_done(&self) -> bool {
+        self.done && !self.contradiction
     }
 
     /// Whether the cells cannot come from two sets: more of them will not help.
@@ -119,50 +111,55 @@ impl Peeler {
         (cells >= 8.0).then_some(Estimate { about, is_least: empty < FEW })
     }
 
-    fn peel(&mut self, mut places: Vec<usize>) {
+    /// Takes out what stands alone in cells from here on, and whatever stands alone then.
+    fn peel(&mut self, from: usize) {
+        let Self { code, key, cells, found, .. } = self;
+        let mut places: Vec<_> = (from..cells.len()).collect();
         while let Some(place) = places.pop() {
-            let Some(cell) = self.cells.get(place) else { continue };
-            let Some((symbol, hash, ours)) = cell.alone(self.key) else { continue };
-            // What merely looks like a symbol is most likely none that belongs here.
-            if !Places::of(self.code, hash).take_while(|at| *at <= place).any(|at| at == place) {
-                continue;
-            }
-            if self.found.len() >= self.cells.len() {
+            let Some(cell) = cells.get(place) else { continue };
+            let Some((symbol, hash, ours)) = cell.alone(*key) else { continue };
+            if found.len() >= cells.len() {
                 self.contradiction = true;
                 return;
             }
-            let found = Found { symbol, ours };
-            self.found.push(found);
-            self.take_and_note(found, &mut places);
-        }
-    }
-
-    /// Takes a symbol out of its cells from `from` on, before they are counted.
-    fn take(&mut self, Found { symbol, ours }: Found, from: usize) {
-        let hash = symbol.hash(self.key);
-        for place in Places::of(self.code, hash).skip_while(|place| *place < from) {
-            let Some(cell) = self.cells.get_mut(place) else { break };
-            cell.toggle(symbol, hash, !ours);
-        }
-    }
-
-    /// Takes a symbol out of all its cells, and notes which of them may hold one alone now.
-    fn take_and_note(&mut self, Found { symbol, ours }: Found, places: &mut Vec<usize>) {
-        let hash = symbol.hash(self.key);
-        for place in Places::of(self.code, hash) {
-            let Some(cell) = self.cells.get_mut(place) else { break };
-            let before = cell.is_empty();
-            cell.toggle(symbol, hash, !ours);
-            match (before, cell.is_empty()) {
-                (false, true) => self.full -= 1,
-                (true, false) => self.full += 1,
-                _ => {}
+            let (waiting, mut belongs) = (places.len(), false);
+            for at in Places::of(*code, hash, cells.len()) {
+                belongs |= at == place;
+                if toggle(cells, at, symbol, hash, !ours) {
+                    places.push(at);
+                }
             }
-            if cell.count & 1 == 1 {
-                places.push(place);
+            if belongs {
+                found.push(Found { symbol, ours });
+            } else {
+                // It merely looks like a symbol: everything is put back.
+                places.truncate(waiting);
+                for at in Places::of(*code, hash, cells.len()) {
+                    toggle(cells, at, symbol, hash, ours);
+                }
             }
         }
     }
+
+    /// Everything is found once nothing is left in the first cell, where all symbols are.
+    fn conclude(&mut self) {
+        self.done = self.cells.first().is_some_and(Cell::is_empty);
+        if self.done {
+            // Who is found twice was left out of cells where it belongs.
+            let mut symbols: Vec<_> = self.found.iter().map(|found| found.symbol).collect();
+            symbols.sort_unstable();
+            let distinct = symbols.is_sorted_by(|a, b| a < b);
+            self.contradiction |= !distinct || !self.cells.iter().all(Cell::is_empty);
+        }
+    }
+}
+
+/// Adds a symbol to a cell or takes it away; whether the cell may hold one alone now.
+fn toggle(cells: &mut [Cell], place: usize, symbol: Symbol, hash: u64, add: bool) -> bool {
+    cells.get_mut(place).is_some_and(|cell| {
+        cell.toggle(symbol, hash, add);
+        cell.count & 1 == 1
+    })
 }
 
 /// The share of symbols that is in a cell.
