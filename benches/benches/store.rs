@@ -2,12 +2,16 @@
 //!
 //! Both sides get the same rows under the same options, in directories beside this program: put
 //! that on a disk, for what is synced there is to be durable. Signing stands apart.
+//!
+//! Beside that, how long it takes to open a large store and to answer its first comparison: after a
+//! clean stop, which leaves a sketch, and after a crash, which leaves none.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-use gossip_benches::table::{Row, Target, in_turns, per_entry, report};
-use gossip_benches::{Dates, batch, entry, rewritten, shard};
+use gossip_benches::table::{Figures, Row, Target, in_turns, per_entry, report_with};
+use gossip_benches::{Dates, MANY, batch, entry, rewritten, shard};
 use gossip_core::fact::{Envelope, Verified};
 use gossip_core::store::{Merge, Merged, Store as _, StoreOp, StoreReply};
 use gossip_core::strategy::retain::LastWrite;
@@ -28,6 +32,8 @@ const ENTRIES: u64 = 1_000;
 struct Size {
     /// Entries that are there before.
     held: u64,
+    /// Entries of the store that is opened.
+    opened: u64,
     rounds: u64,
     /// Durable merges of each task in a round, and synced puts to compare them with.
     puts: u64,
@@ -47,16 +53,17 @@ fn main() {
         |name: &str| filters.is_empty() || filters.iter().any(|part| name.contains(*part));
     // Compiled as a test, it only shows that it works.
     let size = if arguments.iter().any(|argument| argument == "--bench") {
-        Size { held: 100_000, rounds: 48, puts: 32 }
+        Size { held: 100_000, opened: MANY, rounds: 48, puts: 32 }
     } else {
-        Size { held: ENTRIES, rounds: 1, puts: 1 }
+        Size { held: ENTRIES, opened: ENTRIES, rounds: 1, puts: 1 }
     };
     let all: [Named; 3] =
         [("store/fresh", fresh), ("store/overwrites", overwrites), ("store/durable", durable)];
     let wanted = all.iter().filter(|(name, _)| is_wanted(name));
     let rows: Vec<_> = wanted.map(|(_, row)| row(size)).collect();
-    if !rows.is_empty() {
-        report(&rows, "ratios-store.json").expect("the table's file can be written");
+    let figures = if is_wanted("store/opening") { opening(size) } else { Vec::new() };
+    if !rows.is_empty() || !figures.is_empty() {
+        report_with(&figures, &rows, "ratios-store.json").expect("the table's file can be written");
     }
 }
 
@@ -138,6 +145,53 @@ fn durable(size: Size) -> Row {
     }
 }
 
+/// Opening a store and answering its first comparison, with a sketch and without.
+fn opening(size: Size) -> Vec<Figures> {
+    let runtime = Builder::new_current_thread().build().expect("a runtime starts");
+    let author = Author::simulated(0, &facts::domain());
+    let open = |path: &Path| RocksStore::open(path, RocksConfig::default()).expect("it opens");
+    let Housed { open: store, directory } = Housed::new(open);
+    let run = |store: &RocksStore, op| runtime.block_on(store.run(op)).expect("it answers");
+    for first in (0..size.opened).step_by(ENTRIES as usize) {
+        let facts = (first..first + ENTRIES).map(|number| entry(&author, number)).collect();
+        run(&store, merge_op(facts));
+    }
+    let look = || StoreOp::Sketch { shard: shard(), epoch: Epoch::ZERO, cells: 0..64 };
+    run(&store, look());
+    runtime.block_on(store.close()).expect("it closes");
+    drop(store);
+    let millis = |begun: Instant| begun.elapsed().as_secs_f64() * 1e3;
+    let measure = |found: usize| {
+        let begun = Instant::now();
+        let store = open(directory.path());
+        let opening = millis(begun);
+        assert_eq!(store.sketches_found(), found);
+        let begun = Instant::now();
+        run(&store, look());
+        (opening, millis(begun), store)
+    };
+    let (mut clean, mut crashed) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    let note = |figures: &mut [Vec<f64>; 2], opening, looking| {
+        figures.iter_mut().zip([opening, looking]).for_each(|(all, one)| all.push(one));
+    };
+    for turn in 0..size.rounds.div_ceil(8) {
+        let (opening, looking, store) = measure(1);
+        note(&mut clean, opening, looking);
+        run(&store, merge_op(batch(1, turn, Dates::Newest, Author::simulated)));
+        // Dropped: what a crash of the process leaves.
+        drop(store);
+        let (opening, looking, store) = measure(0);
+        note(&mut crashed, opening, looking);
+        runtime.block_on(store.close()).expect("it closes");
+    }
+    let cases = [("a clean stop", clean), ("a crash", crashed)];
+    let figures = cases.map(|(stop, [opening, looking])| Figures {
+        name: format!("a store of {} after {stop}", size.opened),
+        values: vec![("ms to open", opening), ("ms to the first cells", looking)],
+    });
+    figures.into()
+}
+
 async fn write_durably(store: Arc<RocksStore>, share: Vec<Verified<Envelope>>) {
     for fact in share {
         let reply = store.run(merge_op(vec![fact])).await;
@@ -156,7 +210,6 @@ struct Sides {
 /// A store in a directory of its own, which goes after it.
 struct Housed<T> {
     open: T,
-    #[expect(dead_code, reason = "held, not used")]
     directory: TempDir,
 }
 

@@ -32,6 +32,8 @@ pub enum Mistake {
     ForgetTombstone,
     /// What was displaced stays in the index of ids.
     KeepIndexEntry,
+    /// What was displaced stays in the sketch.
+    KeepInSketch,
     /// The last fact to arrive wins.
     MergeByArrival,
     /// Receipts are given before what they promise is durable.
@@ -55,7 +57,7 @@ pub enum Mistake {
 #[cfg(feature = "testkit")]
 impl Mistake {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AcknowledgeEarly,
         Self::DropUnconfirmed,
         Self::EqualUncompared,
@@ -66,6 +68,7 @@ impl Mistake {
         Self::ForgetShed,
         Self::ForgetTombstone,
         Self::KeepIndexEntry,
+        Self::KeepInSketch,
         Self::MergeByArrival,
         Self::PromiseEarly,
         Self::ReturnWithState,

@@ -9,6 +9,7 @@
 //! irregular form ([`Code`]). Everything here is a function of the symbols alone, on every platform:
 //! floating point is used for additions, multiplications and square roots, which are exact to the bit.
 
+pub(crate) mod bytes;
 mod census;
 mod peel;
 mod places;
@@ -255,6 +256,12 @@ impl Sketch {
             self.cells.resize(upto - self.first, Cell::NOTHING);
             set.for_each(|symbol| self.toggle(symbol, from, true));
         }
+    }
+
+    /// Makes it end before this place: a first part of a row is a row.
+    pub fn shorten(&mut self, end: usize) {
+        self.cells.truncate(end.saturating_sub(self.first));
+        self.cells.shrink_to_fit();
     }
 
     /// A copy of the cells at some places; `set` is everything that was added and not taken away, and

@@ -31,7 +31,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use thiserror::Error;
 
-pub use self::catalogue::{MAX_ROW, Row};
+pub use self::catalogue::{KEPT, MAX_ROW, Row};
 pub use self::heart::MemoryState;
 pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};

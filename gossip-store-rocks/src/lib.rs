@@ -40,11 +40,13 @@
 //! | `meta` | `c` | the last commit |
 //! | `meta` | `t`, channel, topic | the epoch that the shard has reached, and how many facts became dormant since the last sweep |
 //! | `meta` | [`MetaName::to_bytes`](gossip_core::store::MetaName::to_bytes) | what the node remembers |
-//! | `checkpoints` | | room for sketches |
+//! | `checkpoints` | channel, topic | the last commit, and the shard's sketch after it ([`Catalogue::checkpoint`](gossip_core::store::catalogue::Catalogue::checkpoint)) |
 //!
 //! An opening reads `meta`, `expiry` and `ids`, and makes of them the catalogue of each shard: 60
 //! bytes for a fact and some 14 for its key's hash, which tells new keys without a search. Heads and
-//! values stay on the disk.
+//! values stay on the disk. A close leaves the sketches that were asked for as `checkpoints`: an opening
+//! takes each that is of exactly what it finds, and ignores all others, for they are made anew when somebody
+//! asks.
 //!
 //! # Failures
 //! | what | is told by | what to do |
@@ -61,6 +63,7 @@
 //! | it was closed | [`StoreError::Closed`](gossip_core::store::StoreError::Closed) | |
 
 mod batch;
+mod checkpoint;
 mod config;
 mod error;
 mod filter;

@@ -1,4 +1,4 @@
-//! What an opening reads: small rows, ids and expiries, but no heads and no values.
+//! What an opening reads: small rows, ids, expiries and sketches, but no heads and no values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +7,7 @@ use gossip_core::store::Restored;
 use gossip_core::store::catalogue::Catalogue;
 use rocksdb::ColumnFamily;
 
+use crate::checkpoint;
 use crate::error::Damage;
 use crate::filter::Filter;
 use crate::keys;
@@ -28,6 +29,8 @@ pub(crate) struct Loaded {
     pub(crate) filter: Filter,
     pub(crate) restored: Restored,
     pub(crate) shards: BTreeMap<ShardId, Shard>,
+    /// How many shards have the sketch that the last close left.
+    pub(crate) sketches: usize,
 }
 
 /// Reads what is there.
@@ -58,6 +61,7 @@ pub(crate) fn load(tables: &Tables<'_>) -> Result<Loaded, Damage> {
     })?;
     let hlc = loaded.shards.values().map(|shard| shard.catalogue.hlc()).max();
     let (commit, hlc) = (meta.commit, hlc.unwrap_or_default());
+    loaded.sketches = checkpoint::read(tables, commit, &mut loaded.shards);
     loaded.restored = Restored { commit, hlc, meta: meta.names };
     Ok(loaded)
 }
@@ -75,7 +79,8 @@ pub(crate) fn filter(tables: &Tables<'_>) -> Result<Filter, Damage> {
     Ok(filter)
 }
 
-fn each_row(
+/// Calls back with every row of a column family.
+pub(crate) fn each_row(
     tables: &Tables<'_>,
     family: &ColumnFamily,
     mut row: impl FnMut(&[u8], &[u8]) -> Result<(), Damage>,

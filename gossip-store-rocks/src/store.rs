@@ -37,6 +37,7 @@ pub struct RocksStore {
     /// Gone when the handle is dropped.
     requests: Option<Sender<Request>>,
     restored: Restored,
+    sketches: usize,
     wishes: Arc<Wishes>,
     worker: Mutex<Option<JoinHandle<()>>>,
 }
@@ -63,7 +64,7 @@ impl RocksStore {
             }
             Damage::Missing(_) | Damage::Rocks(_) | Damage::Row(_) => corrupt(damage.to_string()),
         })?;
-        let restored = loaded.restored.clone();
+        let (restored, sketches) = (loaded.restored.clone(), loaded.sketches);
         let options = opened.options.clone();
         let (requests, next_request) = mpsc::channel();
         let worker = thread::Builder::new().name("store-write".to_owned());
@@ -77,13 +78,31 @@ impl RocksStore {
         let (path, requests) = (path.into(), Some(requests));
         let worker = Mutex::new(Some(worker));
         let closing = AtomicBool::new(false);
-        Ok(Self { closing, health, options, path, progress, requests, restored, wishes, worker })
+        Ok(Self {
+            closing,
+            health,
+            options,
+            path,
+            progress,
+            requests,
+            restored,
+            sketches,
+            wishes,
+            worker,
+        })
     }
 
     /// How often RocksDB has synced its log, if [`RocksConfig::statistics`] are kept.
     #[must_use]
     pub fn log_syncs(&self) -> u64 {
         self.options.get_ticker_count(Ticker::WalFileSynced)
+    }
+
+    /// Of how many shards the opening has found the sketch as the last close left it; those of others
+    /// are made when somebody asks, by a look at all their facts.
+    #[must_use]
+    pub const fn sketches_found(&self) -> usize {
+        self.sketches
     }
 
     fn send(&self, request: Request) -> Result<(), StoreError> {
@@ -175,7 +194,8 @@ fn serve(opened: Opened, loaded: Loaded, shared: &Shared, requests: Receiver<Req
         // Sorted into files, so that the next opening has no log to read.
         let mut flush = FlushOptions::default();
         flush.set_wait(true);
-        let families = [tables.expiry, tables.heads, tables.ids, tables.meta, tables.values];
+        let Tables { checkpoints, db: _, expiry, heads, ids, meta, values } = tables;
+        let families = [checkpoints, expiry, heads, ids, meta, values];
         let families: Vec<_> = families.iter().collect();
         db.flush_cfs_opt(&families, &flush).map_err(|error| health.poison(error))
     });

@@ -11,6 +11,7 @@ use crate::keys::SHARD_BYTES;
 /// An open database and its column families.
 #[derive(Clone, Copy)]
 pub(crate) struct Tables<'db> {
+    pub(crate) checkpoints: &'db ColumnFamily,
     pub(crate) db: &'db DB,
     pub(crate) expiry: &'db ColumnFamily,
     pub(crate) heads: &'db ColumnFamily,
@@ -23,6 +24,7 @@ impl<'db> Tables<'db> {
     /// `None` if one is missing, which opening prevents.
     pub(crate) fn of(db: &'db DB) -> Option<Self> {
         Some(Self {
+            checkpoints: db.cf_handle(CHECKPOINTS)?,
             db,
             expiry: db.cf_handle(EXPIRY)?,
             heads: db.cf_handle(HEADS)?,
@@ -94,10 +96,10 @@ pub(crate) fn families(config: &RocksConfig) -> Vec<ColumnFamilyDescriptor> {
     NAMES.iter().map(family).collect()
 }
 
-/// Every column family. `default` stays empty, RocksDB insists on it; `checkpoints` is room for
-/// the sketches that spare a node the scan of `ids` when it starts.
-pub(crate) const NAMES: [&str; 7] = ["default", "checkpoints", EXPIRY, HEADS, IDS, META, VALUES];
+/// Every column family. `default` stays empty, RocksDB insists on it.
+pub(crate) const NAMES: [&str; 7] = ["default", CHECKPOINTS, EXPIRY, HEADS, IDS, META, VALUES];
 
+const CHECKPOINTS: &str = "checkpoints";
 const EXPIRY: &str = "expiry";
 const HEADS: &str = "heads";
 const IDS: &str = "ids";

@@ -14,6 +14,7 @@ use gossip_core::time::{Epoch, Wall};
 use tokio::sync::oneshot;
 
 use crate::batch::{Batch, Change, Written};
+use crate::checkpoint;
 use crate::error::Damage;
 use crate::filter::Filter;
 use crate::health::Health;
@@ -71,7 +72,7 @@ impl<'db> Writer<'db> {
         reads: Sender<Read<'db>>,
         wishes: &'db Wishes,
     ) -> Self {
-        let Loaded { filter, restored, shards } = loaded;
+        let Loaded { filter, restored, shards, sketches: _ } = loaded;
         Self {
             answers: Vec::new(),
             batch: Batch::new(tables),
@@ -101,6 +102,7 @@ impl<'db> Writer<'db> {
                 match request {
                     Request::Close(reply) => {
                         self.write();
+                        self.checkpoint();
                         return Some(reply);
                     }
                     Request::Run(op, reply) => self.run(op, reply),
@@ -114,6 +116,15 @@ impl<'db> Writer<'db> {
             self.write();
         }
         None
+    }
+
+    /// Leaves the sketches for the next opening. If it fails, that makes them anew.
+    fn checkpoint(&self) {
+        if self.health.check().is_ok()
+            && let Err(error) = checkpoint::write(&self.tables, self.written, &self.shards)
+        {
+            tracing::warn!(%error, "the sketches are not kept");
+        }
     }
 
     fn run(&mut self, op: StoreOp, reply: Reply) {

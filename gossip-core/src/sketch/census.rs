@@ -18,6 +18,11 @@ impl Census {
     /// How many counters there are.
     pub const COUNTERS: usize = 32;
 
+    /// A census that stands so.
+    pub(super) const fn from_counters(counters: [i16; Self::COUNTERS]) -> Self {
+        Self { counters }
+    }
+
     /// Adds a symbol.
     pub fn add(&mut self, symbol: Symbol, key: u64) {
         self.count(symbol, key, 1);

@@ -5,6 +5,7 @@
 //! holds no fact: 48 bytes for each, some 60 with the room that half-full blocks leave. A store
 //! keeps the facts themselves wherever it likes and finds them by [`Entry`].
 
+mod checkpoint;
 mod entry;
 mod index;
 mod selection;
@@ -18,8 +19,9 @@ pub use self::entry::{Entry, Record, Slot};
 use self::index::Index;
 use self::selection::Selection;
 use self::sketched::Sketched;
-pub use self::sketched::{MAX_ROW, Row};
+pub use self::sketched::{KEPT, MAX_ROW, Row};
 use super::{Ask, Description};
+use crate::mistake::{Mistake, made};
 use crate::sketch::Symbol;
 use crate::state::{Item, Point, Set, Span, Totals};
 use crate::time::{Epoch, Hlc, Wall};
@@ -117,6 +119,7 @@ impl Catalogue {
         let waited = expires && self.waiting.remove(&(expires_at, entry));
         self.leaving.remove(&(entry.leaves_at, entry));
         if entry.leaves_at > self.epoch
+            && !made(Mistake::KeepInSketch)
             && let Some(sketched) = &mut self.sketched
         {
             sketched.remove(&entry);
@@ -145,6 +148,9 @@ impl Catalogue {
             }
             self.group(leaves_at).insert(entry, dead);
             self.left += 1;
+        }
+        if let Some(sketched) = &mut self.sketched {
+            sketched.shrink(self.active.count());
         }
     }
 
@@ -217,16 +223,24 @@ impl Catalogue {
     }
 
     /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
-    /// The first to ask for cells beyond those that are kept waits for a look at everything.
+    /// Whoever asks first for cells that are not kept waits for a look at everything; beyond [`KEPT`]
+    /// everybody does.
     pub fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
         (self.row(epoch, cells), self.total(Set::Active(epoch)))
     }
 
     fn row(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
-        let facts = self.active.index.entries(&Span::ALL);
+        let (facts, count) = (self.active.index.entries(&Span::ALL), self.active.count());
         match &mut self.sketched {
-            Some(sketched) => sketched.grow(cells.end, facts),
-            None => self.sketched = Some(Box::new(Sketched::of(cells.end, facts))),
+            Some(sketched) => sketched.grow(cells.end, facts, count),
+            None => self.sketched = Some(Box::new(Sketched::of(cells.end, facts, count))),
+        }
+        if cfg!(debug_assertions)
+            && let Some(sketched) = &mut self.sketched
+            && sketched.is_checked(count)
+            && !made(Mistake::KeepInSketch)
+        {
+            sketched.check(self.active.index.entries(&Span::ALL));
         }
         // Beyond our own epoch some of the active have left; behind it some of the dormant have not.
         let between = |leaves_at: Epoch| epoch < leaves_at && leaves_at <= self.epoch;

@@ -77,7 +77,7 @@ const fn breaks(mistake: Mistake) -> &'static [&'static str] {
         Mistake::ForgetLoss | Mistake::MergeByArrival | Mistake::ReturnWithState => &["versions"],
         // Who waits for what was shed fills a table with it, and never asks for it again.
         Mistake::ForgetShed => &["bounds", "liveness"],
-        Mistake::KeepIndexEntry => &["index"],
+        Mistake::KeepIndexEntry | Mistake::KeepInSketch => &["index"],
         Mistake::PromiseEarly | Mistake::SpeakUnborn => &["tickets"],
         Mistake::ReuseIncarnation => &["lives"],
         Mistake::SkipClockBound => &["clocks"],

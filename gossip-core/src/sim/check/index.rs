@@ -2,11 +2,12 @@
 
 use super::{Checker, Observation, PerHost, Sight, shard_of};
 use crate::sim::World;
-use crate::sketch::Symbol;
+use crate::sketch::{Code, Sketch, Symbol};
 use crate::state::{Set, Sum};
-use crate::store::{MemoryState, StoreOp, StoreReply};
+use crate::store::{MemoryState, Row, StoreOp, StoreReply};
 
-/// The hash of a store's compared set is that of its facts, and every fact is found by its symbol.
+/// The hash of a store's compared set is that of its facts, its cells and census sum them up, and every
+/// fact is found by its symbol.
 /// A sample: after one in 128 changes of a store, after a crash and in the end, for it takes as long
 /// as reading everything.
 #[derive(Debug, Default)]
@@ -14,6 +15,9 @@ pub struct Index(PerHost<u32>);
 
 /// One in so many ops is looked at.
 const STRIDE: u32 = 128;
+
+/// So many cells are compared: as few as a store keeps.
+const CELLS: usize = 64;
 
 impl Checker for Index {
     fn name(&self) -> &'static str {
@@ -50,13 +54,25 @@ fn compare(world: &World, host: usize) -> Option<String> {
     let mut store: MemoryState = world.held(host).clone();
     let facts = store.all(shard);
     let mut truth = Sum::default();
-    let compared = facts.iter().filter(|fact| set.contains(fact.leaves_at()));
-    compared.for_each(|fact| truth.add(&fact.id()));
+    let mut row = Row::default();
+    let mut cells = Sketch::new(Code::Irregular, 0, CELLS);
+    for fact in facts.iter().filter(|fact| set.contains(fact.leaves_at())) {
+        truth.add(&fact.id());
+        row.census.add(Symbol::of(fact), 0);
+        cells.add(Symbol::of(fact));
+    }
+    row.cells = cells.into_cells();
     if let Ok(StoreReply::Totals(totals)) = store.apply(StoreOp::Total { shard, set })
         && totals.sum != truth
     {
         let (said, true_count) = (totals.sum.count(), truth.count());
         return Some(format!("the hash of {said} facts is not that of the {true_count} held"));
+    }
+    let sketch = StoreOp::Sketch { shard, epoch: world.epoch(), cells: 0..CELLS };
+    if let Ok(StoreReply::Sketched { row: said, .. }) = store.apply(sketch)
+        && said != row
+    {
+        return Some("the cells do not sum up what is held".to_owned());
     }
     let symbols: Vec<_> = facts.iter().map(Symbol::of).collect();
     match store.apply(StoreOp::Fetch { shard, symbols, bytes: usize::MAX }) {

@@ -9,6 +9,7 @@ mod exchange;
 mod initiate;
 mod pending;
 mod plan;
+mod scans;
 mod serve;
 mod sketches;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 pub use self::config::{Method, RepairConfig};
 use self::exchange::{Exchange, Work};
 use self::pending::{Pending, Step};
+use self::scans::Scans;
 use self::serve::Serving;
 use super::Reconcile;
 use crate::fact::Why;
@@ -81,6 +83,7 @@ pub struct Repair {
     pending: BTreeMap<SlotToken, Pending>,
     /// How long answers took of late: who has not answered yet is expected to take about as long.
     round_trip: Duration,
+    scans: Scans,
     serving: Serving,
     /// Partners still to be compared with, for somebody wants to know.
     survey: BTreeSet<NodeId>,
@@ -113,6 +116,7 @@ impl Repair {
             pause: config.period,
             pending: BTreeMap::new(),
             round_trip: Duration::ZERO,
+            scans: Scans::default(),
             serving: Serving::default(),
             survey: BTreeSet::new(),
         }
@@ -152,8 +156,15 @@ impl Repair {
         self.ask_store(cx, pending, StoreOp::Fetch { shard: cx.shard, symbols, bytes: GIVE_BYTES });
     }
 
-    fn sketch(&mut self, cx: &mut Cx<'_>, pending: Pending, epoch: Epoch, cells: Range<usize>) {
+    fn ask_sketch(
+        &mut self,
+        cx: &mut Cx<'_>,
+        pending: Pending,
+        epoch: Epoch,
+        cells: Range<usize>,
+    ) -> SlotToken {
         self.ask_store(cx, pending, StoreOp::Sketch { shard: cx.shard, epoch, cells });
+        self.next_token
     }
 
     fn round(&mut self, cx: &mut Cx<'_>) {
@@ -347,6 +358,7 @@ impl Reconcile for Repair {
     fn stored(&mut self, cx: &mut Cx<'_>, token: SlotToken, reply: Option<StoreReply>) {
         let Some(pending) = self.pending.remove(&token) else { return };
         self.serving.settled(&pending);
+        self.scanned(cx, token);
         match (pending, reply) {
             (pending, Some(StoreReply::Described(descriptions))) => {
                 self.on_described(cx, pending, descriptions);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use gossip_core::fact::Why;
 use gossip_core::sketch::{Cell, Symbol};
-use gossip_core::store::MAX_ROW;
-use gossip_core::testkit::lone::{Lone, Puppet};
+use gossip_core::store::{KEPT, MAX_ROW, StoreOp};
+use gossip_core::testkit::lone::{Held, Lone, Puppet};
 use gossip_core::time::Epoch;
 use gossip_core::wire::{Cells, Compare, Glance, More, Talk};
 
@@ -167,4 +167,52 @@ fn a_difference_of_one_that_is_a_lie_costs_one_question() {
     );
     assert!(said.iter().any(|talk| matches!(talk, Talk::Done { exchange: 5, step: 0, .. })));
     assert!(!said.iter().any(|talk| matches!(talk, Talk::Cells(_))));
+}
+
+/// Cells beyond those that are kept take a look at all facts.
+#[test]
+fn one_scan_at_a_time_and_for_one_partner() {
+    let (mut lone, puppets) = holding(100, 2);
+    let (main, epoch) = (lone.main(), Epoch::of(lone.now.wall));
+    let ask = |lone: &mut Lone, puppet: usize, exchange, from: usize| {
+        let (from, upto) = (from as u32, from as u32 + 8_192);
+        let more = More { exchange, epoch, mark: [0; 4], from, upto };
+        puppets[puppet].say(lone, Talk::More(more));
+    };
+    lone.take_sent();
+    lone.holding = true;
+    let questions: Vec<_> = (KEPT..MAX_ROW).step_by(8_192).collect();
+    questions.iter().for_each(|from| ask(&mut lone, 0, 3, *from));
+    ask(&mut lone, 1, 4, KEPT);
+    assert!(puppets[1].talk(&lone, main).any(|talk| matches!(talk, Talk::Busy(4))));
+    ask(&mut lone, 1, 5, 0);
+    let mut rows = Vec::new();
+    while let Some(held) = lone.take_held(0) {
+        if let Held::Store(_, StoreOp::Sketch { cells, .. }) = &held {
+            rows.push(cells.clone());
+        }
+        lone.answer(held);
+    }
+    // The first question is answered at once, all that have come meanwhile by one look.
+    let (first, rest) = (KEPT..KEPT + 8_192, KEPT + 8_192..MAX_ROW);
+    rows.retain(|cells| cells.end > 8_192 || cells.start > 0 || cells.len() == 8_192);
+    assert_eq!(rows, [first, 0..8_192, rest]);
+    for (puppet, exchange, places) in [(0, 3, KEPT..MAX_ROW), (1, 5, 0..8_192)] {
+        let said = puppets[puppet].talk(&lone, main).filter_map(|talk| match talk {
+            Talk::Cells(cells) if cells.exchange == exchange => Some(cells),
+            _ => None,
+        });
+        let mut parts: Vec<_> =
+            said.map(|cells| (cells.from as usize, cells.cells.len())).collect();
+        parts.sort_unstable();
+        let end = parts.into_iter().fold(places.start, |end, (from, len)| {
+            assert_eq!(from, end, "no gap");
+            end + len
+        });
+        assert_eq!(end, places.end);
+    }
+    lone.holding = false;
+    lone.take_sent();
+    ask(&mut lone, 1, 6, KEPT);
+    assert!(puppets[1].talk(&lone, main).any(|talk| matches!(talk, Talk::Cells(_))));
 }

@@ -11,7 +11,7 @@ use crate::id::NodeId;
 use crate::sketch::{Cell, Found, Symbol};
 use crate::state::{Set, Span, Totals};
 use crate::store::catalogue::{MAX_ROW, Row};
-use crate::strategy::Cx;
+use crate::strategy::{Cx, Effect};
 use crate::time::Epoch;
 use crate::wire::{Cells, Compare, Glance, More, Talk};
 
@@ -24,6 +24,14 @@ pub(super) struct Asked {
     likely: usize,
     /// Which set they are to go with, if they follow others.
     mark: Option<[u8; 4]>,
+}
+
+impl Asked {
+    /// Whether the cells of both are answered as one row, if they follow one another.
+    pub(super) fn is_followed_by(&self, next: &Self) -> bool {
+        let Self { epoch, exchange, from: _, likely, mark } = *next;
+        (self.epoch, self.exchange, self.likely, self.mark) == (epoch, exchange, likely, mark)
+    }
 }
 
 /// Of how many cells the answering side takes a look when somebody opens: as many as its store
@@ -136,6 +144,10 @@ impl Repair {
         }
         if !is_comparable(Set::Active(more.epoch), Epoch::of(cx.now.wall)) {
             return cx.reject(from, Why::EpochsApart);
+        }
+        if self.scans.are_taken(from, &places) {
+            cx.effects.push(Effect::Refused);
+            return cx.talk(from, Talk::Busy(more.exchange));
         }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
