@@ -156,7 +156,7 @@ fn opening(size: Size) -> Vec<Figures> {
         let facts = (first..first + ENTRIES).map(|number| entry(&author, number)).collect();
         run(&store, merge_op(facts));
     }
-    let look = || StoreOp::Sketch { shard: shard(), epoch: Epoch::ZERO, cells: 0..64 };
+    let look = || StoreOp::Sketch { shard: shard(), epoch: Epoch::ZERO, cells: 0..64, key: 0 };
     run(&store, look());
     runtime.block_on(store.close()).expect("it closes");
     drop(store);

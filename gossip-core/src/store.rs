@@ -114,6 +114,9 @@ pub enum StoreOp {
         epoch: Epoch,
         /// Which cells; more than [`MAX_ROW`] are refused.
         cells: Range<usize>,
+        /// Under which key. Those under 0 are kept, as far as [`KEPT`]; all others take a look at every
+        /// fact.
+        key: u64,
     },
     /// Let time pass over a shard: answered by [`StoreReply::Swept`].
     Sweep {

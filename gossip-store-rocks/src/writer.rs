@@ -188,7 +188,7 @@ impl<'db> Writer<'db> {
                 let totals = totals.unwrap_or_default();
                 Ok(StoreReply::Totals(Totals { commit, durable, ..totals }))
             }
-            StoreOp::Sketch { shard, epoch, cells } => self.sketch(shard, epoch, cells),
+            StoreOp::Sketch { shard, epoch, cells, key } => self.sketch(shard, epoch, cells, key),
             StoreOp::Wipe { shard, commit } => self.wipe(shard, commit),
             read @ (StoreOp::Describe(_)
             | StoreOp::Fetch { .. }
@@ -277,12 +277,14 @@ impl<'db> Writer<'db> {
         shard: ShardId,
         epoch: Epoch,
         cells: Range<usize>,
+        key: u64,
     ) -> Result<StoreReply, StoreError> {
         if cells.len() > MAX_ROW {
             return refuse("a row of cells has an end");
         }
         let (commit, durable) = (self.commit, self.progress.durable());
-        let (row, totals) = self.shards.entry(shard).or_default().catalogue.sketch(epoch, cells);
+        let catalogue = &mut self.shards.entry(shard).or_default().catalogue;
+        let (row, totals) = catalogue.sketch(epoch, cells, key);
         Ok(StoreReply::Sketched { row, totals: Totals { commit, durable, ..totals } })
     }
 

@@ -7,8 +7,9 @@ use crate::id::FactId;
 /// The ids of a set added up modulo 2^256, and their count.
 ///
 /// Equal sets have equal sums. Different sets have different sums unless somebody crafts ids:
-/// whoever can make about 2^64 facts of their own can find a set of them that sums to nothing
-/// (a generalised birthday), and so hide their own facts from a comparison, nobody else's.
+/// whoever searches through some 2^33 facts of their own can find two groups of about a thousand that
+/// add up to the same (a generalised birthday), and so hide their own facts from a comparison, nobody
+/// else's. Repair's audits find them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
     count: u64,

@@ -223,17 +223,25 @@ impl Catalogue {
     }
 
     /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
-    /// Whoever asks first for cells that are not kept waits for a look at everything; beyond [`KEPT`]
-    /// everybody does.
-    pub fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
-        (self.row(epoch, cells), self.total(Set::Active(epoch)))
+    /// Whoever asks first for cells that are not kept waits for a look at everything; beyond [`KEPT`], and
+    /// under any key but 0, everybody does.
+    pub fn sketch(&mut self, epoch: Epoch, cells: Range<usize>, key: u64) -> (Row, Totals) {
+        let row = if key == 0 {
+            self.keep(cells.end);
+            self.sketched.as_ref().map(|sketched| self.row(epoch, cells, sketched))
+        } else {
+            let facts = self.active.index.entries(&Span::ALL);
+            Some(self.row(epoch, cells.clone(), &Sketched::under(key, cells, facts)))
+        };
+        (row.unwrap_or_default(), self.total(Set::Active(epoch)))
     }
 
-    fn row(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
+    /// Makes the sketch reach there, as far as cells are kept.
+    fn keep(&mut self, end: usize) {
         let (facts, count) = (self.active.index.entries(&Span::ALL), self.active.count());
         match &mut self.sketched {
-            Some(sketched) => sketched.grow(cells.end, facts, count),
-            None => self.sketched = Some(Box::new(Sketched::of(cells.end, facts, count))),
+            Some(sketched) => sketched.grow(end, facts, count),
+            None => self.sketched = Some(Box::new(Sketched::of(end, facts, count))),
         }
         if cfg!(debug_assertions)
             && let Some(sketched) = &mut self.sketched
@@ -242,14 +250,16 @@ impl Catalogue {
         {
             sketched.check(self.active.index.entries(&Span::ALL));
         }
+    }
+
+    /// A row of the compared set of an epoch, from what sums up the active facts.
+    fn row(&self, epoch: Epoch, cells: Range<usize>, sketched: &Sketched) -> Row {
         // Beyond our own epoch some of the active have left; behind it some of the dormant have not.
         let between = |leaves_at: Epoch| epoch < leaves_at && leaves_at <= self.epoch;
         let groups = self.dormant.iter().filter(|(leaves_at, _)| between(**leaves_at));
         let more = groups.flat_map(|(_, group)| group.index.entries(&Span::ALL)).copied();
         let less = self.leaving(self.epoch.next()..=epoch).map(|(entry, _)| entry);
-        let facts = self.active.index.entries(&Span::ALL);
-        let sketched = self.sketched.as_ref();
-        sketched.map(|sketched| sketched.row(cells, facts, more, less)).unwrap_or_default()
+        sketched.row(cells, self.active.index.entries(&Span::ALL), more, less)
     }
 
     /// Answers questions about a set; `item` says what a partner is told of a fact.

@@ -84,7 +84,9 @@ impl MemoryState {
             StoreOp::Sift { shard, retain, facts } => {
                 StoreReply::Sifted(self.shard(shard).sift(&*retain, &facts))
             }
-            StoreOp::Sketch { shard, epoch, cells } => return self.sketch(shard, epoch, cells),
+            StoreOp::Sketch { shard, epoch, cells, key } => {
+                return self.sketch(shard, epoch, cells, key);
+            }
             StoreOp::Sweep { shard, wall, epoch, floor } => {
                 self.shard(shard).sweep(wall, epoch, floor)
             }
@@ -175,11 +177,12 @@ impl MemoryState {
         shard: ShardId,
         epoch: Epoch,
         cells: Range<usize>,
+        key: u64,
     ) -> Result<StoreReply, StoreError> {
         if cells.len() > MAX_ROW {
             return refuse("a row of cells has an end");
         }
-        let (row, totals) = self.shard(shard).sketch(epoch, cells);
+        let (row, totals) = self.shard(shard).sketch(epoch, cells, key);
         let totals = Totals { commit: self.commit, durable: self.commit, ..totals };
         Ok(StoreReply::Sketched { row, totals })
     }

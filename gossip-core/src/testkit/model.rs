@@ -84,9 +84,12 @@ impl Model {
             (StoreOp::Sift { shard, retain, facts }, StoreReply::Sifted(given)) => {
                 assert_eq!(given, self.shard(shard).sift(&*retain, &facts), "{asked}");
             }
-            (StoreOp::Sketch { shard, epoch, cells }, StoreReply::Sketched { row, totals }) => {
+            (
+                StoreOp::Sketch { shard, epoch, cells, key },
+                StoreReply::Sketched { row, totals },
+            ) => {
                 self.compare_totals(shard, Set::Active(epoch), totals, &asked);
-                assert_eq!(row, self.shard(shard).row(epoch, cells), "{asked}");
+                assert_eq!(row, self.shard(shard).row(epoch, cells, key), "{asked}");
             }
             (StoreOp::Sweep { shard, wall, epoch, floor }, reply) => {
                 self.shard(shard).compare_swept(wall, epoch, floor, reply);
@@ -294,12 +297,12 @@ impl Shard {
     }
 
     /// Every cell from the facts alone.
-    fn row(&self, epoch: Epoch, cells: Range<usize>) -> Row {
+    fn row(&self, epoch: Epoch, cells: Range<usize>, key: u64) -> Row {
         let mut census = Census::default();
-        let mut sketch = Sketch::new(Code::Irregular, 0, cells.end);
+        let mut sketch = Sketch::new(Code::Irregular, key, cells.end);
         for fact in self.select(Set::Active(epoch), &Span::ALL) {
             let symbol = Symbol::of(fact);
-            census.add(symbol, 0);
+            census.add(symbol, key);
             sketch.add(symbol);
         }
         Row { census, cells: sketch.cells().get(cells).unwrap_or_default().to_vec() }

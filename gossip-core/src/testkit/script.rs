@@ -66,7 +66,8 @@ impl Script {
             11 if rng.below(2) == 0 => StoreOp::Total { shard, set: set(rng) },
             11 => {
                 let (from, count) = (rng.below(100) as usize, rng.below(100) as usize);
-                StoreOp::Sketch { shard, epoch: epoch(rng), cells: from..from + count }
+                let key = rng.below(2) * rng.next_u64();
+                StoreOp::Sketch { shard, epoch: epoch(rng), cells: from..from + count, key }
             }
             12 => scan(rng, shard, model),
             13 => StoreOp::Get { shard, key: key(rng) },

@@ -46,20 +46,23 @@ pub struct Glance {
     pub counters: [[u8; 2]; Self::COUNTERS],
     /// The first cell of its sketch.
     pub cell: Cell,
+    /// The key of census and cells. With any but 0 this is an audit: then the fingerprint beside it is
+    /// [`Row::digest`](crate::store::Row::digest) of the first 64 cells.
+    pub key: u64,
 }
 
 impl Glance {
     /// How many counters travel. 24: the guess is off by 29 %, for 48 bytes.
     pub const COUNTERS: usize = 24;
 
-    /// A glance at a set of so many facts.
+    /// A glance at a set of so many facts, under key 0.
     #[must_use]
     pub fn new(entries: u64, census: &Census, cell: Cell) -> Self {
         let mut counters = [[0; 2]; Self::COUNTERS];
         for (bytes, counter) in counters.iter_mut().zip(census.counters()) {
             *bytes = counter.to_le_bytes();
         }
-        Self { entries, counters, cell }
+        Self { entries, counters, cell, key: 0 }
     }
 
     /// About how many facts are in one of two sets alone.
@@ -105,6 +108,8 @@ pub struct More {
     pub from: u32,
     /// Where they end.
     pub upto: u32,
+    /// The key of the cells.
+    pub key: u64,
 }
 
 /// "My compared set is equal to yours": the second message of most repairs.

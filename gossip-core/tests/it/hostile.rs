@@ -1,5 +1,6 @@
 //! No bytes from the network crash, exhaust or fool a node.
 
+mod audits;
 mod facts;
 mod hello;
 mod parking;

@@ -19,7 +19,7 @@ const CELLS: usize = 200;
 
 async fn asked(store: &RocksStore) -> Row {
     let (shard, epoch) = (author(0).shard(), Epoch::ZERO);
-    match store.run(StoreOp::Sketch { shard, epoch, cells: 0..CELLS }).await {
+    match store.run(StoreOp::Sketch { shard, epoch, cells: 0..CELLS, key: 0 }).await {
         Ok(StoreReply::Sketched { row, .. }) => row,
         other => panic!("no cells: {other:?}"),
     }
@@ -104,10 +104,11 @@ async fn after_a_crash_in_another_epoch_it_is_made_anew() {
 
 #[tokio::test]
 async fn a_damaged_one_is_ignored() {
+    type Damage = dyn Fn(&mut Vec<u8>);
     let directory = closed().await;
     let (options, path) = (Options::default(), directory.path().join("db"));
     let families = DB::list_cf(&options, &path).expect("there is a database");
-    let change = |change: &dyn Fn(&mut Vec<u8>)| {
+    let change = |change: &Damage| {
         let db = DB::open_cf(&options, &path, &families).expect("it opens");
         let checkpoints = db.cf_handle("checkpoints").expect("it is there");
         let mut rows = db.raw_iterator_cf(checkpoints);
@@ -117,7 +118,7 @@ async fn a_damaged_one_is_ignored() {
         change(&mut row);
         db.put_cf(checkpoints, key, row).expect("it is written");
     };
-    let damages: [&dyn Fn(&mut Vec<u8>); 5] = [
+    let damages: [&Damage; 5] = [
         &|row| row[0] ^= 1,
         &|row| row[8] ^= 1,
         &|row| row[100] ^= 1,

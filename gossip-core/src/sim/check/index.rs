@@ -68,7 +68,7 @@ fn compare(world: &World, host: usize) -> Option<String> {
         let (said, true_count) = (totals.sum.count(), truth.count());
         return Some(format!("the hash of {said} facts is not that of the {true_count} held"));
     }
-    let sketch = StoreOp::Sketch { shard, epoch: world.epoch(), cells: 0..CELLS };
+    let sketch = StoreOp::Sketch { shard, epoch: world.epoch(), cells: 0..CELLS, key: 0 };
     if let Ok(StoreReply::Sketched { row: said, .. }) = store.apply(sketch)
         && said != row
     {

@@ -28,7 +28,7 @@ impl Catalogue {
     pub fn take_checkpoint(&mut self, bytes: &[u8]) -> bool {
         let sketched = self.read_checkpoint(bytes);
         let is_taken = sketched.is_some();
-        self.sketched = sketched.map(Box::new).or(self.sketched.take());
+        self.sketched = sketched.map(Box::new).or_else(|| self.sketched.take());
         is_taken
     }
 
@@ -80,12 +80,12 @@ mod tests {
     fn a_checkpoint_is_taken_where_it_is_of_what_is_held() {
         let mut before = catalogue(0..500);
         assert_eq!(before.checkpoint(), None, "nobody has asked for a sketch");
-        let asked = before.sketch(Epoch::from_number(9), 0..300);
+        let asked = before.sketch(Epoch::from_number(9), 0..300, 0);
         let bytes = before.checkpoint().unwrap();
         let mut after = catalogue(0..500);
         assert!(after.take_checkpoint(&bytes));
         assert_eq!(after.checkpoint(), Some(bytes.clone()), "it is there before anybody asks");
-        assert_eq!(after.sketch(Epoch::from_number(9), 0..300), asked);
+        assert_eq!(after.sketch(Epoch::from_number(9), 0..300, 0), asked);
         for (number, is_insertion) in [(500, true), (3, false)] {
             let record = record(number, Epoch::from_number(8 + number as u32 % 3));
             let change = |catalogue: &mut Catalogue| match is_insertion {
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn any_other_checkpoint_changes_nothing() {
         let mut before = catalogue(0..100);
-        before.sketch(before.epoch(), 0..64);
+        before.sketch(before.epoch(), 0..64, 0);
         let bytes = before.checkpoint().unwrap();
         let mut later = catalogue(0..100);
         later.raise(Epoch::from_number(8));

@@ -16,8 +16,8 @@ pub const KEPT: usize = 1 << 16;
 /// Fewest cells that are kept once there are any: 1.5 KiB.
 const FEWEST: usize = 64;
 
-/// For so many facts one cell is kept at least, a two-hundredth of what else is kept of them (a guess:
-/// few sets differ by more than a hundredth, and all cells of a set are made by a look at all of it).
+/// For so many facts one cell is kept at least: 0.4 bytes for each, beside 60 (a guess: few sets differ by
+/// more than a hundredth, and to make cells anew takes a look at all facts).
 const FACTS_PER_CELL: u64 = 64;
 
 /// Most cells in one answer: enough for a difference of 118,000, and 3 MiB of them.
@@ -35,6 +35,7 @@ pub(super) struct Sketched {
     /// How many answers were given.
     answers: u32,
     census: Census,
+    key: u64,
     sketch: Sketch,
     /// Where the longest row ends that was asked for since the last epoch began.
     wanted: usize,
@@ -50,29 +51,52 @@ pub struct Row {
     pub cells: Vec<Cell>,
 }
 
+impl Row {
+    /// What two replicas compare under a key that nobody knew before: the first half of the blake3 hash of
+    /// census (each counter's lower byte first) and cells as they travel.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 16] {
+        let mut hasher = blake3::Hasher::new();
+        self.census.counters().iter().for_each(|counter| {
+            hasher.update(&counter.to_le_bytes());
+        });
+        self.cells.iter().for_each(|cell| {
+            hasher.update(&cell.to_bytes());
+        });
+        let mut digest = [0; 16];
+        digest.copy_from_slice(hasher.finalize().as_bytes().split_at(16).0);
+        digest
+    }
+}
+
 impl Sketched {
     /// The sketch of these facts, who are so many, with as many cells as are kept of rows that end there.
     pub(super) fn of<'a>(end: usize, facts: impl Iterator<Item = &'a Entry>, count: u64) -> Self {
-        Self::exactly(kept(end, count), facts)
+        Self::under(0, 0..kept(end, count), facts)
     }
 
-    fn exactly<'a>(cells: usize, facts: impl Iterator<Item = &'a Entry>) -> Self {
+    /// These cells of these facts under a key.
+    pub(super) fn under<'a>(
+        key: u64,
+        cells: Range<usize>,
+        facts: impl Iterator<Item = &'a Entry>,
+    ) -> Self {
         let mut census = Census::default();
-        let mut sketch = Sketch::new(CODE, 0, cells);
+        let mut sketch = Sketch::within(CODE, key, cells);
         for symbol in facts.map(symbol_of) {
-            census.add(symbol, 0);
+            census.add(symbol, key);
             sketch.add(symbol);
         }
-        Self { answers: 0, census, sketch, wanted: 0 }
+        Self { answers: 0, census, key, sketch, wanted: 0 }
     }
 
     pub(super) fn add(&mut self, fact: &Entry) {
-        self.census.add(symbol_of(fact), 0);
+        self.census.add(symbol_of(fact), self.key);
         self.sketch.add(symbol_of(fact));
     }
 
     pub(super) fn remove(&mut self, fact: &Entry) {
-        self.census.remove(symbol_of(fact), 0);
+        self.census.remove(symbol_of(fact), self.key);
         self.sketch.remove(symbol_of(fact));
     }
 
@@ -109,11 +133,11 @@ impl Sketched {
         let mut census = self.census;
         let mut sketch = self.sketch.part(cells, facts.map(symbol_of));
         for fact in more {
-            census.add(symbol_of(&fact), 0);
+            census.add(symbol_of(&fact), self.key);
             sketch.add(symbol_of(&fact));
         }
         for fact in less {
-            census.remove(symbol_of(&fact), 0);
+            census.remove(symbol_of(&fact), self.key);
             sketch.remove(symbol_of(&fact));
         }
         Row { census, cells: sketch.into_cells() }
@@ -128,7 +152,7 @@ impl Sketched {
     /// # Panics
     /// If it is not the sketch of these facts.
     pub(super) fn check<'a>(&self, facts: impl Iterator<Item = &'a Entry>) {
-        let truth = Self::exactly(self.sketch.cells().len(), facts);
+        let truth = Self::under(0, 0..self.sketch.cells().len(), facts);
         assert_eq!(self.census, truth.census, "the census counts what is held");
         assert_eq!(self.sketch.cells(), truth.sketch.cells(), "cells sum up what is held");
     }
@@ -141,7 +165,13 @@ impl Sketched {
     /// What has these bytes.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let (census, sketch) = bytes::read(CODE, 0, bytes)?;
-        (sketch.cells().len() <= KEPT).then_some(Self { answers: 0, census, sketch, wanted: 0 })
+        (sketch.cells().len() <= KEPT).then_some(Self {
+            answers: 0,
+            census,
+            key: 0,
+            sketch,
+            wanted: 0,
+        })
     }
 }
 

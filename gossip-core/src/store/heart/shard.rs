@@ -123,8 +123,8 @@ impl Shard {
     }
 
     /// Sums up the compared set of an epoch in cells and in numbers; `commit` and `durable` stay zero.
-    pub(super) fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> (Row, Totals) {
-        self.catalogue.sketch(epoch, cells)
+    pub(super) fn sketch(&mut self, epoch: Epoch, cells: Range<usize>, key: u64) -> (Row, Totals) {
+        self.catalogue.sketch(epoch, cells, key)
     }
 
     /// Counts and sums up a set; `commit` and `durable` stay zero.

@@ -162,8 +162,9 @@ impl Repair {
         pending: Pending,
         epoch: Epoch,
         cells: Range<usize>,
+        key: u64,
     ) -> SlotToken {
-        self.ask_store(cx, pending, StoreOp::Sketch { shard: cx.shard, epoch, cells });
+        self.ask_store(cx, pending, StoreOp::Sketch { shard: cx.shard, epoch, cells, key });
         self.next_token
     }
 

@@ -353,7 +353,8 @@ impl<'a> Script<'a> {
     fn glance(&mut self) -> Glance {
         let entries = u64::from(self.byte());
         let counter = [self.byte() % 8, 0];
-        Glance { entries, counters: [counter; Glance::COUNTERS], cell: self.cell() }
+        let key = u64::from(self.byte() % 4);
+        Glance { entries, counters: [counter; Glance::COUNTERS], cell: self.cell(), key }
     }
 
     /// Of nothing, of one fact, or of nobody knows what.
@@ -388,7 +389,14 @@ impl<'a> Script<'a> {
         let [from, count, shift] = self.array();
         let from = u32::from(from) << (shift % 16);
         let upto = from.saturating_add(u32::from(count) << (shift / 16));
-        More { exchange, epoch: self.epoch(), mark: [from as u8; 4], from, upto }
+        More {
+            exchange,
+            epoch: self.epoch(),
+            mark: [from as u8; 4],
+            from,
+            upto,
+            key: u64::from(shift % 3),
+        }
     }
 
     fn receipt(&mut self, exchange: u32) -> Receipt {

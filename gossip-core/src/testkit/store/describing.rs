@@ -49,7 +49,7 @@ pub(super) async fn few_facts_make_few_parts(mut subject: Subject<impl Store>) {
     assert!(parts.len() == 3 && parts.iter().all(|part| part.count == 1), "{parts:?}");
 }
 
-/// Cells of any epoch about the store's own, kept or not, whatever came and went before.
+/// Cells of any epoch about the store's own, kept or not, under any key, whatever came and went before.
 pub(super) async fn cells_sum_up_what_is_held(mut subject: Subject<impl Store>) {
     let author = author(1);
     let rng = &mut Rng::from_number(3);
@@ -63,15 +63,17 @@ pub(super) async fn cells_sum_up_what_is_held(mut subject: Subject<impl Store>) 
         let floor = Epoch::from_number(1_440 + batch as u32);
         subject.sweep(minute(4 * batch), Epoch::from_number(swept), floor).await;
         for (epoch, cells) in [(swept, 0..16), (swept - 3, 10..90), (swept + 2, 60..300)] {
-            subject.sketch(Epoch::from_number(epoch), cells).await;
+            subject.sketch(Epoch::from_number(epoch), cells.clone(), 0).await;
+            subject.sketch(Epoch::from_number(epoch), cells, 1 + batch).await;
         }
-        subject.sketch(Epoch::from_number(swept), 65_500..65_600).await;
+        subject.sketch(Epoch::from_number(swept), 65_500..65_600, 0).await;
+        subject.sketch(Epoch::from_number(swept), 65_500..65_600, 1 + batch).await;
         subject.fetch(held.clone(), usize::MAX).await;
         let unknown = [Symbol { hlc: 1, id: batch }];
         subject.fetch(unknown.into_iter().chain(held.first().copied()).collect(), 1).await;
     }
     let (shard, epoch) = (subject.shard, Epoch::ZERO);
-    subject.expect_refusal(StoreOp::Sketch { shard, epoch, cells: 0..MAX_ROW + 1 }).await;
+    subject.expect_refusal(StoreOp::Sketch { shard, epoch, cells: 0..MAX_ROW + 1, key: 0 }).await;
 }
 
 pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl Store>) {

@@ -133,8 +133,8 @@ impl<S: Store> Subject<S> {
         totals
     }
 
-    pub(super) async fn sketch(&mut self, epoch: Epoch, cells: Range<usize>) -> Row {
-        let reply = self.run(StoreOp::Sketch { shard: self.shard, epoch, cells }).await;
+    pub(super) async fn sketch(&mut self, epoch: Epoch, cells: Range<usize>, key: u64) -> Row {
+        let reply = self.run(StoreOp::Sketch { shard: self.shard, epoch, cells, key }).await;
         let StoreReply::Sketched { row, .. } = reply else { unreachable!("{MODEL}") };
         row
     }

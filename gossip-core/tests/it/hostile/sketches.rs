@@ -89,7 +89,7 @@ fn a_difference_that_cells_hide_is_found_by_ranges() {
     let (mut lone, puppets) = holding(1_000, 1);
     let main = lone.main();
     let epoch = Epoch::of(lone.now.wall);
-    let more = More { exchange: 3, epoch, mark: [0; 4], from: 0, upto: 56 };
+    let more = More { exchange: 3, epoch, mark: [0; 4], from: 0, upto: 56, key: 0 };
     puppets[0].say(&mut lone, Talk::More(more));
     let cells = puppets[0].talk(&lone, main).find_map(|talk| match talk {
         Talk::Cells(cells) => Some(cells.cells),
@@ -111,7 +111,7 @@ fn cells_and_questions_out_of_measure_are_refused_by_name() {
     let epoch = Epoch::of(lone.now.wall);
     let past = Epoch::from_number(epoch.number() - 100);
     let cells: Vec<_> = (0..57).map(noise).collect();
-    let more = More { exchange: 3, epoch, mark: [0; 4], from: 0, upto: 56 };
+    let more = More { exchange: 3, epoch, mark: [0; 4], from: 0, upto: 56, key: 0 };
     let top = MAX_ROW as u32;
     let cases = [
         (Talk::Cells(part(exchange + 1, 0, 10, &cells[..10])), Why::TooLate),
@@ -135,7 +135,7 @@ fn a_difference_of_one_that_is_a_lie_costs_one_question() {
     let main = lone.main();
     let epoch = Epoch::of(lone.now.wall);
     let (from, upto, mark) = (0, 1, [0; 4]);
-    puppets[0].say(&mut lone, Talk::More(More { exchange: 3, epoch, mark, from, upto }));
+    puppets[0].say(&mut lone, Talk::More(More { exchange: 3, epoch, mark, from, upto, key: 0 }));
     let first = puppets[0].talk(&lone, main).find_map(|talk| match talk {
         Talk::Cells(cells) => cells.cells.first().copied(),
         _ => None,
@@ -148,7 +148,7 @@ fn a_difference_of_one_that_is_a_lie_costs_one_question() {
     let added = sketch.into_cells()[0];
     let cell = theirs.minus(&Cell::default().minus(&added));
     lone.take_sent();
-    let glance = Glance { entries: 101, counters: [[0; 2]; Glance::COUNTERS], cell };
+    let glance = Glance { entries: 101, counters: [[0; 2]; Glance::COUNTERS], cell, key: 0 };
     let compare = Compare {
         exchange: 5,
         epoch,
@@ -176,7 +176,7 @@ fn one_scan_at_a_time_and_for_one_partner() {
     let (main, epoch) = (lone.main(), Epoch::of(lone.now.wall));
     let ask = |lone: &mut Lone, puppet: usize, exchange, from: usize| {
         let (from, upto) = (from as u32, from as u32 + 8_192);
-        let more = More { exchange, epoch, mark: [0; 4], from, upto };
+        let more = More { exchange, epoch, mark: [0; 4], from, upto, key: 0 };
         puppets[puppet].say(lone, Talk::More(more));
     };
     lone.take_sent();

@@ -46,6 +46,8 @@ pub(super) struct Decode {
     asked: Option<Mono>,
     changes: u32,
     due: Mono,
+    /// The key of the cells.
+    key: u64,
     /// Of which set the cells are.
     mark: [u8; 4],
     /// How many cells it will probably take; 0: nobody guesses.
@@ -80,13 +82,14 @@ pub(super) enum Progress {
 }
 
 impl Decode {
-    /// Nothing has come of what was asked for at this time.
-    pub(super) const fn new(asked: Mono, now: Mono) -> Self {
+    /// Nothing has come of what was asked for at this time, under this key.
+    pub(super) const fn new(asked: Mono, now: Mono, key: u64) -> Self {
         Self {
             ahead: BTreeMap::new(),
             asked: Some(asked),
             changes: 0,
             due: now,
+            key,
             mark: [0; 4],
             likely: 0,
             peeler: None,
@@ -189,8 +192,8 @@ impl Decode {
             self.changes += 1;
             return Progress::Stale;
         }
-        let (_, peeler) =
-            self.peeler.get_or_insert_with(|| (fingerprint, Peeler::new(Code::Irregular, 0)));
+        let peeler = || (fingerprint, Peeler::new(Code::Irregular, self.key));
+        let (_, peeler) = self.peeler.get_or_insert_with(peeler);
         let pairs = ours.iter().zip(self.theirs.iter().skip(from));
         peeler.extend(pairs.map(|(ours, theirs)| ours.minus(theirs)));
         if peeler.is_contradiction() || self.changes > CHANGES {

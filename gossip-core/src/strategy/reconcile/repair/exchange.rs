@@ -37,6 +37,8 @@ pub(super) struct Exchange {
     /// How many facts we asked for, and how many the partner brought meanwhile.
     wanted: usize,
     brought: usize,
+    /// The key of its cells.
+    pub(super) key: u64,
     pub(super) number: u32,
     pub(super) set: Set,
     pub(super) with: NodeId,
@@ -110,6 +112,7 @@ impl Exchange {
             gives: true,
             wanted: 0,
             brought: 0,
+            key: 0,
             number,
             set,
             with,
@@ -231,7 +234,10 @@ impl Exchange {
         let (exchange, mark) = (self.number, decode.mark());
         for Range { start, end } in places {
             let (from, upto) = (start as u32, end as u32);
-            cx.talk(self.with, Talk::More(More { exchange, epoch, mark, from, upto }));
+            cx.talk(
+                self.with,
+                Talk::More(More { exchange, epoch, mark, from, upto, key: self.key }),
+            );
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::diff::{self, Difference};
 use super::exchange::{Exchange, Work};
+use super::sketches::LOOK;
 use super::{DIGEST_ITEMS, LIST_LIMIT, Pending, Repair, WANTED, serve};
 use crate::fact::Why;
 use crate::id::NodeId;
@@ -25,9 +26,11 @@ impl Repair {
         let (now, window) = (cx.now.mono, self.config.window);
         self.exchange = Some(Exchange::new(number, with, set, now, self.round_trip, window));
         if self.config.fingerprint_first {
-            let pending = Pending::Open { exchange: number, epoch };
+            let key = self.audit_key(cx, number);
+            let pending = Pending::Open { exchange: number, epoch, key };
             if self.sketches() {
-                self.sketch(cx, pending, epoch, 0..1);
+                let looked = if key == 0 { 1 } else { LOOK };
+                self.sketch(cx, pending, epoch, 0..looked, key);
             } else {
                 self.total(cx, pending, set);
             }
@@ -43,10 +46,10 @@ impl Repair {
         cx: &mut Cx<'_>,
         exchange: u32,
         epoch: Epoch,
+        fingerprint: [u8; 16],
         totals: Totals,
         glance: Option<Glance>,
     ) {
-        let fingerprint = totals.sum.fingerprint();
         // Where nothing has left there is nothing to ask for.
         if totals.dormant == 0 {
             return self.send_compare(cx, exchange, epoch, (fingerprint, Sum::default()), glance);
@@ -79,6 +82,7 @@ impl Repair {
             glance,
         };
         exchange.compared = Some(compare);
+        exchange.key = glance.map_or(0, |glance| glance.key);
         exchange.sent(cx, 0, Talk::Compare(compare), timeout, with);
     }
 

@@ -18,8 +18,8 @@ pub(super) struct Step {
 /// What a store answer is for.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// We open: the active fingerprint, and a glance if we compare by sketches.
-    Open { exchange: u32, epoch: Epoch },
+    /// We open: the active fingerprint, and a glance under a key if we compare by sketches.
+    Open { exchange: u32, epoch: Epoch, key: u64 },
     /// We open: the dormant fingerprint.
     OpenDormant { exchange: u32, epoch: Epoch, fingerprint: [u8; 16], glance: Option<Glance> },
     /// We send everything: its items.

@@ -75,14 +75,19 @@ impl Repair {
         if !self.serves(cx, from, compare.exchange) {
             return;
         }
+        let key = compare.glance.map_or(0, |glance| glance.key);
+        if key != 0 && (!self.sketches() || !self.scans.audits(cx.now.mono, from)) {
+            cx.effects.push(Effect::Refused);
+            return cx.talk(from, Talk::Busy(compare.exchange));
+        }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
         // The lower of both epochs: whoever is ahead still keeps what left since.
         let epoch = compare.epoch.min(ours);
         let pending = Pending::Asked { from, compare };
-        if compare.glance.is_some() && self.sketches() {
-            self.sketch(cx, pending, epoch, 0..LOOK);
+        if let Some(glance) = compare.glance.filter(|_| self.sketches()) {
+            self.sketch(cx, pending, epoch, 0..LOOK, glance.key);
         } else {
             self.total(cx, pending, Set::Active(epoch));
         }
@@ -150,8 +155,9 @@ impl Repair {
 
     pub(super) fn on_total(&mut self, cx: &mut Cx<'_>, pending: Pending, totals: Totals) {
         match pending {
-            Pending::Open { exchange, epoch } => {
-                self.opening(cx, exchange, epoch, totals, None);
+            Pending::Open { exchange, epoch, key: _ } => {
+                let fingerprint = totals.sum.fingerprint();
+                self.opening(cx, exchange, epoch, fingerprint, totals, None);
             }
             Pending::OpenDormant { exchange, epoch, fingerprint, glance } => {
                 self.send_compare(cx, exchange, epoch, (fingerprint, totals.sum), glance);
@@ -209,7 +215,9 @@ impl Repair {
             // and the partner looks where they differ.
             return cx.talk(from, Talk::Ranges(whole));
         }
-        let equal = fingerprint == compare.fingerprint || made(Mistake::EqualUncompared);
+        let audited = compare.glance.filter(|glance| glance.key != 0).and(row.as_ref());
+        let ours = audited.map_or(fingerprint, Row::digest);
+        let equal = ours == compare.fingerprint || made(Mistake::EqualUncompared);
         let floor = cx.floor.max(compare.floor);
         if equal && totals.dormant == 0 {
             return agree(cx, from, &compare, floor, Sum::default());

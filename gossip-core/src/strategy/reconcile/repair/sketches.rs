@@ -16,11 +16,12 @@ use crate::time::Epoch;
 use crate::wire::{Cells, Compare, Glance, More, Talk};
 
 /// Which cells a partner is sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Asked {
     epoch: Epoch,
     exchange: u32,
     from: usize,
+    key: u64,
     likely: usize,
     /// Which set they are to go with, if they follow others.
     mark: Option<[u8; 4]>,
@@ -29,8 +30,8 @@ pub(super) struct Asked {
 impl Asked {
     /// Whether the cells of both are answered as one row, if they follow one another.
     pub(super) fn is_followed_by(&self, next: &Self) -> bool {
-        let Self { epoch, exchange, from: _, likely, mark } = *next;
-        (self.epoch, self.exchange, self.likely, self.mark) == (epoch, exchange, likely, mark)
+        let next = Self { from: self.from, ..*next };
+        *self == next
     }
 }
 
@@ -53,10 +54,12 @@ impl Repair {
         totals: Totals,
     ) {
         match pending {
-            Pending::Open { exchange, epoch } => {
+            Pending::Open { exchange, epoch, key } => {
                 let cell = row.cells.first().copied().unwrap_or_default();
                 let glance = Glance::new(totals.sum.count(), &row.census, cell);
-                self.opening(cx, exchange, epoch, totals, Some(glance));
+                let fingerprint = if key == 0 { totals.sum.fingerprint() } else { row.digest() };
+                let glance = Glance { key, ..glance };
+                self.opening(cx, exchange, epoch, fingerprint, totals, Some(glance));
             }
             Pending::Asked { from, compare } => self.on_asked(cx, from, compare, totals, Some(row)),
             Pending::Row { from, row: asked } => self.on_row(cx, from, asked, &row.cells, &totals),
@@ -88,7 +91,7 @@ impl Repair {
     ) -> bool {
         let (exchange, epoch) = (compare.exchange, compare.epoch);
         let first = row.cells.first().copied().unwrap_or_default();
-        if let Some(Found { symbol, ours }) = first.minus(&glance.cell).single(0) {
+        if let Some(Found { symbol, ours }) = first.minus(&glance.cell).single(glance.key) {
             self.settle(cx, from, compare, symbol, ours);
             return true;
         }
@@ -97,14 +100,14 @@ impl Repair {
         let Plan::Cells { now, likely } = plan::answer(self.config.method, guess, entries) else {
             return false;
         };
-        let asked = Asked { epoch, exchange, from: 0, likely, mark: None };
+        let asked = Asked { epoch, exchange, from: 0, key: glance.key, likely, mark: None };
         if now <= row.cells.len() {
             let cells = row.cells.get(..now).unwrap_or_default();
             send_row(cx, from, asked, cells, totals);
         } else if let Err(why) = self.serving.admit(from) {
             cx.reject(from, why);
         } else {
-            self.sketch(cx, Pending::Row { from, row: asked }, epoch, 0..now);
+            self.sketch(cx, Pending::Row { from, row: asked }, epoch, 0..now, asked.key);
         }
         true
     }
@@ -145,16 +148,19 @@ impl Repair {
         if !is_comparable(Set::Active(more.epoch), Epoch::of(cx.now.wall)) {
             return cx.reject(from, Why::EpochsApart);
         }
-        if self.scans.are_taken(from, &places) {
+        if more.key != 0 && !self.scans.is_audited(from) {
+            return cx.reject(from, Why::Unasked);
+        }
+        if self.scans.are_taken(from, &places, more.key) {
             cx.effects.push(Effect::Refused);
             return cx.talk(from, Talk::Busy(more.exchange));
         }
         if let Err(why) = self.serving.admit(from) {
             return cx.reject(from, why);
         }
-        let More { exchange, epoch, mark, .. } = more;
-        let row = Asked { epoch, exchange, from: places.start, likely: 0, mark: Some(mark) };
-        self.sketch(cx, Pending::Row { from, row }, epoch, places);
+        let More { exchange, epoch, mark, key, .. } = more;
+        let row = Asked { epoch, exchange, from: places.start, key, likely: 0, mark: Some(mark) };
+        self.sketch(cx, Pending::Row { from, row }, epoch, places, key);
     }
 
     /// The cells that a partner asked for: all of them, if it knows none of this set.
@@ -172,7 +178,7 @@ impl Repair {
             return send_row(cx, from, asked, cells, totals);
         }
         let row = Asked { from: 0, mark: None, ..asked };
-        self.sketch(cx, Pending::Row { from, row }, asked.epoch, 0..upto);
+        self.sketch(cx, Pending::Row { from, row }, asked.epoch, 0..upto, asked.key);
     }
 
     /// The partner sends cells of its set.
@@ -189,7 +195,7 @@ impl Repair {
             return cx.reject(from, Why::TooLate);
         };
         if exchange.answered(0, now) {
-            exchange.decode = Some(Decode::new(exchange.began, now));
+            exchange.decode = Some(Decode::new(exchange.began, now, exchange.key));
             exchange.differed = true;
             exchange.gives &= cells.push || !pushes;
         }
@@ -204,11 +210,11 @@ impl Repair {
     /// Looks up our own cells beside those that came.
     fn read(&mut self, cx: &mut Cx<'_>) {
         let Some(exchange) = &mut self.exchange else { return };
-        let (number, set) = (exchange.number, exchange.set);
+        let (number, set, key) = (exchange.number, exchange.set, exchange.key);
         let (Some(decode), Set::Active(epoch)) = (&mut exchange.decode, set) else { return };
         let places = decode.read();
         exchange.describing();
-        self.sketch(cx, Pending::Cells { exchange: number }, epoch, places);
+        self.sketch(cx, Pending::Cells { exchange: number }, epoch, places, key);
     }
 
     fn on_own_cells(&mut self, cx: &mut Cx<'_>, number: u32, ours: &[Cell], fingerprint: [u8; 16]) {
