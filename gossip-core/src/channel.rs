@@ -5,6 +5,7 @@
 
 mod collect;
 mod env;
+mod large;
 mod parking;
 mod pipeline;
 mod reads;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 
 use self::collect::Collect;
 pub(crate) use self::env::{ChannelEffect, Env, Feedback};
+use self::large::LargeFacts;
 use self::parking::Parking;
 use self::pipeline::{Incoming, Pipeline, Waiter};
 use self::reads::Read;
@@ -35,6 +37,7 @@ use crate::fact::{Domain, Envelope, FactKind, Verdicts, Verified, Why};
 use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::io::Ticket;
 use crate::rng::Rng;
+use crate::sketch::Symbol;
 use crate::store::{Merged, StoreError, StoreReply};
 use crate::strategy::{Partners, Retain, SlotToken};
 use crate::time::{Epoch, Mono, Now, earliest};
@@ -48,6 +51,7 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub(crate) struct Channel {
     collect: Collect,
     domain: Domain,
+    large: LargeFacts,
     limits: Limits,
     parking: Parking,
     pending: BTreeMap<Ticket, Pending>,
@@ -103,6 +107,10 @@ enum Pending {
     Durable(writes::Batch),
     /// The siblings that an own write supersedes.
     Siblings(writes::Draft),
+    /// Whether a large fact that a member tells of is held already.
+    Look { symbol: Symbol },
+    /// A large fact of which members want chunks.
+    Lend { symbol: Symbol },
     /// The repair slot's question.
     Reconcile(SlotToken),
     /// An application's question.
@@ -138,6 +146,7 @@ impl Channel {
         Self {
             collect: Collect::new(floor, boot_commit),
             domain,
+            large: LargeFacts::default(),
             limits,
             parking: Parking::new(limits.parked),
             pending: BTreeMap::new(),
@@ -172,19 +181,22 @@ impl Channel {
         if self.is_stale(env, from) {
             return env.reject(Some(from), Why::StaleMember);
         }
-        let decoded = if bytes.len() > env.fact_bytes {
-            Err(Why::TooLarge)
-        } else {
-            Envelope::decode(bytes, &self.domain)
-                .and_then(|fact| self.rules.has(&fact).map(|()| fact))
-        };
-        match decoded {
+        match self.decode(env, bytes) {
             Ok(fact) => {
                 self.slots.reconcile.brought(env.now.mono, from);
                 self.admit(env, Incoming { fact, from, feedback });
             }
             Err(why) => env.reject(Some(from), why),
         }
+    }
+
+    /// A fact that may stand here, its signature aside.
+    fn decode(&self, env: &Env<'_>, bytes: Bytes) -> Result<Envelope, Why> {
+        if bytes.len() > env.fact_bytes {
+            return Err(Why::TooLarge);
+        }
+        let fact = Envelope::decode(bytes, &self.domain)?;
+        self.rules.has(&fact).map(|()| fact)
     }
 
     /// A fact that was verified outside of this channel's pipeline, such as a Hello's.
@@ -240,6 +252,8 @@ impl Channel {
             Pending::Write(batch) => self.wrote(env, batch, reply),
             Pending::Durable(batch) => writes::durable(env, &mut self.writes, batch, reply),
             Pending::Siblings(draft) => self.siblings(env, draft, reply),
+            Pending::Look { symbol } => self.looked(env, symbol, reply),
+            Pending::Lend { symbol } => self.found(env, symbol, reply),
             Pending::Reconcile(token) => self.with_slots(env, |slots, cx| {
                 slots.reconcile.stored(cx, token, reply);
             }),
@@ -272,6 +286,7 @@ impl Channel {
         }
         self.sweep_if_due(env);
         self.pump(env);
+        self.wake_large(env);
         self.with_slots(env, |slots, cx| {
             if slots.dissemination.deadline().is_some_and(|due| due <= cx.now.mono) {
                 slots.dissemination.wake(cx);
@@ -291,6 +306,7 @@ impl Channel {
             self.slots.dissemination.deadline(),
             self.slots.reconcile.deadline().filter(|_| !read_only || self.is_view()),
             self.collect.deadline(),
+            self.large.deadline(),
             parked,
         ];
         earliest(own)
@@ -300,6 +316,7 @@ impl Channel {
     pub(crate) fn gone(&mut self, member: NodeId) {
         self.slots.reconcile.gone(member);
         self.slots.dissemination.gone(member);
+        self.large.gone(member);
         self.collect.gone(&member);
     }
 
@@ -324,6 +341,7 @@ impl Channel {
         ] {
             *status.queues.entry(name).or_default() += count;
         }
+        self.large.describe(status);
     }
 
     /// Rumors that are still told.
@@ -366,6 +384,7 @@ impl Channel {
         self.collect.disagrees();
         env.clock.observe(fact.hlc());
         self.slots.reconcile.changed(env.now.mono);
+        self.large.inserted(fact, displaced);
         for old in displaced {
             self.recent.remove(old);
             self.slots.dissemination.displaced(*old);
@@ -444,7 +463,7 @@ impl Channel {
     fn obsolete(&mut self, env: &mut Env<'_>, from: Option<NodeId>, by: Option<Envelope>) {
         env.reject(from, Why::Obsolete);
         if let (Some(dormant), Some(from)) = (by, from) {
-            env.send_fact(self.id(), from, Class::Gossip, &dormant, false);
+            self.give(env, from, Class::Gossip, &dormant, false);
         }
     }
 }

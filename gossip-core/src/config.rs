@@ -39,7 +39,8 @@ pub struct ConfigSpec {
     pub tags: BTreeMap<String, String>,
     /// The largest fact in bytes, header, key and value included: a constant of the cluster.
     /// Default: that of the cluster which the node joins or which its store was in. A node that
-    /// founds one takes 1 MiB where it has streams (house decision), else what fits one datagram.
+    /// founds one takes 1 MiB (house decision), or what its streams carry if that is less. Over
+    /// datagrams alone large facts go in chunks; datagrams below 1,200 bytes carry none of those.
     pub fact_bytes: Option<usize>,
     /// Members to talk to first, redialled for ever. Default none.
     pub seeds: Vec<Seed>,
@@ -150,7 +151,7 @@ impl ConfigSpec {
     /// [`ConfigError`]; nothing is corrected silently.
     pub fn build(self, payloads: impl Into<Payloads>) -> Result<Config, ConfigError> {
         let payloads = payloads.into();
-        let limit = fits(payloads.bulk);
+        let limit = carries(payloads);
         let fact_bytes = self.fact_bytes.unwrap_or_else(|| limit.min(MAX_FACT_BYTES));
         if self.name.len() > MAX_NAME_BYTES {
             return Err(ConfigError::NameTooLong { bytes: self.name.len() });
@@ -242,6 +243,12 @@ const fn fits(frame_bytes: usize) -> usize {
     room.saturating_sub(head)
 }
 
+/// The largest fact that such frames carry, whole or in chunks.
+const fn carries(payloads: Payloads) -> usize {
+    let takes_chunks = payloads.bulk == payloads.gossip && payloads.gossip >= DATAGRAM_BYTES;
+    if takes_chunks { MAX_FACT_BYTES } else { fits(payloads.bulk) }
+}
+
 impl Config {
     /// The cluster.
     #[must_use]
@@ -308,8 +315,14 @@ impl Config {
 
     /// The largest fact that this node can carry at all.
     #[must_use]
-    pub const fn fits(&self) -> usize {
-        fits(self.payloads.bulk)
+    pub const fn carries(&self) -> usize {
+        carries(self.payloads)
+    }
+
+    /// Whether large facts can go in chunks, to members that no stream reaches.
+    #[must_use]
+    pub const fn has_chunks(&self) -> bool {
+        self.payloads.gossip >= DATAGRAM_BYTES
     }
 
     /// The same configuration for a node on a store that was in a cluster before.
@@ -328,10 +341,10 @@ impl Config {
         let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
         let Some(stored) = stored.map(u32::from_be_bytes) else { return Ok(self) };
         let asked = self.spec.fact_bytes;
-        let known = MIN_FACT_BYTES..=self.fits().min(MAX_FACT_BYTES);
+        let known = MIN_FACT_BYTES..=self.carries().min(MAX_FACT_BYTES);
         let differs = asked.is_some_and(|asked| asked != stored as usize);
         if differs || !known.contains(&(stored as usize)) {
-            let limit = asked.unwrap_or_else(|| self.fits());
+            let limit = asked.unwrap_or_else(|| self.carries());
             return Err(ConfigError::Founded { stored: stored as usize, limit });
         }
         self.found(stored);

@@ -344,6 +344,7 @@ impl Node {
         let Some(channel) = self.channels.get_mut(&id) else { return };
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
+        let streams = |node: &NodeId| peering.has_stream(mono, node);
         let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
         let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
         let partners = match peering.listed() {
@@ -360,6 +361,7 @@ impl Node {
             boot: self.life.boot(),
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),
+            datagram_fact_bytes: self.config.fits_datagram(),
             effects: &mut self.effects,
             fact_bytes: self.config.fact_limit().bytes as usize,
             writable_bytes: self.config.writable(),
@@ -376,6 +378,7 @@ impl Node {
             send: &mut send,
             slowed: &slowed,
             status: &mut self.status,
+            streams: &streams,
             view_equal: &self.view_equal,
         };
         act(channel, &mut env);

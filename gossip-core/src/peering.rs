@@ -195,6 +195,11 @@ impl Peering {
         }
     }
 
+    /// Whether frames to this member that leave now may go over a stream.
+    pub(crate) fn has_stream(&self, now: Mono, node: &NodeId) -> bool {
+        self.listed.is_none() && self.sessions.has_stream(now, node, &self.links)
+    }
+
     pub(crate) fn has_session(&self, node: &NodeId) -> bool {
         self.sessions.route(node).is_some()
     }

@@ -134,6 +134,8 @@ keys! {
         /// Periods of age from which on a fact is offered by its id, and sent to who asks; 0: always,
         /// inf: never.
         offer_after: Number(choices.rumors.offer_after), Range::Numbers(0, usize::MAX);
+        /// Bytes beyond which a fact is offered by its id, whatever its age; inf: none is.
+        offer_bytes: Count(choices.rumors.offer_bytes), Range::Numbers(0, usize::MAX);
         /// How long what was asked for is not asked of anybody else.
         ask_timeout: Duration(choices.rumors.ask_timeout), Range::Times(MS, HOUR);
         /// Whether only the smaller of two partners' counters moves where both know a rumor.

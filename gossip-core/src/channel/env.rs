@@ -39,6 +39,8 @@ pub(crate) struct Env<'a> {
     pub(crate) clock: &'a mut HybridClock,
     /// Whether most partners' clocks disagree with ours.
     pub(crate) clock_disagrees: bool,
+    /// The largest fact that goes as a datagram.
+    pub(crate) datagram_fact_bytes: usize,
     pub(crate) effects: &'a mut VecDeque<ChannelEffect>,
     /// The largest fact that is taken.
     pub(crate) fact_bytes: usize,
@@ -62,6 +64,8 @@ pub(crate) struct Env<'a> {
     /// Members whose facts are checked in small batches, for some were false.
     pub(crate) slowed: &'a dyn Fn(&NodeId) -> bool,
     pub(crate) status: &'a mut Status,
+    /// Whether a stream leads to a member, or may yet.
+    pub(crate) streams: &'a dyn Fn(&NodeId) -> bool,
     /// When a comparison of views with a member last ended equal.
     pub(crate) view_equal: &'a BTreeMap<NodeId, Epoch>,
 }

@@ -360,6 +360,7 @@ impl Channel {
                 Verdict::Bad(fact, why) => {
                     env.status.verify.failed += 1;
                     self.pipeline.finish(&fact);
+                    self.was_false(env, &fact);
                     env.reject(Some(from), why);
                     blamed = true;
                 }

@@ -140,6 +140,7 @@ impl Channel {
     pub(super) fn wiped(&mut self, env: &mut Env<'_>, reply: Option<StoreReply>) {
         let Some(StoreReply::Wiped { held, .. }) = reply else { return self.retry(env, None) };
         self.recent.clear();
+        self.large.clear();
         held.into_iter().for_each(|id| self.slots.dissemination.displaced(id));
         let op = StoreOp::Remember { name: MetaName::Left, value: None };
         self.ask(env, Pending::Renewed, op);

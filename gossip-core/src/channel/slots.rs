@@ -1,6 +1,7 @@
 //! The channel's strategies, and carrying out what they want.
 
 use super::env::{ChannelEffect, Env};
+use super::large::LargeFacts;
 use super::parking::Parking;
 use super::pipeline::Pipeline;
 use super::recent::Recent;
@@ -32,6 +33,9 @@ impl Channel {
             Talk::Pull(have) => self.with_slots(env, |slots, cx| {
                 slots.dissemination.pulled(cx, from, &have);
             }),
+            Talk::Chunk(chunk) => self.on_chunk(env, from, &chunk),
+            Talk::Large(large) => self.on_large(env, from, large),
+            Talk::Take(take) => self.on_take(env, from, take),
             Talk::Receipt(receipt) => self.on_receipt(env, from, receipt),
             Talk::Stale(receipt) => self.on_stale(env, from, receipt),
             talk @ (Talk::Ask(_)
@@ -70,11 +74,12 @@ impl Channel {
     ) {
         let mut effects = Vec::new();
         let read_only = self.is_frozen(env);
+        let waits = (&self.recent, &self.pipeline, &self.parking, &self.large);
         let mut cx = Cx {
-            backlog_bytes: self.pipeline.bytes(),
+            backlog_bytes: self.pipeline.bytes() + self.large.backlog(),
             effects: &mut effects,
             floor: self.collect.floor(),
-            knows: &|key| standing(&self.recent, &self.pipeline, &self.parking, key),
+            knows: &|key| standing(waits, key),
             me: env.me,
             now: env.now,
             partners: env.partners,
@@ -100,7 +105,7 @@ impl Channel {
                 env.effects.push_back(ChannelEffect::Equal(channel, with));
             }
             Effect::Fact { to, class, fact, feedback } => {
-                env.send_fact(channel, to, class, &fact, feedback);
+                self.give(env, to, class, &fact, feedback);
             }
             Effect::GiveReceipt { to, exchange } => self.prepare_receipt(env, to, exchange),
             Effect::Refused => env.status.refused += 1,
@@ -119,10 +124,13 @@ impl Channel {
 }
 
 /// How a fact stands of whose id the first 8 bytes are known.
-fn standing(recent: &Recent, pipeline: &Pipeline, parking: &Parking, key: &[u8; 8]) -> Standing {
+fn standing(
+    (recent, pipeline, parking, large): (&Recent, &Pipeline, &Parking, &LargeFacts),
+    key: &[u8; 8],
+) -> Standing {
     if recent.names(key) {
         Standing::Merged
-    } else if pipeline.names(key) || parking.names(key) {
+    } else if pipeline.names(key) || parking.names(key) || large.names(key) {
         Standing::Pending
     } else {
         Standing::Unknown

@@ -82,7 +82,7 @@ reasons! {
     OtherConstants, "other-constants", Unauthorised;
     /// Two nodes, or a node and some member, have no kind of transport in common.
     NoCommonTransport, "no-common-transport", Unauthorised;
-    /// A node without streams, where the cluster's largest fact fits no datagram.
+    /// A node whose transport does not carry the cluster's largest fact.
     CannotCarry, "cannot-carry", Unauthorised;
     /// The sender's cluster was founded with another largest fact.
     OtherLimit, "other-fact-limit", Unauthorised;

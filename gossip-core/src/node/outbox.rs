@@ -65,7 +65,7 @@ impl Outbox {
     ) {
         let mut records = std::mem::take(&mut self.records);
         let Self { fits_datagram, packer, payloads, .. } = self;
-        records.sort_by_key(|record| record.to);
+        records.sort_by_key(|record| (record.to, rank(record, *fits_datagram)));
         for records in records.chunk_by(|a, b| a.to == b.to) {
             let Some(to) = records.first().map(|record| record.to) else { continue };
             let of = |class| records.iter().filter(move |record| record.class == class);
@@ -105,6 +105,18 @@ fn frame_bytes(payloads: Payloads, to: Address) -> (usize, usize) {
     match to {
         Address::Socket(_) => (gossip, gossip),
         Address::Stream(_) | Address::Link(_) => (STREAM_FRAME_BYTES.min(bulk), bulk),
+    }
+}
+
+/// What goes first to a member: gossip, then small facts before large ones, and what is said of them
+/// after them all; chunks last, for whoever takes them has patience.
+fn rank(Queued { class, parcel, .. }: &Queued, fits_datagram: usize) -> u8 {
+    match (class, parcel) {
+        (_, Parcel::Talk(Talk::Chunk(_))) => 4,
+        (Class::Gossip, _) => 0,
+        (Class::Bulk, Parcel::Fact { bytes, .. }) if bytes.len() <= fits_datagram => 1,
+        (Class::Bulk, Parcel::Fact { .. } | Parcel::Talk(Talk::Large(_))) => 2,
+        (Class::Bulk, Parcel::Talk(_)) => 3,
     }
 }
 

@@ -124,11 +124,12 @@ impl Peering {
         if !(MIN_FACT_BYTES..=MAX_FACT_BYTES).contains(&(agreed as usize)) {
             return Err(Why::OtherLimit);
         }
-        let needs_streams = agreed as usize > self.config.fits_datagram();
+        let goes_whole = !self.config.has_chunks();
+        let needs_streams = goes_whole && agreed as usize > self.config.fits_datagram();
         if needs_streams && !(theirs.has_streams() && self.reach.has_streams()) {
             return Err(Why::CannotCarry);
         }
-        if agreed as usize > self.config.fits() {
+        if agreed as usize > self.config.carries() {
             return Err(Why::CannotCarry);
         }
         let meets_all = us.members.iter().all(|member| theirs.meets(*member));

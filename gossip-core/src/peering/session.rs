@@ -38,6 +38,21 @@ pub(crate) struct Route {
     pub(crate) bulk: Address,
 }
 
+impl Route {
+    /// Whether bulk need not wait for a connection.
+    fn stands(&self, links: &Links) -> bool {
+        match self.bulk {
+            Address::Stream(at) => links.stands(at),
+            Address::Link(_) | Address::Socket(_) => true,
+        }
+    }
+}
+
+/// Whether a stream that was missed for so long may come to stand, or is worth another try.
+fn is_hopeful(missed: Duration) -> bool {
+    !(CONNECTING..=RETRY).contains(&missed)
+}
+
 /// One session.
 #[derive(Clone, Debug)]
 struct Session {
@@ -105,11 +120,7 @@ impl Sessions {
     ) -> Option<Route> {
         let session = self.by_node.get_mut(node)?;
         let route = session.route()?;
-        let stands = match route.bulk {
-            Address::Stream(at) => links.stands(at),
-            Address::Link(_) | Address::Socket(_) => true,
-        };
-        if stands {
+        if route.stands(links) {
             session.missed = None;
             return Some(route);
         }
@@ -120,8 +131,16 @@ impl Sessions {
         if since > RETRY {
             session.missed = Some(now);
         }
-        let hopeful = !(CONNECTING..=RETRY).contains(&since);
-        Some(if hopeful { route } else { Route { bulk: route.gossip, ..route } })
+        Some(if is_hopeful(since) { route } else { Route { bulk: route.gossip, ..route } })
+    }
+
+    /// Whether frames to this member that leave now may go over a stream.
+    pub(super) fn has_stream(&self, now: Mono, node: &NodeId, links: &Links) -> bool {
+        let Some(session) = self.by_node.get(node) else { return false };
+        let Some(route) = session.route() else { return false };
+        let missed = session.missed.map(|since| now.since(since));
+        let is_stream = !matches!(route.bulk, Address::Socket(_));
+        is_stream && (route.stands(links) || missed.is_none_or(is_hopeful))
     }
 
     /// Whose frames carry this id. Datagrams come from the address that said Hello. A stream is

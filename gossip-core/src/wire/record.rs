@@ -53,7 +53,10 @@ pub fn record_name(kind: u8) -> Option<&'static str> {
         CHANNEL => Some("channel"),
         FACT => Some("fact"),
         RUMOR => Some("rumor"),
-        talk => Talk::NAMES.get(usize::from(talk.checked_sub(FIRST_TALK)?)).copied(),
+        talk => {
+            let name = Talk::NAMES.get(usize::from(talk.checked_sub(FIRST_TALK)?)).copied();
+            name.filter(|name| !name.is_empty())
+        }
     }
 }
 

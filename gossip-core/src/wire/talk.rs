@@ -4,6 +4,7 @@ use postcard::ser_flavors::Flavor;
 use postcard::serialize_with_flavor;
 use serde::{Deserialize, Serialize};
 
+use super::large::{Chunk, Large, Take};
 use super::record::FIRST_TALK;
 use crate::fact::{Signature, Why};
 use crate::id::BootId;
@@ -310,6 +311,12 @@ pub enum Talk {
         /// The step.
         step: u32,
     },
+    /// A fact that no datagram carries may be taken in chunks.
+    Large(Large),
+    /// Ask for chunks.
+    Take(Take),
+    /// A chunk.
+    Chunk(Chunk),
 }
 
 /// Encodes to the end of a buffer that is used again and again.
@@ -337,10 +344,12 @@ impl Talk {
     /// The number that no exchange of repair has: what [`Busy`](Self::Busy) names where a call is refused.
     pub const NO_EXCHANGE: u32 = 0;
 
-    /// The stable names of all forms, kebab-case, in the order of their kinds on the wire.
-    pub const NAMES: [&'static str; 19] = [
+    /// The stable names of all forms, kebab-case, in the order of their kinds on the wire; kinds
+    /// without a form have no name.
+    pub const NAMES: [&'static str; 24] = [
         "ack", "compare", "done", "feedback", "ping", "pull", "ranges", "receipt", "same", "stale",
-        "want", "ask", "busy", "call", "offer", "welcome", "cells", "more", "given",
+        "want", "ask", "busy", "call", "offer", "welcome", "cells", "more", "given", "", "",
+        "large", "take", "chunk",
     ];
 
     /// Replaces what a buffer holds by the record's body; its kind.
@@ -371,6 +380,9 @@ impl Talk {
             Self::Cells(cells) => body(out, 16, cells),
             Self::More(more) => body(out, 17, more),
             Self::Given { exchange, step } => body(out, 18, &(exchange, step)),
+            Self::Large(large) => body(out, 21, large),
+            Self::Take(take) => body(out, 22, take),
+            Self::Chunk(chunk) => body(out, 23, chunk),
         }
     }
 
@@ -404,6 +416,9 @@ impl Talk {
             16 => Self::Cells(whole(body)?),
             17 => Self::More(whole(body)?),
             18 => whole(body).map(|(exchange, step)| Self::Given { exchange, step })?,
+            21 => Self::Large(whole(body)?),
+            22 => Self::Take(whole(body)?),
+            23 => Self::Chunk(whole(body)?),
             _ => return Ok(None),
         };
         Ok(Some(talk))

@@ -4,6 +4,7 @@ use super::{Checker, Observation, PerHost, Sight};
 use crate::config::Config;
 use crate::io::Output;
 use crate::status::Status;
+use crate::transport::DATAGRAM_BYTES;
 
 /// What a node's status counts stays within its configuration's limits. A sample: one in 16 times
 /// that a node has nothing left to say, for a node that counts everything does nothing else. What
@@ -63,11 +64,15 @@ fn limit(config: &Config, name: &str) -> Option<usize> {
         "facts-unmerged" => unmerged_bytes / PER_FACT,
         "facts-unmerged-bytes" => unmerged_bytes,
         "hellos" => limits.hellos,
+        // As many as are taken at a time, each from another holder.
+        "large-facts" => 1_024,
+        "large-facts-asked" => 256,
+        "large-facts-bytes" => 8 * (config.fact_limit().bytes as usize + DATAGRAM_BYTES),
         "links" => limits.links,
         "paces" => limits.paces,
         "sessions" | "view-facts" => limits.members,
         // Own questions, answers to partners, receipts, and what commands ask for.
-        "tickets" => limits.hellos + 4_096 + 2 * limits.members + 2 * limits.writes,
+        "tickets" => limits.hellos + 8 + 256 + 4_096 + 2 * limits.members + 2 * limits.writes,
         "writes" => limits.writes,
         _ => return None,
     })

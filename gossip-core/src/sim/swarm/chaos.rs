@@ -211,7 +211,7 @@ impl Draw<'_> {
         let value = match self.rng.below(10) {
             0..=2 => Value::Delete,
             3 | 4 => Value::Expires(self.millis(30_000)),
-            5 => Value::Bytes(self.rng.index(800)),
+            5 => Value::Bytes(sometimes_large(self.rng.index(800))),
             _ => Value::Bytes(self.rng.index(20)),
         };
         Act::Write(self.host(), self.key(), value)
@@ -283,4 +283,9 @@ impl Draw<'_> {
     fn step(&mut self, at: Duration, lasts: Duration, act: Act) {
         self.steps.push(Step { at, lasts, act });
     }
+}
+
+/// One in twenty lengths made so large that the value fits no datagram, but dozens.
+const fn sometimes_large(bytes: usize) -> usize {
+    if bytes < 760 { bytes } else { (bytes - 750) * 1_600 }
 }

@@ -68,7 +68,10 @@ impl Flavour {
     }
 
     pub(super) fn spec(&self) -> ConfigSpec {
+        // Where queues have no room for large facts there are none.
+        let fact_bytes = (self.limits != Limits::default()).then_some(1_177);
         ConfigSpec {
+            fact_bytes,
             redial_max: Duration::from_secs(6),
             view_rumors: RumorConfig { period: self.rumors.period * 2, ..self.rumors },
             view_repair: self.repair,

@@ -361,10 +361,12 @@ impl Dissemination for RumorMongering {
             }
             Talk::Ack(_)
             | Talk::Cells(_)
+            | Talk::Chunk(_)
             | Talk::Compare(_)
             | Talk::Done { .. }
             | Talk::Feedback { .. }
             | Talk::Given { .. }
+            | Talk::Large(_)
             | Talk::More(_)
             | Talk::Ping(_)
             | Talk::Pull(_)
@@ -372,6 +374,7 @@ impl Dissemination for RumorMongering {
             | Talk::Receipt(_)
             | Talk::Same(_)
             | Talk::Stale(_)
+            | Talk::Take(_)
             | Talk::Want { .. } => {}
         }
     }

@@ -346,12 +346,15 @@ impl Reconcile for Repair {
             Talk::Ack(_)
             | Talk::Ask(_)
             | Talk::Call
+            | Talk::Chunk(_)
             | Talk::Feedback { .. }
+            | Talk::Large(_)
             | Talk::Offer { .. }
             | Talk::Ping(_)
             | Talk::Pull(_)
             | Talk::Receipt(_)
             | Talk::Stale(_)
+            | Talk::Take(_)
             | Talk::Welcome => cx.reject(from, Why::Unasked),
         }
     }

@@ -18,8 +18,8 @@ use crate::testkit::lone::{Held, LISTEN, Lone, Puppet};
 use crate::time::{Epoch, Hlc, Now, Wall};
 use crate::transport::{Address, Inbound, LinkId};
 use crate::wire::{
-    Cells, Compare, Frame, Glance, More, Parcel, RangeContent, RangePart, Ranges, Receipt, Record,
-    Same, Talk,
+    CHUNK_BYTES, Cells, Chunk, Compare, Frame, Glance, Large, More, Parcel, RangeContent,
+    RangePart, Ranges, Receipt, Record, Same, Take, Talk,
 };
 
 /// Most questions that a script leaves unanswered before they are answered for it.
@@ -261,7 +261,7 @@ impl<'a> Script<'a> {
 
     fn talk(&mut self) -> Talk {
         let (exchange, step) = (u32::from(self.byte()), u32::from(self.byte()));
-        match self.byte() % 19 {
+        match self.byte() % 22 {
             0 => Talk::Ack(exchange),
             1 => Talk::Compare(self.compare(exchange)),
             2 => Talk::Done { exchange, step, rest: Vec::new() },
@@ -287,12 +287,48 @@ impl<'a> Script<'a> {
             15 => Talk::Cells(self.cells(exchange)),
             16 => Talk::More(self.more(exchange)),
             17 => Talk::Given { exchange, step },
+            18 => {
+                let (symbol, bytes) = self.large();
+                Talk::Large(Large { symbol, bytes, feedback: self.one_in(2) })
+            }
+            19 => {
+                let (symbol, bytes) = self.large();
+                let chunks = (0..self.below(70)).map(|_| u32::from(self.byte() % 5)).collect();
+                Talk::Take(Take { symbol, bytes, chunks })
+            }
+            20 => {
+                let (symbol, bytes) = self.large();
+                Talk::Chunk(self.chunk(symbol, bytes, step % 4))
+            }
             _ => {
                 let count = self.below(80);
                 let symbols = (0..count).map(|_| Symbol::at(&self.point())).collect();
                 Talk::Want { exchange, step, symbols }
             }
         }
+    }
+
+    /// A fact that was made, or none; its length, or another one.
+    fn large(&mut self) -> (Symbol, u32) {
+        let at = usize::from(self.byte());
+        let fact = self.facts.get(at % self.facts.len().max(1));
+        let bytes = fact.map_or(0, |fact| fact.bytes().len() as u32);
+        let symbol = fact.map_or(Symbol { hlc: 1, id: 2 }, Symbol::of);
+        let bytes = if self.one_in(2) { bytes } else { u32::from(self.byte()) << 6 };
+        (symbol, bytes)
+    }
+
+    /// A chunk of a fact that was made, or of nothing, as long as it must be or not.
+    fn chunk(&mut self, symbol: Symbol, bytes: u32, place: u32) -> Chunk {
+        let fact = self.facts.iter().find(|fact| Symbol::of(fact) == symbol);
+        let true_bytes = fact.filter(|_| place == 0).map(|fact| fact.bytes().clone());
+        let length = (bytes as usize).saturating_sub(place as usize * CHUNK_BYTES);
+        let bytes = match self.byte() % 4 {
+            0 => Bytes::copy_from_slice(self.stretch()),
+            1 => vec![0; length.min(CHUNK_BYTES)].into(),
+            _ => true_bytes.unwrap_or_default(),
+        };
+        Chunk { symbol, place, bytes }
     }
 
     fn epoch(&mut self) -> Epoch {
@@ -477,6 +513,14 @@ impl<'a> Script<'a> {
             Record::Talk(Talk::More(More { exchange, .. })) => {
                 (self.channel(), Talk::Cells(self.cells(exchange)))
             }
+            Record::Talk(Talk::Large(Large { symbol, bytes, .. })) => {
+                let chunks = (0..self.byte().into()).collect();
+                (self.channel(), Talk::Take(Take { symbol, bytes, chunks }))
+            }
+            Record::Talk(Talk::Take(Take { symbol, bytes, chunks })) => {
+                let place = chunks.first().copied().unwrap_or_default();
+                (self.channel(), Talk::Chunk(self.chunk(symbol, bytes, place)))
+            }
             Record::Talk(Talk::Given { exchange, step }) => {
                 (self.channel(), Talk::Done { exchange, step, rest: Vec::new() })
             }
@@ -559,7 +603,7 @@ impl<'a> Script<'a> {
             _ => {
                 let write = |script: &mut Self| Write {
                     key: key.clone(),
-                    value: (!script.one_in(3)).then(|| Bytes::from_static(b"own")),
+                    value: (!script.one_in(3)).then(|| script.value()),
                     ttl: script.one_in(3).then(|| Duration::from_millis(1 << (script.byte() % 40))),
                 };
                 let count = self.below(5);
@@ -567,6 +611,10 @@ impl<'a> Script<'a> {
             }
         };
         self.lone.command(command);
+    }
+
+    fn value(&mut self) -> Bytes {
+        if self.one_in(4) { vec![7; 3_000].into() } else { Bytes::from_static(b"own") }
     }
 
     /// Hello, Retry, Reset and Refuse out of the blue.

@@ -34,6 +34,10 @@ pub struct RumorConfig {
     /// asks: one more round trip, and hardly anybody gets it twice. Default `u32::MAX`: never, for a small
     /// fact costs little more than its id; 0: always.
     pub offer_after: u32,
+    /// Bytes of a fact beyond which it is offered by its id, whatever its age: what is told to three
+    /// partners at once most of them would get more than once. Default 8 KiB (a guess: what is worth a
+    /// stream); `usize::MAX`: never.
+    pub offer_bytes: usize,
     /// How long a fact that was asked for is not asked of anybody else; then who offered it last is asked. Default 1 s (a guess: more than
     /// any round trip on earth). Shorter brings copies for nothing, longer delays what was lost.
     pub ask_timeout: Duration,
@@ -76,6 +80,7 @@ impl Default for RumorConfig {
             period: Duration::from_secs(1),
             names: 64,
             offer_after: u32::MAX,
+            offer_bytes: 8 * 1024,
             ask_timeout: Duration::from_secs(1),
             minimize: false,
             connection_limit: 0,

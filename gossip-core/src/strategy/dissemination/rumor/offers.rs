@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hot::{Hot, Short};
-use super::{MAX_NAMES, RumorMongering};
+use super::{MAX_NAMES, RumorConfig, RumorMongering};
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::strategy::{Contact, Cx, Standing};
@@ -12,15 +12,18 @@ use crate::wire::Talk;
 impl RumorMongering {
     /// Whether anything is ever offered.
     pub(super) const fn offers(&self) -> bool {
-        self.config.minimize || self.config.offer_after < u32::MAX
+        let RumorConfig { minimize, offer_after, offer_bytes, .. } = self.config;
+        minimize || offer_after < u32::MAX || offer_bytes < usize::MAX
     }
 
-    /// Whether a fact is sent whole: while it is younger than `offer_after` periods.
+    /// Whether a fact is sent whole: while it is younger than `offer_after` periods, unless it is large.
     pub(super) fn wholeness(&self, cx: &Cx<'_>) -> impl Fn(&Hot) -> bool + use<> {
-        let (always, never) = (!self.offers(), self.config.minimize);
-        let limit = self.config.period * self.config.offer_after;
+        let RumorConfig { minimize, offer_after, offer_bytes, period, .. } = self.config;
+        let limit = (offer_after < u32::MAX).then(|| period * offer_after);
         let wall = cx.now.wall;
-        move |hot| always || (!never && wall.since(hot.fact.hlc().wall()) < limit)
+        let is_young =
+            move |hot: &Hot| limit.is_none_or(|limit| wall.since(hot.fact.hlc().wall()) < limit);
+        move |hot| !minimize && hot.fact.bytes().len() <= offer_bytes && is_young(hot)
     }
 
     /// A member offers rumors: what we lack is asked for, unless it is on its way from somebody else.
