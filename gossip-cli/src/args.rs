@@ -137,7 +137,7 @@ pub(crate) struct NodeArgs {
     /// Where to listen for other nodes; port 0 lets the system choose [default: 127.0.0.1:7946]
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<String>,
-    /// How to talk with other nodes: what is large needs tcp [default: udp+tcp]
+    /// How to talk with other nodes: what is large goes by tcp, or in chunks without it [default: udp+tcp]
     #[arg(long, value_parser = registry::transports())]
     pub(crate) transport: Option<String>,
     /// A member to talk to first, as address or host:port; may be repeated

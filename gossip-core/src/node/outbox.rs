@@ -146,3 +146,62 @@ fn sealed(keys: &dyn Keys, session: SessionId, frame: Bytes) -> Bytes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::SimKeys;
+    use crate::sketch::Symbol;
+    use crate::wire::{CHUNK_BYTES, Chunk, Frame, Record, Records, decode_frame};
+
+    fn fact(bytes: usize) -> Parcel {
+        Parcel::Fact { bytes: vec![7; bytes].into(), feedback: false }
+    }
+
+    /// What leaves for a member, in order.
+    fn sent(bulk: Address) -> Vec<String> {
+        let payloads = Payloads { gossip: 1_200, bulk: 2 << 20 };
+        let mut outbox = Outbox::new(payloads, 1_177);
+        let (to, tag) = (NodeId::from_bytes([1; 32]), Some(ChannelTag([2; 8])));
+        let symbol = Symbol { hlc: 1, id: 2 };
+        let chunk = Chunk { symbol, place: 0, bytes: vec![7; CHUNK_BYTES].into() };
+        let done = Talk::Done { exchange: 1, step: 2, rest: Vec::new() };
+        for (class, parcel) in [
+            (Class::Bulk, Parcel::Talk(Talk::Chunk(chunk))),
+            (Class::Bulk, fact(1_000_000)),
+            (Class::Bulk, fact(100)),
+            (Class::Bulk, Parcel::Talk(done)),
+            (Class::Bulk, fact(9_000)),
+            (Class::Gossip, fact(8_000)),
+            (Class::Gossip, fact(10)),
+            (Class::Gossip, Parcel::Talk(Talk::Ping(3))),
+        ] {
+            outbox.push(to, tag, class, parcel);
+        }
+        let gossip = Address::Socket(([127, 0, 0, 1], 1).into());
+        let route = Route { session: SessionId([3; 8]), gossip, bulk };
+        let mut names = Vec::new();
+        let keys = SimKeys::new(1);
+        let send = |transmit: Transmit| {
+            let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { return };
+            names.extend(Records::new(sealed).filter_map(|record| match record {
+                Ok(Record::Fact { bytes, .. }) => Some(bytes.len().to_string()),
+                Ok(Record::Talk(talk)) => {
+                    Some(format!("{talk:?}").split(['(', ' ']).next()?.to_owned())
+                }
+                _ => None,
+            }));
+        };
+        outbox.flush(&keys, |_, _| Some(route), &mut Status::default(), send);
+        names
+    }
+
+    #[test]
+    fn what_is_small_goes_before_what_is_large() {
+        let stream = sent(Address::Stream(([127, 0, 0, 1], 2).into()));
+        let order = ["10", "Ping", "100", "1000000", "9000", "8000", "Done", "Chunk"];
+        assert_eq!(stream, order, "and what is said of facts after them");
+        let datagrams = sent(Address::Socket(([127, 0, 0, 1], 1).into()));
+        assert_eq!(datagrams, ["10", "Ping", "100", "Done", "Chunk"]);
+    }
+}

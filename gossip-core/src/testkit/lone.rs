@@ -93,7 +93,21 @@ impl Lone {
     #[must_use]
     pub fn over(endpoints: Endpoints, store: MemoryState, spec: ConfigSpec, seed: u64) -> Self {
         let bulk = if endpoints.stream.is_empty() { DATAGRAM_BYTES } else { BULK_BYTES };
-        let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk };
+        Self::carrying(Payloads { gossip: DATAGRAM_BYTES, bulk }, endpoints, store, spec, seed)
+    }
+
+    /// The same with frames of these sizes.
+    ///
+    /// # Panics
+    /// If the spec is not valid.
+    #[must_use]
+    pub fn carrying(
+        payloads: Payloads,
+        endpoints: Endpoints,
+        store: MemoryState,
+        spec: ConfigSpec,
+        seed: u64,
+    ) -> Self {
         let config = spec.build(payloads).expect("a test's configuration is valid");
         let keys = SimKeys::new(0);
         let config = config.resume(&store.restored(), keys.id()).expect("the store fits");

@@ -3,6 +3,7 @@
 mod audits;
 mod facts;
 mod hello;
+mod large;
 mod parking;
 mod repair;
 mod rumors;

@@ -9,6 +9,7 @@ mod durability;
 mod epidemics;
 mod epochs;
 mod hostile;
+mod large;
 mod laws;
 mod listed;
 mod messages;

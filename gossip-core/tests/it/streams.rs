@@ -114,14 +114,49 @@ fn what_fits_a_datagram_is_gossip_and_what_does_not_is_bulk() {
     let sent = facts(&mut lone);
     assert!(!sent.is_empty());
     assert!(sent.iter().all(|sent| (sent.0, sent.1) == (Address::Socket(at), Class::Gossip)));
-    put(&mut lone, "large", 200_000).unwrap();
+    put(&mut lone, "larger", 5_000).unwrap();
     lone.pass(3 * SECOND);
     let sent = facts(&mut lone);
     assert!(!sent.is_empty());
     for (to, class, bytes) in sent {
         assert_eq!((to, class), (Address::Stream(at), Class::Bulk));
-        assert!(bytes > 200_000, "one fact, one frame");
+        assert!(bytes > 5_000, "one fact, one frame");
     }
+    // What is larger still is offered first, and sent to who asks.
+    up(&mut lone, 1, at);
+    put(&mut lone, "large", 200_000).unwrap();
+    lone.pass(3 * SECOND);
+    let offered = puppet.talk(&lone, lone.main()).find_map(|talk| match talk {
+        Talk::Offer { rumors, .. } => rumors.first().map(|(key, _)| *key),
+        _ => None,
+    });
+    assert_eq!(facts(&mut lone), []);
+    let asked = offered.expect("it is offered");
+    puppet.say(&mut lone, Talk::Ask(vec![asked]));
+    let sent = facts(&mut lone);
+    let [(to, Class::Bulk, bytes)] = sent[..] else { panic!("{sent:?}") };
+    assert!(to == Address::Stream(at) && bytes > 200_000);
+}
+
+#[test]
+fn what_no_stream_carries_goes_in_chunks() {
+    // To a member without streams, and to one whose stream does not come to stand.
+    let mut lone = lone(both());
+    let plain = Puppet::new(1, lone.config());
+    let (versatile, _) = versatile(2, &lone);
+    assert!(plain.greet(&mut lone) && versatile.greet(&mut lone));
+    put(&mut lone, "large", 100_000).unwrap();
+    let points = symbols(&mut lone);
+    let told = |lone: &mut Lone, puppet: &Puppet| {
+        lone.take_sent();
+        want(lone, puppet, points.clone());
+        let is_large = |talk: &Talk| matches!(talk, Talk::Large(large) if large.bytes > 100_000);
+        puppet.talk(lone, lone.main()).any(|talk| is_large(&talk))
+    };
+    assert!(told(&mut lone, &plain));
+    assert!(!told(&mut lone, &versatile), "it may stand soon");
+    lone.pass(6 * SECOND);
+    assert!(told(&mut lone, &versatile), "it did not");
 }
 
 #[test]
@@ -298,20 +333,37 @@ fn refusal(lone: &mut Lone, puppet: &Puppet) -> Option<Why> {
 }
 
 #[test]
-fn who_cannot_carry_the_largest_fact_is_refused() {
+fn who_has_no_streams_joins_and_who_was_founded_otherwise_is_refused() {
     let mut lone = lone(both());
     assert_eq!(lone.config().fact_limit(), FactLimit { bytes: 1 << 20, founded: true });
-    // Without streams; it would take over what it finds, if it could.
-    let datagrams = ConfigSpec { seeds: vec![Seed::Address(LISTEN)], ..ConfigSpec::default() };
-    let puppet = Puppet::new(1, &datagrams.build(DATAGRAM_BYTES).unwrap());
-    assert_eq!(refusal(&mut lone, &puppet), Some(Why::CannotCarry));
-    assert_eq!(lone.status().queues["sessions"], 0);
+    // Who has no streams takes large facts in chunks.
+    let joins = ConfigSpec { seeds: vec![Seed::Address(LISTEN)], ..ConfigSpec::default() };
+    let puppet = Puppet::new(1, &joins.build(DATAGRAM_BYTES).unwrap());
+    assert_eq!(refusal(&mut lone, &puppet), None);
     // Founded with another limit.
     let spec = ConfigSpec { fact_bytes: Some(5_000), ..ConfigSpec::default() };
     let payloads = Payloads { gossip: DATAGRAM_BYTES, bulk: BULK_BYTES };
     let mut other = Puppet::new(2, &spec.build(payloads).unwrap());
     other.endpoints.stream.clone_from(&other.endpoints.datagram);
     assert_eq!(refusal(&mut lone, &other), Some(Why::OtherLimit));
+}
+
+#[test]
+fn small_datagrams_carry_no_chunks() {
+    let founder: SocketAddr = "172.0.0.1:7946".parse().unwrap();
+    let spec = ConfigSpec { seeds: vec![Seed::Address(founder)], ..ConfigSpec::default() };
+    let (small, endpoints) = (Payloads::from(1_100), Endpoints::datagram(LISTEN));
+    let mut lone = Lone::carrying(small, endpoints, MemoryState::new(), spec, 1);
+    let puppet = Puppet::new(1, &ConfigSpec::default().build(DATAGRAM_BYTES).unwrap());
+    lone.pass(SECOND / 10);
+    let dialled = puppet.frames(&lone).find_map(|frame| match frame {
+        Frame::Hello(hello) => Some(hello.session),
+        _ => None,
+    });
+    let answer = Hello { answers: dialled, ..puppet.hello(lone.now.wall, None) };
+    lone.frame(puppet.address, Frame::Hello(Box::new(answer)).encode());
+    assert_eq!((lone.rejected(Why::CannotCarry), lone.rejections()), (1, 1));
+    assert_eq!(lone.status().queues["sessions"], 0);
 }
 
 #[test]
@@ -335,7 +387,8 @@ fn who_joins_takes_over_the_largest_fact() {
     let founder: SocketAddr = "172.0.0.1:7946".parse().unwrap();
     let spec = ConfigSpec { seeds: vec![Seed::Address(founder)], ..ConfigSpec::default() };
     let mut lone = Lone::over(both(), MemoryState::new(), spec.clone(), 1);
-    let datagrams = ConfigSpec::default().build(DATAGRAM_BYTES).unwrap();
+    let small = ConfigSpec { fact_bytes: Some(1_177), ..ConfigSpec::default() };
+    let datagrams = small.build(DATAGRAM_BYTES).unwrap();
     let puppet = Puppet::new(1, &datagrams);
     lone.pass(SECOND / 10);
     let dialled = puppet.frames(&lone).find_map(|frame| match frame {

@@ -22,9 +22,9 @@ use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
-    COOKIE_BYTES, Cells, Compare, Constants, FactLimit, Frame, Glance, Hello, More, Packer, Parcel,
-    RangeContent, RangePart, Ranges, Receipt, Record, Records, Same, Talk, data_header,
-    decode_frame,
+    CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, FactLimit, Frame, Glance, Hello,
+    Large, More, Packer, Parcel, RangeContent, RangePart, Ranges, Receipt, Record, Records, Same,
+    Take, Talk, data_header, decode_frame,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -145,6 +145,7 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("ack", Talk::Ack(0xdead_beef)),
         ("ask", Talk::Ask(vec![*b"8 bytes!"])),
         ("cells", Talk::Cells(cells(1))),
+        ("chunk", Talk::Chunk(chunk(&point, b"some"))),
         ("busy", Talk::Busy(exchange)),
         ("call", Talk::Call),
         ("compare", Talk::Compare(compare())),
@@ -152,6 +153,10 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("done", Talk::Done { exchange, step, rest: Vec::new() }),
         ("feedback", Talk::Feedback { known: vec![*b"8 known!"], new: vec![*b"8 fresh!"] }),
         ("given", Talk::Given { exchange, step }),
+        (
+            "large",
+            Talk::Large(Large { symbol: Symbol::at(&point), bytes: 1_000_000, feedback: true }),
+        ),
         ("more", Talk::More(More { exchange, epoch, mark: [6; 4], from: 77, upto: 300, key: 0 })),
         ("offer", Talk::Offer { rumors: vec![(*b"8 bytes!", 2)], feedback: true }),
         ("ping", Talk::Ping(0xdead_beef)),
@@ -161,6 +166,10 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("receipt", Talk::Receipt(receipt)),
         ("same", Talk::Same(same())),
         ("stale", Talk::Stale(receipt)),
+        (
+            "take",
+            Talk::Take(Take { symbol: Symbol::at(&point), bytes: 1_000_000, chunks: vec![0, 300] }),
+        ),
         ("want", Talk::Want { exchange, step, symbols: vec![Symbol::at(&point)] }),
         ("welcome", Talk::Welcome),
     ]
@@ -176,6 +185,7 @@ fn sizes() -> Vec<(&'static str, usize)> {
     let deletion = sign(draft(&[b'k'; 32], None), &main());
     let cookie = Some([7; COOKIE_BYTES]);
     let item = Item { point: Point::of(&plain), rival: [1; 8] };
+    let symbol = Symbol::of(&plain);
     let one_part = |content| {
         let parts = vec![RangePart { upto: Point::END, content }];
         Talk::Ranges(Ranges { parts, ..ranges_of(0) })
@@ -205,6 +215,12 @@ fn sizes() -> Vec<(&'static str, usize)> {
                 key: 0,
             })),
         ),
+        ("Large", talk(Talk::Large(Large { symbol, bytes: 1_000_000, feedback: true }))),
+        (
+            "Take of 64 chunks",
+            talk(Talk::Take(Take { symbol, bytes: 1_000_000, chunks: (128..192).collect() })),
+        ),
+        ("Chunk", talk(Talk::Chunk(chunk(&item.point, &[7; CHUNK_BYTES])))),
         ("Given", talk(Talk::Given { exchange: 300, step: 2 })),
         ("Same", talk(Talk::Same(same()))),
         (
@@ -235,6 +251,10 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ("Tombstone, key 32, as a fact", deletion.bytes().len()),
         ("Alive fact, one IPv4 address, no name", alive_plain().bytes().len()),
     ]
+}
+
+fn chunk(point: &Point, bytes: &[u8]) -> Chunk {
+    Chunk { symbol: Symbol::at(point), place: 300, bytes: Bytes::copy_from_slice(bytes) }
 }
 
 fn keys() -> SigningKeys {

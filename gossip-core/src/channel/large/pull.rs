@@ -12,8 +12,12 @@ use crate::wire::{CHUNK_BYTES, MAX_CHUNKS};
 /// Chunks asked for at first (guess: what a slow line carries within a round trip).
 const FIRST_WINDOW: usize = 8;
 
-/// A window is never smaller: below it a loss is noticed late (guess).
-const LEAST_WINDOW: usize = 4;
+/// A window is never smaller: below it each loss is half of it (guess).
+const LEAST_WINDOW: usize = 8;
+
+/// Of one question's chunks more than one in so many must be lost for the window to halve: fewer are
+/// lost on a bad line whatever the pace (guess).
+const TOLERATED: usize = 4;
 
 /// How long the first answer may take: more than any round trip on earth (guess).
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
@@ -25,8 +29,9 @@ const LEAST_PATIENCE: Duration = Duration::from_millis(50);
 /// window stays as it is, so that small facts find the line free (guess).
 const QUEUEING: Duration = Duration::from_millis(10);
 
-/// So often in a row nothing comes before the holder is given up, each time waited for twice as long.
-const REPEATS: u32 = 2;
+/// A holder from which nothing comes for so long is given up (guess: four questions, each with more
+/// patience than any round trip takes).
+const SILENCE: Duration = Duration::from_secs(4);
 
 /// A holder has so much time in any case, and more for so many bytes per second. Below that a fact
 /// is taken from somebody else (guess).
@@ -36,7 +41,7 @@ const LEAST_RATE: u32 = 16 * 1024;
 /// One fact that is taken in chunks from one holder.
 ///
 /// At most a window of chunks is asked for at a time. The window grows by what comes until something
-/// is lost, then by one for each window that came; it halves where a loss shows. Memory is taken for
+/// is lost, then by one for each window that came; it halves where much is lost. Memory is taken for
 /// what has come, never for what is announced.
 #[derive(Debug)]
 pub(super) struct Pull {
@@ -48,14 +53,14 @@ pub(super) struct Pull {
     /// Whether nothing was lost yet.
     doubling: bool,
     ends: Mono,
+    /// When something came last.
+    heard: Mono,
     lost: BTreeSet<u32>,
     /// The first chunk that was never asked for.
     next: u32,
     parts: BTreeMap<u32, Bytes>,
     /// How long answers took of late, the slowest of them; and the fastest of all.
     round_trip: Option<(Duration, Duration)>,
-    /// How often in a row nothing came in time.
-    silent: u32,
     window: usize,
 }
 
@@ -67,11 +72,11 @@ impl Pull {
             came: 0,
             doubling: true,
             ends: now + LEAST_TIME + Duration::from_secs(1) * (bytes / LEAST_RATE),
+            heard: now,
             lost: BTreeSet::new(),
             next: 0,
             parts: BTreeMap::new(),
             round_trip: None,
-            silent: 0,
             window: FIRST_WINDOW,
         }
     }
@@ -107,7 +112,7 @@ impl Pull {
         if self.parts.contains_key(&place) {
             return Ok(None);
         }
-        self.silent = 0;
+        self.heard = now;
         self.lost.remove(&place);
         let asked = self.asked.remove(&place);
         self.grow(asked.map(|asked| now.since(asked)));
@@ -118,27 +123,23 @@ impl Pull {
     /// Takes note of what has not come in time; false where the holder is to be given up.
     pub(super) fn pass(&mut self, now: Mono) -> bool {
         let patience = self.patience();
-        let overdue = |asked: &Mono| *asked + patience <= now;
-        let lost: Vec<_> = self
-            .asked
-            .iter()
-            .filter(|(_, asked)| overdue(asked))
-            .map(|(place, _)| *place)
-            .collect();
-        if !lost.is_empty() {
-            lost.iter().for_each(|place| _ = self.asked.remove(place));
-            self.lost.extend(lost);
+        let overdue = self.asked.iter().filter(|(_, asked)| **asked + patience <= now);
+        let overdue: Vec<_> = overdue.map(|(place, _)| *place).collect();
+        self.doubling &= overdue.is_empty();
+        // Questions are of half a window.
+        if overdue.len() * 2 * TOLERATED > self.window {
             self.window = (self.window / 2).max(LEAST_WINDOW);
             self.came = 0;
-            self.doubling = false;
-            self.silent += 1;
         }
-        self.silent <= REPEATS && now < self.ends
+        overdue.iter().for_each(|place| _ = self.asked.remove(place));
+        self.lost.extend(overdue);
+        now < self.heard + SILENCE && now < self.ends
     }
 
     pub(super) fn deadline(&self) -> Mono {
         let patience = self.patience();
-        self.asked.values().map(|asked| *asked + patience).min().unwrap_or(self.ends).min(self.ends)
+        let asked = self.asked.values().map(|asked| *asked + patience);
+        asked.chain([self.heard + SILENCE, self.ends]).min().unwrap_or(self.ends)
     }
 
     /// What has come takes so many bytes.
@@ -165,11 +166,10 @@ impl Pull {
         }
     }
 
-    /// How long to wait for an answer: four times as long as they took of late.
+    /// How long to wait for an answer: twice as long as they took of late.
     fn patience(&self) -> Duration {
-        let known = self.round_trip.map(|(slow, _)| slow * 4);
+        let known = self.round_trip.map(|(slow, _)| slow * 2);
         known.map_or(FIRST_PATIENCE, |known| known.clamp(LEAST_PATIENCE, FIRST_PATIENCE))
-            * (1 << self.silent.min(REPEATS))
     }
 
     fn whole(&mut self) -> Bytes {
@@ -257,7 +257,7 @@ mod tests {
             pull.ask(now);
             now = pull.deadline();
         }
-        assert_eq!(now.since(START), Duration::from_secs(7), "1, 2 and 4");
+        assert_eq!(now.since(START), SILENCE);
         // One chunk each second is not enough.
         let mut pull = Pull::new(1 << 20, START);
         let mut now = START;
