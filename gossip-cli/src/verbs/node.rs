@@ -227,8 +227,8 @@ const fn remedy(why: Why) -> &'static str {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are no matter of configuration")]
     match why {
         Why::CannotCarry => {
-            "the cluster carries facts that fit no datagram: start this node with --transport udp+tcp \
-             or tcp"
+            "the cluster's facts may be larger than this node's transport carries: start it with \
+             --transport udp+tcp"
         }
         Why::NoCommonTransport => {
             "some member has none of this node's transports: start it with --transport udp+tcp"

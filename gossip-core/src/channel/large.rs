@@ -111,6 +111,9 @@ impl Channel {
     /// A member has a large fact for us.
     pub(super) fn on_large(&mut self, env: &mut Env<'_>, from: NodeId, large: Large) {
         let Large { symbol, bytes, feedback } = large;
+        if self.is_stale(env, from) {
+            return env.reject(Some(from), Why::StaleMember);
+        }
         if self.is_view() || bytes as usize > env.fact_bytes {
             return env.reject(Some(from), Why::TooLarge);
         }
@@ -245,10 +248,10 @@ impl Channel {
     }
 
     fn whole(&mut self, env: &mut Env<'_>, from: NodeId, symbol: &Symbol, bytes: Bytes) {
-        let fact = self.decode(env, bytes).and_then(|fact| {
-            if Symbol::of(&fact) == *symbol { Ok(fact) } else { Err(Why::BadFact) }
-        });
-        match fact {
+        let fact =
+            if self.is_stale(env, from) { Err(Why::StaleMember) } else { self.decode(env, bytes) };
+        let is_meant = |fact: &Envelope| Symbol::of(fact) == *symbol;
+        match fact.and_then(|fact| if is_meant(&fact) { Ok(fact) } else { Err(Why::BadFact) }) {
             Ok(fact) => {
                 self.large.tables().fetching.taken(symbol);
                 self.slots.reconcile.brought(env.now.mono, from);
@@ -266,6 +269,7 @@ impl Channel {
         let (now, channel) = (env.now.mono, self.id());
         let lending = &mut self.large.tables().lending;
         lending.keep(now, fact);
+        env.status.facts_sent += u64::from(take.chunks.contains(&0));
         match lending.chunks(now, to, fact, take) {
             Ok(chunks) => chunks.into_iter().for_each(|chunk| {
                 env.send(channel, to, Class::Bulk, Parcel::Talk(Talk::Chunk(chunk)));

@@ -104,7 +104,8 @@ impl Pull {
         bytes: &Bytes,
     ) -> Result<Option<Bytes>, Why> {
         if place >= self.next {
-            return Err(Why::Unasked);
+            // Perhaps it was asked for before, and given up.
+            return Err(Why::TooLate);
         }
         if bytes.len() != CHUNK_BYTES.min(self.bytes - place as usize * CHUNK_BYTES) {
             return Err(Why::BadRecord);
@@ -237,10 +238,10 @@ mod tests {
     #[test]
     fn nothing_is_kept_but_what_was_asked_for_as_it_must_be() {
         let mut pull = Pull::new(100_000, START);
-        assert_eq!(pull.come(START, 0, &chunk(100_000, 0)), Err(Why::Unasked), "too early");
+        assert_eq!(pull.come(START, 0, &chunk(100_000, 0)), Err(Why::TooLate), "too early");
         assert_eq!(pull.ask(START), (0..8).collect::<Vec<_>>());
         assert_eq!(pull.ask(START), [], "the window is full");
-        assert_eq!(pull.come(START, 8, &chunk(100_000, 8)), Err(Why::Unasked));
+        assert_eq!(pull.come(START, 8, &chunk(100_000, 8)), Err(Why::TooLate));
         assert_eq!(pull.come(START, 1, &Bytes::from_static(b"short")), Err(Why::BadRecord));
         assert_eq!(pull.held(), 0);
         for _ in 0..2 {

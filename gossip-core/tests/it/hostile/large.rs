@@ -178,7 +178,7 @@ fn chunks_that_nobody_asked_for_are_not_kept() {
     refuses(&mut lone, &puppets[0], chunk(&fact, 0), Why::TooLate);
     puppets[0].say(&mut lone, notice(&fact));
     refuses(&mut lone, &puppets[1], chunk(&fact, 0), Why::TooLate);
-    refuses(&mut lone, &puppets[0], chunk(&fact, 50), Why::Unasked);
+    refuses(&mut lone, &puppets[0], chunk(&fact, 50), Why::TooLate);
     let short = Chunk { symbol: Symbol::of(&fact), place: 1, bytes: Bytes::from_static(b"short") };
     refuses(&mut lone, &puppets[0], Talk::Chunk(short), Why::BadRecord);
     assert_eq!(lone.status().queues["large-facts-bytes"], 0);
