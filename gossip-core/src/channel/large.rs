@@ -120,6 +120,8 @@ impl Channel {
         if bytes == 0 {
             return env.reject(Some(from), Why::BadRecord);
         }
+        // Whoever asked for it need not ask again.
+        self.slots.reconcile.brought(env.now.mono, from);
         // What cannot be kept is not taken.
         if self.is_frozen(env) {
             return;
@@ -163,10 +165,7 @@ impl Channel {
     pub(super) fn on_chunk(&mut self, env: &mut Env<'_>, from: NodeId, chunk: &Chunk) {
         let (now, symbol) = (env.now.mono, chunk.symbol);
         match self.large.tables().fetching.come(now, &from, chunk) {
-            Ok(Come::Part) => {
-                self.slots.reconcile.brought(now, from);
-                return self.ask_chunks(env, from);
-            }
+            Ok(Come::Part) => return self.ask_chunks(env, from),
             Ok(Come::Gone) => self.large.tables().fetching.failed(&symbol),
             Ok(Come::Whole(bytes)) => self.whole(env, from, &symbol, bytes),
             Err(why) => return env.reject(Some(from), why),
@@ -254,7 +253,6 @@ impl Channel {
         match fact.and_then(|fact| if is_meant(&fact) { Ok(fact) } else { Err(Why::BadFact) }) {
             Ok(fact) => {
                 self.large.tables().fetching.taken(symbol);
-                self.slots.reconcile.brought(env.now.mono, from);
                 self.admit(env, Incoming { fact, from, feedback: false });
                 self.pump(env);
             }
