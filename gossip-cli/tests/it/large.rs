@@ -39,8 +39,9 @@ fn small_values_pass_large_ones(transport: &str) {
     }));
     let begun = Instant::now();
     let beside = thread::scope(|scope| {
-        let large = scope.spawn(|| {
-            (0..RUNS).for_each(|run| put_large(&nodes[run % NODES], &format!("large-{run}")));
+        let admins: Vec<_> = nodes.iter().map(Node::admin).collect();
+        let large = scope.spawn(move || {
+            (0..RUNS).for_each(|run| put_large(admins[run % NODES], &format!("large-{run}")));
         });
         let times: Vec<_> = (0..RUNS)
             .map(|run| put_small(&nodes[0], &format!("beside-{run}"), &watchers))
@@ -91,8 +92,8 @@ fn put_small(node: &Node, key: &str, watchers: &[Running]) -> Duration {
     begun.elapsed()
 }
 
-fn put_large(node: &Node, key: &str) {
-    let put = program(&["--json", "--admin", node.admin(), "kv", "put", key, "-"]);
+fn put_large(admin: &str, key: &str) {
+    let put = program(&["--json", "--admin", admin, "kv", "put", key, "-"]);
     finish(put, &[b'x'; LARGE]).code(0);
 }
 
