@@ -240,7 +240,7 @@ mod tests {
         let mut pull = Pull::new(100_000, START);
         assert_eq!(pull.come(START, 0, &chunk(100_000, 0)), Err(Why::TooLate), "too early");
         assert_eq!(pull.ask(START), (0..8).collect::<Vec<_>>());
-        assert_eq!(pull.ask(START), [], "the window is full");
+        assert!(pull.ask(START).is_empty(), "the window is full");
         assert_eq!(pull.come(START, 8, &chunk(100_000, 8)), Err(Why::TooLate));
         assert_eq!(pull.come(START, 1, &Bytes::from_static(b"short")), Err(Why::BadRecord));
         assert_eq!(pull.held(), 0);
