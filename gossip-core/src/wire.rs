@@ -14,7 +14,7 @@ mod talk;
 
 pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_frame, session_of};
 pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
-pub use self::large::{CHUNK_BYTES, Chunk, Large, MAX_CHUNKS, Take};
+pub use self::large::{AskChunks, CHUNK_BYTES, Chunk, Large, MAX_CHUNKS};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, raw_records, record_kinds, record_len, record_name};
 pub use self::talk::{

@@ -22,7 +22,7 @@ use crate::status::Status;
 use crate::store::{StoreOp, StoreReply};
 use crate::time::{Mono, earliest};
 use crate::transport::Class;
-use crate::wire::{Chunk, Large, MAX_CHUNKS, Parcel, Take, Talk};
+use crate::wire::{AskChunks, Chunk, Large, MAX_CHUNKS, Parcel, Talk};
 
 /// Both sides of a channel's large facts. Most channels have none, and no table either.
 #[derive(Debug, Default)]
@@ -174,7 +174,7 @@ impl Channel {
     }
 
     /// A member asks for chunks.
-    pub(super) fn on_take(&mut self, env: &mut Env<'_>, from: NodeId, take: Take) {
+    pub(super) fn on_take(&mut self, env: &mut Env<'_>, from: NodeId, take: AskChunks) {
         if self.is_view() || take.chunks.len() > MAX_CHUNKS {
             return env.reject(Some(from), Why::TooLarge);
         }
@@ -242,7 +242,7 @@ impl Channel {
 
     fn ask_chunks(&mut self, env: &mut Env<'_>, holder: NodeId) {
         if let Some(take) = self.large.tables().fetching.ask(env.now.mono, &holder) {
-            env.send(self.id(), holder, Class::Gossip, Parcel::Talk(Talk::Take(take)));
+            env.send(self.id(), holder, Class::Gossip, Parcel::Talk(Talk::AskChunks(take)));
         }
     }
 
@@ -263,7 +263,7 @@ impl Channel {
         }
     }
 
-    fn lend(&mut self, env: &mut Env<'_>, to: NodeId, fact: &Envelope, take: &Take) {
+    fn lend(&mut self, env: &mut Env<'_>, to: NodeId, fact: &Envelope, take: &AskChunks) {
         let (now, channel) = (env.now.mono, self.id());
         let lending = &mut self.large.tables().lending;
         lending.keep(now, fact);

@@ -28,7 +28,7 @@ pub struct Large {
 /// "Send me these chunks of this fact."
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
-pub struct Take {
+pub struct AskChunks {
     /// Which fact.
     pub symbol: Symbol,
     /// How many bytes it has: of two facts with one symbol it tells which.
@@ -37,7 +37,7 @@ pub struct Take {
     pub chunks: Vec<u32>,
 }
 
-/// A chunk of a fact: the answer to a [`Take`].
+/// A chunk of a fact: the answer to a [`AskChunks`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
 pub struct Chunk {

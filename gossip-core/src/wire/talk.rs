@@ -4,7 +4,7 @@ use postcard::ser_flavors::Flavor;
 use postcard::serialize_with_flavor;
 use serde::{Deserialize, Serialize};
 
-use super::large::{Chunk, Large, Take};
+use super::large::{AskChunks, Chunk, Large};
 use super::record::FIRST_TALK;
 use crate::fact::{Signature, Why};
 use crate::id::BootId;
@@ -314,7 +314,7 @@ pub enum Talk {
     /// A fact that no datagram carries may be taken in chunks.
     Large(Large),
     /// Ask for chunks.
-    Take(Take),
+    AskChunks(AskChunks),
     /// A chunk.
     Chunk(Chunk),
 }
@@ -347,9 +347,30 @@ impl Talk {
     /// The stable names of all forms, kebab-case, in the order of their kinds on the wire; kinds
     /// without a form have no name.
     pub const NAMES: [&'static str; 24] = [
-        "ack", "compare", "done", "feedback", "ping", "pull", "ranges", "receipt", "same", "stale",
-        "want", "ask", "busy", "call", "offer", "welcome", "cells", "more", "given", "", "",
-        "large", "take", "chunk",
+        "ack",
+        "compare",
+        "done",
+        "feedback",
+        "ping",
+        "pull",
+        "ranges",
+        "receipt",
+        "same",
+        "stale",
+        "want",
+        "ask",
+        "busy",
+        "call",
+        "offer",
+        "welcome",
+        "cells",
+        "more",
+        "given",
+        "",
+        "",
+        "large",
+        "ask-chunks",
+        "chunk",
     ];
 
     /// Replaces what a buffer holds by the record's body; its kind.
@@ -381,7 +402,7 @@ impl Talk {
             Self::More(more) => body(out, 17, more),
             Self::Given { exchange, step } => body(out, 18, &(exchange, step)),
             Self::Large(large) => body(out, 21, large),
-            Self::Take(take) => body(out, 22, take),
+            Self::AskChunks(take) => body(out, 22, take),
             Self::Chunk(chunk) => body(out, 23, chunk),
         }
     }
@@ -417,7 +438,7 @@ impl Talk {
             17 => Self::More(whole(body)?),
             18 => whole(body).map(|(exchange, step)| Self::Given { exchange, step })?,
             21 => Self::Large(whole(body)?),
-            22 => Self::Take(whole(body)?),
+            22 => Self::AskChunks(whole(body)?),
             23 => Self::Chunk(whole(body)?),
             _ => return Ok(None),
         };

@@ -22,9 +22,9 @@ use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
-    CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, FactLimit, Frame, Glance, Hello,
-    Large, More, Packer, Parcel, RangeContent, RangePart, Ranges, Receipt, Record, Records, Same,
-    Take, Talk, data_header, decode_frame,
+    AskChunks, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, FactLimit, Frame,
+    Glance, Hello, Large, More, Packer, Parcel, RangeContent, RangePart, Ranges, Receipt, Record,
+    Records, Same, Talk, data_header, decode_frame,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -167,8 +167,12 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("same", Talk::Same(same())),
         ("stale", Talk::Stale(receipt)),
         (
-            "take",
-            Talk::Take(Take { symbol: Symbol::at(&point), bytes: 1_000_000, chunks: vec![0, 300] }),
+            "ask-chunks",
+            Talk::AskChunks(AskChunks {
+                symbol: Symbol::at(&point),
+                bytes: 1_000_000,
+                chunks: vec![0, 300],
+            }),
         ),
         ("want", Talk::Want { exchange, step, symbols: vec![Symbol::at(&point)] }),
         ("welcome", Talk::Welcome),
@@ -252,8 +256,12 @@ fn sizes_of_large() -> Vec<(&'static str, usize)> {
     vec![
         ("Large", talk(Talk::Large(Large { symbol, bytes: 1_000_000, feedback: true }))),
         (
-            "Take of 64 chunks",
-            talk(Talk::Take(Take { symbol, bytes: 1_000_000, chunks: (128..192).collect() })),
+            "AskChunks of 64 chunks",
+            talk(Talk::AskChunks(AskChunks {
+                symbol,
+                bytes: 1_000_000,
+                chunks: (128..192).collect(),
+            })),
         ),
         ("Chunk", talk(Talk::Chunk(chunk(&Point::of(&entry()), &[7; CHUNK_BYTES])))),
     ]

@@ -9,7 +9,7 @@ use crate::fact::Why;
 use crate::id::NodeId;
 use crate::sketch::Symbol;
 use crate::time::Mono;
-use crate::wire::{Chunk, Large, Take};
+use crate::wire::{AskChunks, Chunk, Large};
 
 /// Most facts that wait or are on their way. Beyond it who has told of most makes room; repair
 /// brings back what was dropped (guess).
@@ -127,11 +127,11 @@ impl Fetching {
     }
 
     /// What to ask a holder for now.
-    pub(super) fn ask(&mut self, now: Mono, holder: &NodeId) -> Option<Take> {
+    pub(super) fn ask(&mut self, now: Mono, holder: &NodeId) -> Option<AskChunks> {
         let Active { symbol, pull } = self.active.get_mut(holder)?;
         let chunks = pull.as_mut()?.ask(now);
         let bytes = self.known.get(&name(symbol))?.bytes;
-        (!chunks.is_empty()).then_some(Take { symbol: *symbol, bytes, chunks })
+        (!chunks.is_empty()).then_some(AskChunks { symbol: *symbol, bytes, chunks })
     }
 
     /// A chunk came.

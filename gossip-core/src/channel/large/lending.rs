@@ -9,7 +9,7 @@ use crate::fact::{Envelope, Why};
 use crate::id::{FactId, NodeId};
 use crate::sketch::Symbol;
 use crate::time::Mono;
-use crate::wire::{CHUNK_BYTES, Chunk, MAX_CHUNKS, Take};
+use crate::wire::{AskChunks, CHUNK_BYTES, Chunk, MAX_CHUNKS};
 
 /// Bytes of facts that are kept at hand, so that not each question costs a read of the store; one fact
 /// may be larger (guess: what a few members take at a time).
@@ -35,7 +35,7 @@ pub(super) struct Lending {
     sent: BTreeMap<NodeId, usize>,
     sent_at: Mono,
     /// What was asked for while the store looks for the fact.
-    waiting: BTreeMap<Symbol, Vec<(NodeId, Take)>>,
+    waiting: BTreeMap<Symbol, Vec<(NodeId, AskChunks)>>,
     waiting_in_all: usize,
 }
 
@@ -72,13 +72,13 @@ impl Lending {
     }
 
     /// The fact that a member asks for, if it is at hand.
-    pub(super) fn find(&self, take: &Take) -> Option<Envelope> {
+    pub(super) fn find(&self, take: &AskChunks) -> Option<Envelope> {
         let facts = self.facts.iter().map(|(fact, _)| fact);
         pick(facts, take).cloned()
     }
 
     /// A question waits for the store; whether that is to be asked.
-    pub(super) fn wait(&mut self, from: NodeId, take: Take) -> Result<bool, Why> {
+    pub(super) fn wait(&mut self, from: NodeId, take: AskChunks) -> Result<bool, Why> {
         let of_one = self.waiting.values().flatten().filter(|(asker, _)| *asker == from).count();
         if of_one >= WAITING_OF_ONE {
             return Err(Why::PeerQueueFull);
@@ -93,7 +93,7 @@ impl Lending {
     }
 
     /// The store has answered: who waits for it.
-    pub(super) fn found(&mut self, symbol: &Symbol) -> Vec<(NodeId, Take)> {
+    pub(super) fn found(&mut self, symbol: &Symbol) -> Vec<(NodeId, AskChunks)> {
         let waiting = self.waiting.remove(symbol).unwrap_or_default();
         self.waiting_in_all -= waiting.len();
         waiting
@@ -105,7 +105,7 @@ impl Lending {
         now: Mono,
         to: NodeId,
         fact: &Envelope,
-        take: &Take,
+        take: &AskChunks,
     ) -> Result<Vec<Chunk>, Why> {
         if self.sent_at != now {
             (self.sent_at, self.sent) = (now, BTreeMap::new());
@@ -130,7 +130,7 @@ impl Lending {
 /// Which of some facts a member asks for.
 pub(super) fn pick<'a>(
     mut facts: impl Iterator<Item = &'a Envelope>,
-    take: &Take,
+    take: &AskChunks,
 ) -> Option<&'a Envelope> {
     let is_meant = |fact: &&Envelope| {
         fact.bytes().len() == take.bytes as usize && Symbol::of(fact) == take.symbol

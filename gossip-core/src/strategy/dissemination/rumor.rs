@@ -374,7 +374,7 @@ impl Dissemination for RumorMongering {
             | Talk::Receipt(_)
             | Talk::Same(_)
             | Talk::Stale(_)
-            | Talk::Take(_)
+            | Talk::AskChunks(_)
             | Talk::Want { .. } => {}
         }
     }

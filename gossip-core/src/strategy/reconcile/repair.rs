@@ -354,7 +354,7 @@ impl Reconcile for Repair {
             | Talk::Pull(_)
             | Talk::Receipt(_)
             | Talk::Stale(_)
-            | Talk::Take(_)
+            | Talk::AskChunks(_)
             | Talk::Welcome => cx.reject(from, Why::Unasked),
         }
     }

@@ -18,8 +18,8 @@ use crate::testkit::lone::{Held, LISTEN, Lone, Puppet};
 use crate::time::{Epoch, Hlc, Now, Wall};
 use crate::transport::{Address, Inbound, LinkId};
 use crate::wire::{
-    CHUNK_BYTES, Cells, Chunk, Compare, Frame, Glance, Large, More, Parcel, RangeContent,
-    RangePart, Ranges, Receipt, Record, Same, Take, Talk,
+    AskChunks, CHUNK_BYTES, Cells, Chunk, Compare, Frame, Glance, Large, More, Parcel,
+    RangeContent, RangePart, Ranges, Receipt, Record, Same, Talk,
 };
 
 /// Most questions that a script leaves unanswered before they are answered for it.
@@ -294,7 +294,7 @@ impl<'a> Script<'a> {
             19 => {
                 let (symbol, bytes) = self.large();
                 let chunks = (0..self.below(70)).map(|_| u32::from(self.byte() % 5)).collect();
-                Talk::Take(Take { symbol, bytes, chunks })
+                Talk::AskChunks(AskChunks { symbol, bytes, chunks })
             }
             20 => {
                 let (symbol, bytes) = self.large();
@@ -515,9 +515,9 @@ impl<'a> Script<'a> {
             }
             Record::Talk(Talk::Large(Large { symbol, bytes, .. })) => {
                 let chunks = (0..self.byte().into()).collect();
-                (self.channel(), Talk::Take(Take { symbol, bytes, chunks }))
+                (self.channel(), Talk::AskChunks(AskChunks { symbol, bytes, chunks }))
             }
-            Record::Talk(Talk::Take(Take { symbol, bytes, chunks })) => {
+            Record::Talk(Talk::AskChunks(AskChunks { symbol, bytes, chunks })) => {
                 let place = chunks.first().copied().unwrap_or_default();
                 (self.channel(), Talk::Chunk(self.chunk(symbol, bytes, place)))
             }

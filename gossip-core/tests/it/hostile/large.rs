@@ -7,7 +7,7 @@ use gossip_core::fact::{Envelope, Why};
 use gossip_core::sketch::Symbol;
 use gossip_core::testkit::lone::{Lone, Puppet};
 use gossip_core::time::Hlc;
-use gossip_core::wire::{CHUNK_BYTES, Chunk, Large, Parcel, Take, Talk};
+use gossip_core::wire::{AskChunks, CHUNK_BYTES, Chunk, Large, Parcel, Talk};
 
 use super::{contains, met, refuses, unpaced};
 
@@ -30,9 +30,9 @@ fn chunk(fact: &Envelope, place: u32) -> Talk {
 }
 
 /// What the node asks a puppet for.
-fn takes(lone: &Lone, puppet: &Puppet) -> Vec<Take> {
+fn takes(lone: &Lone, puppet: &Puppet) -> Vec<AskChunks> {
     let takes = puppet.talk(lone, lone.main()).filter_map(|talk| match talk {
-        Talk::Take(take) => Some(take),
+        Talk::AskChunks(take) => Some(take),
         _ => None,
     });
     takes.collect()
@@ -76,7 +76,7 @@ fn a_large_fact_is_taken_in_chunks_and_told_on_as_one() {
     assert!(newcomer.greet(&mut lone));
     lone.take_sent();
     let bytes = fact.bytes().len() as u32;
-    let take = |chunks| Talk::Take(Take { symbol: Symbol::of(&fact), bytes, chunks });
+    let take = |chunks| Talk::AskChunks(AskChunks { symbol: Symbol::of(&fact), bytes, chunks });
     newcomer.say(&mut lone, take(vec![0, 433]));
     let given: Vec<_> = newcomer.talk(&lone, lone.main()).collect();
     assert_eq!(given, [chunk(&fact, 0), chunk(&fact, 433)]);
@@ -197,9 +197,9 @@ fn one_datagram_of_questions_provokes_no_flood() {
     puppets[0].say(&mut lone, notice(&fact));
     serve(&mut lone, &puppets[0], &fact);
     let (symbol, bytes) = (Symbol::of(&fact), fact.bytes().len() as u32);
-    let take = Take { symbol, bytes, chunks: (0..64).collect() };
+    let take = AskChunks { symbol, bytes, chunks: (0..64).collect() };
     let main = Some(lone.main());
-    let records = vec![(main, Parcel::Talk(Talk::Take(take))); 13];
+    let records = vec![(main, Parcel::Talk(Talk::AskChunks(take))); 13];
     let frame = puppets[0].frame(&records);
     assert!(frame.len() > 1_000 && frame.len() <= 1_200, "{}", frame.len());
     lone.frame(puppets[0].address, frame);
@@ -207,13 +207,13 @@ fn one_datagram_of_questions_provokes_no_flood() {
     // What is not held is looked for once, and who asks for it is told.
     for n in 0..20 {
         let symbol = Symbol { hlc: 1, id: n };
-        puppets[0].say(&mut lone, Talk::Take(Take { symbol, bytes: 5, chunks: vec![0] }));
+        puppets[0].say(&mut lone, Talk::AskChunks(AskChunks { symbol, bytes: 5, chunks: vec![0] }));
     }
     assert_eq!(puppets[0].frames(&lone).count(), 20);
     lone.holding = true;
     for n in 0..20 {
         let symbol = Symbol { hlc: 1, id: n };
-        puppets[0].say(&mut lone, Talk::Take(Take { symbol, bytes: 5, chunks: vec![0] }));
+        puppets[0].say(&mut lone, Talk::AskChunks(AskChunks { symbol, bytes: 5, chunks: vec![0] }));
     }
     assert_eq!((lone.held(), lone.status().queues["large-facts-asked"]), (8, 8));
     assert!(lone.rejected(Why::PeerQueueFull) >= 12, "notices and questions alike");
