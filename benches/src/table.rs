@@ -60,8 +60,13 @@ pub fn seconds<A>(work: impl FnOnce() -> A) -> f64 {
 /// CPU time of this thread, in seconds: what else the machine does is not in it, but for its caches.
 #[must_use]
 pub fn cpu_seconds() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    seconds_of(ClockId::ThreadCPUTime)
+}
+
+/// CPU time of this process, in seconds: all of its threads, and what the system does for them.
+#[must_use]
+pub fn process_cpu_seconds() -> f64 {
+    seconds_of(ClockId::ProcessCPUTime)
 }
 
 /// CPU seconds of one run of a piece of work, of so many in a row that the clock is no part of it.
@@ -147,6 +152,11 @@ pub fn report_with(figures: &[Figures], rows: &[Row], file: &str) -> std::io::Re
     let file = folder.join(file);
     println!("\nwritten to {}", file.display());
     std::fs::write(file, format!("{:#}\n", serde_json::Value::from(json)))
+}
+
+fn seconds_of(clock: ClockId) -> f64 {
+    let time = clock_gettime(clock);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
 }
 
 /// A number with as many digits as mean anything.

@@ -11,6 +11,7 @@ mod envelope;
 mod header;
 mod keys;
 mod reason;
+mod shared;
 mod verify;
 
 pub use self::claims::{Claims, is_small_order};
@@ -23,4 +24,5 @@ pub use self::header::{
 pub use self::keys::SimKeys;
 pub use self::keys::{Keys, Protection, Signature, SigningKeys};
 pub use self::reason::{Blame, Why};
+pub use self::shared::SharedVerdicts;
 pub use self::verify::{Job, MAX_BATCH, Verdict, Verdicts, Verified, Verifier};

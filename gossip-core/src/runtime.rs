@@ -56,6 +56,7 @@ pub use self::events::{Events, Happening};
 pub use self::exports::Exporter;
 pub use self::handle::{Gossip, GossipError};
 use crate::config::{ConfigError, ConfigSpec, Strategies};
+use crate::fact::Verifier;
 use crate::io::Boot;
 use crate::node::Node;
 use crate::store::{Store, StoreError};
@@ -65,6 +66,9 @@ use crate::transport::{Payloads, Transport, TransportError};
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "users build it literally over a default")]
 pub struct RuntimeConfig {
+    /// How signatures are checked. Default: by this node, each of them; several nodes of one process
+    /// may share what they have found.
+    pub verifier: Verifier,
     /// Signature jobs that run at a time, on tokio's blocking threads; zero counts as one.
     ///
     /// Default: the machine's parallelism, at most 4, for a channel has no more jobs on their way.
@@ -84,7 +88,12 @@ pub struct RuntimeConfig {
 impl Default for RuntimeConfig {
     fn default() -> Self {
         let parallelism = thread::available_parallelism().map_or(1, usize::from);
-        Self { verifiers: parallelism.min(4), events: 65_536, exporter: None }
+        Self {
+            verifier: Verifier::new(),
+            verifiers: parallelism.min(4),
+            events: 65_536,
+            exporter: None,
+        }
     }
 }
 

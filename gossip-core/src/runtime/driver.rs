@@ -107,7 +107,7 @@ impl Driver {
             resolver: Resolver::default(),
             store_kind: store.kind(),
             transport,
-            verifiers: Verifiers::new(options.verifiers),
+            verifiers: Verifiers::new(options.verifiers, options.verifier),
             wake: None,
             writer: Writer::start(store),
         };

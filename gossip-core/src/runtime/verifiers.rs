@@ -16,12 +16,14 @@ pub(super) struct Verifiers {
     /// At least one.
     limit: usize,
     running: JoinSet<(Ticket, Verdicts)>,
+    verifier: Verifier,
     waiting: VecDeque<(Ticket, Job)>,
 }
 
 impl Verifiers {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { limit: limit.max(1), running: JoinSet::new(), waiting: VecDeque::new() }
+    pub(super) fn new(limit: usize, verifier: Verifier) -> Self {
+        let (running, waiting) = (JoinSet::new(), VecDeque::new());
+        Self { limit: limit.max(1), running, verifier, waiting }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -52,7 +54,8 @@ impl Verifiers {
         while self.running.len() < self.limit
             && let Some((ticket, job)) = self.waiting.pop_front()
         {
-            self.running.spawn_blocking(move || (ticket, job.run(&Verifier::new())));
+            let verifier = self.verifier.clone();
+            self.running.spawn_blocking(move || (ticket, job.run(&verifier)));
         }
     }
 }
