@@ -138,6 +138,10 @@ keys! {
         offer_bytes: Count(choices.rumors.offer_bytes), Range::Numbers(0, usize::MAX);
         /// How long what was asked for is not asked of anybody else.
         ask_timeout: Duration(choices.rumors.ask_timeout), Range::Times(MS, HOUR);
+        /// How often a fresh fact is pushed before its first round; 0: rounds alone.
+        eager: Number(choices.rumors.eager), Range::Numbers(0, 16);
+        /// Periods between two rounds when nothing has been news for long.
+        quiet: Number(choices.rumors.quiet), Range::Numbers(1, 1_000_000);
         /// Whether only the smaller of two partners' counters moves where both know a rumor.
         minimize: Flag(choices.rumors.minimize);
         /// Most partners that are served in one period, others being told to try elsewhere; 0: no

@@ -165,7 +165,9 @@ fn strategies(
             let config = RumorConfig {
                 direction,
                 connection_limit,
+                eager: 0,
                 hunt,
+                quiet: 1,
                 exclusions: epidemic.exclusions,
                 fan_out: epidemic.fan_out,
                 minimize: epidemic.minimize,

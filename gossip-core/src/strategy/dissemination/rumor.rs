@@ -2,6 +2,7 @@
 
 mod asking;
 mod config;
+mod eager;
 mod hot;
 mod offers;
 
@@ -9,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::asking::Asking;
 pub use self::config::{Exclusions, RumorConfig};
+use self::eager::Eager;
 use self::hot::{Hot, HotFacts, Short, short};
 use super::{Direction, Dissemination};
 use crate::fact::{Envelope, Why};
@@ -25,8 +27,13 @@ pub struct RumorMongering {
     asking: Asking,
     config: RumorConfig,
     connections: Connections,
+    eager: Eager,
     hot: HotFacts,
+    /// When our last round was due.
+    last_round: Mono,
     next_round: Option<Mono>,
+    /// How many periods pass between two rounds now.
+    pace: u32,
     /// Whether this round pulls.
     pulling: bool,
     /// How often each member has asked for something since our last round, or within a period if those
@@ -54,8 +61,11 @@ impl RumorMongering {
             asking: Asking::default(),
             config,
             connections: Connections::new(connection_limit, hunt, period),
+            eager: Eager::default(),
             hot: HotFacts::new(hot_facts, hot_bytes),
+            last_round: Mono::ZERO,
             next_round: None,
+            pace: 1,
             pulling: false,
             pulls: BTreeMap::new(),
             pulls_since: Mono::ZERO,
@@ -142,10 +152,14 @@ impl RumorMongering {
     fn age(&mut self, cx: &Cx<'_>) {
         // Who calls first is not told before its round is over.
         let limit = self.config.rounds.saturating_add(u32::from(self.connections.is_limited()));
+        let (exclusions, others) = (self.config.exclusions, cx.partners.len());
         let mut ended = Vec::new();
         for (key, hot) in self.hot.iter_mut() {
             hot.rounds = hot.rounds.saturating_add(1);
-            if hot.rounds >= limit {
+            // Where nobody is told twice, it ends with the last who could be told.
+            let told = hot.sent_to.len() + usize::from(exclusions.sender && hot.from.is_some());
+            let all = hot.is_out && exclusions.recipients && told >= others;
+            if hot.rounds >= limit || all {
                 ended.push(*key);
             }
         }
@@ -257,6 +271,14 @@ impl RumorMongering {
         self.hot.is_empty() && !self.config.direction.pulls()
     }
 
+    /// How many periods pass until the next round: ever more while nothing is news, where others push as
+    /// well.
+    fn next_pace(&self) -> u32 {
+        let pushed = self.config.direction.pushes() && self.config.direction.pulls();
+        let quiet = pushed && self.hot.is_empty();
+        if quiet { self.pace.saturating_mul(2).min(self.config.quiet.max(1)) } else { 1 }
+    }
+
     /// Counts a request of a member; whether it is one of the few that are answered.
     fn charge(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
         let now = cx.now.mono;
@@ -299,11 +321,16 @@ impl Dissemination for RumorMongering {
         if cx.now.wall.since(fact.hlc().wall()) > lifetime {
             return;
         }
+        let (period, now) = (self.config.period, cx.now.mono);
         if self.is_idle() {
-            let (period, now) = (self.config.period, cx.now.mono);
             self.next_round = self.next_round.map(|due| upcoming(due, period, now));
+        } else if std::mem::replace(&mut self.pace, 1) > 1 {
+            // In step with the rounds that have passed unused.
+            let soon = upcoming(self.last_round + period, period, now);
+            self.next_round = self.next_round.map(|due| due.min(soon));
         }
         self.hot.insert(fact, from);
+        self.hasten(cx, short(fact.id()), fact);
     }
 
     fn settled(&mut self, id: FactId) {
@@ -388,6 +415,7 @@ impl Dissemination for RumorMongering {
     fn wake(&mut self, cx: &mut Cx<'_>) {
         self.hot.expire(cx.now.mono);
         self.ask_others(cx);
+        self.push_fresh(cx);
         let period = self.config.period;
         match self.next_round {
             None => {
@@ -395,9 +423,11 @@ impl Dissemination for RumorMongering {
                 self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono && !self.is_idle() => {
+                self.last_round = due;
                 self.round(cx);
+                self.pace = self.next_pace();
                 // Rounds that were slept through are not made up for.
-                let next = due + period;
+                let next = due + period * self.pace;
                 self.next_round =
                     Some(if next > cx.now.mono { next } else { cx.now.mono + period });
             }
@@ -408,7 +438,8 @@ impl Dissemination for RumorMongering {
     fn deadline(&self) -> Option<Mono> {
         let Some(due) = self.next_round else { return Some(Mono::ZERO) };
         let round = (!self.is_idle()).then_some(due);
-        [round, self.hot.expiry(), self.asking.expiry()].into_iter().flatten().min()
+        let eager = self.eager.deadline();
+        [round, eager, self.hot.expiry(), self.asking.expiry()].into_iter().flatten().min()
     }
 
     fn counts(&self) -> (usize, u64) {

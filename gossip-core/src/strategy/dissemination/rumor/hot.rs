@@ -23,6 +23,8 @@ pub(super) struct Hot {
     pub(super) fact: Envelope,
     pub(super) from: Option<NodeId>,
     pub(super) heat: Heat,
+    /// Whether it was pushed before its first round: whoever lacks it still is the exception.
+    pub(super) is_out: bool,
     /// Whether somebody needed it, or only asked, since our last round: how pulls are judged.
     pub(super) needed: bool,
     pub(super) asked: bool,
@@ -138,6 +140,7 @@ impl HotFacts {
             fact: fact.clone(),
             from,
             heat: Heat::default(),
+            is_out: false,
             needed: false,
             asked: false,
             offered: BTreeSet::new(),

@@ -12,18 +12,22 @@ use crate::wire::Talk;
 impl RumorMongering {
     /// Whether anything is ever offered.
     pub(super) const fn offers(&self) -> bool {
-        let RumorConfig { minimize, offer_after, offer_bytes, .. } = self.config;
-        minimize || offer_after < u32::MAX || offer_bytes < usize::MAX
+        let RumorConfig { eager, minimize, offer_after, offer_bytes, .. } = self.config;
+        minimize || offer_after < u32::MAX || offer_bytes < usize::MAX || eager > 0
     }
 
-    /// Whether a fact is sent whole: while it is younger than `offer_after` periods, unless it is large.
+    /// Whether a fact is sent whole: while it is younger than `offer_after` periods, unless it is large or
+    /// was pushed before its first round.
     pub(super) fn wholeness(&self, cx: &Cx<'_>) -> impl Fn(&Hot) -> bool + use<> {
         let RumorConfig { minimize, offer_after, offer_bytes, period, .. } = self.config;
         let limit = (offer_after < u32::MAX).then(|| period * offer_after);
         let wall = cx.now.wall;
         let is_young =
             move |hot: &Hot| limit.is_none_or(|limit| wall.since(hot.fact.hlc().wall()) < limit);
-        move |hot| !minimize && hot.fact.bytes().len() <= offer_bytes && is_young(hot)
+        move |hot| {
+            let is_small = hot.fact.bytes().len() <= offer_bytes;
+            !minimize && !hot.is_out && is_small && is_young(hot)
+        }
     }
 
     /// A member offers rumors: what we lack is asked for, unless it is on its way from somebody else.

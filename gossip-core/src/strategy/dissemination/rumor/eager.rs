@@ -1,0 +1,137 @@
+//! What is fresh leaves before the next round: at once, whole, and a little later by its id.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::hot::Short;
+use super::{MAX_NAMES, RumorMongering};
+use crate::fact::Envelope;
+use crate::strategy::Cx;
+use crate::strategy::dissemination::RumorConfig;
+use crate::time::{Mono, earliest};
+use crate::wire::Talk;
+
+/// Least time between two first waves: what becomes fresh meanwhile leaves together, in few datagrams. One
+/// partner is told at most `partner_bytes` in it (a guess: 32 MB/s).
+const PACE: Duration = Duration::from_millis(2);
+
+/// Waves in one period (a guess: at a period of 1 s, more than most round trips apart).
+const WAVES_PER_PERIOD: u32 = 8;
+
+/// Facts between becoming fresh and their last wave.
+#[derive(Debug, Default)]
+pub(super) struct Eager {
+    /// What waits for its first wave, in the order of arrival.
+    fresh: VecDeque<Short>,
+    /// No first wave before this.
+    next: Mono,
+    /// Later waves, in the order of time.
+    later: VecDeque<Wave>,
+}
+
+#[derive(Debug)]
+struct Wave {
+    due: Mono,
+    keys: Vec<Short>,
+    /// How many waves come after this one.
+    left: u32,
+}
+
+impl Eager {
+    /// When the next wave leaves.
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let first = (!self.fresh.is_empty()).then_some(self.next);
+        earliest([first, self.later.front().map(|wave| wave.due)])
+    }
+}
+
+impl RumorMongering {
+    /// A fact is fresh: it is pushed before its round, where nobody has to be called first.
+    pub(super) fn hasten(&mut self, cx: &Cx<'_>, key: Short, fact: &Envelope) {
+        let RumorConfig { direction, eager, minimize, period, .. } = self.config;
+        // What others have been telling for rounds is no news to them.
+        let is_young = cx.now.wall.since(fact.hlc().wall()) <= period * WAVES_PER_PERIOD;
+        let is_free = !minimize && !self.connections.is_limited();
+        if eager > 0 && direction.pushes() && is_free && is_young {
+            self.eager.fresh.push_back(key);
+        }
+    }
+
+    /// Waves that are due.
+    pub(super) fn push_fresh(&mut self, cx: &mut Cx<'_>) {
+        let now = cx.now.mono;
+        while self.eager.later.front().is_some_and(|wave| wave.due <= now) {
+            let Some(Wave { keys, left, .. }) = self.eager.later.pop_front() else { return };
+            self.push_wave(cx, &keys, false);
+            self.push_later(now, keys, left);
+        }
+        if self.eager.fresh.is_empty() || self.eager.next > now {
+            return;
+        }
+        let keys = self.next_fresh();
+        self.push_wave(cx, &keys, true);
+        self.eager.next = now + PACE;
+        self.push_later(now, keys, self.config.eager.saturating_sub(1));
+    }
+
+    /// As many fresh facts as one partner may be told at once.
+    fn next_fresh(&mut self) -> Vec<Short> {
+        let (mut keys, mut bytes) = (Vec::new(), 0);
+        while let Some(key) = self.eager.fresh.front().copied() {
+            if let Some(hot) = self.hot.get(&key) {
+                bytes += hot.fact.bytes().len();
+                if bytes > self.config.partner_bytes && !keys.is_empty() {
+                    break;
+                }
+                keys.push(key);
+            }
+            self.eager.fresh.pop_front();
+        }
+        self.eager.fresh.shrink_to(MAX_NAMES);
+        keys
+    }
+
+    fn push_later(&mut self, now: Mono, keys: Vec<Short>, left: u32) {
+        if let Some(left) = left.checked_sub(1) {
+            let due = now + self.config.period / WAVES_PER_PERIOD;
+            self.eager.later.push_back(Wave { due, keys, left });
+        }
+    }
+
+    /// Tells some partners what they may be told of these. No feedback is asked for: what ends a rumor are its
+    /// rounds.
+    fn push_wave(&mut self, cx: &mut Cx<'_>, keys: &[Short], is_first: bool) {
+        let whole = self.wholeness(cx);
+        let tellable = |node| {
+            let mut hot = keys.iter().filter_map(|key| self.hot.get(key));
+            hot.any(|hot| self.may_tell(hot, node))
+        };
+        for partner in cx.pick(self.config.fan_out, |node| tellable(*node)) {
+            let mut offered = Vec::new();
+            for key in keys {
+                let Some(hot) = self.hot.get(key).filter(|hot| self.may_tell(hot, partner)) else {
+                    continue;
+                };
+                if is_first && whole(hot) {
+                    cx.fact(partner, hot.fact.clone(), false);
+                } else {
+                    offered.push((*key, hot.heat.count()));
+                    self.hot.offer(key, partner);
+                }
+                if let Some(hot) = self.hot.get_mut(key) {
+                    hot.held_by(partner);
+                }
+            }
+            while !offered.is_empty() {
+                let later = offered.split_off(offered.len().min(MAX_NAMES));
+                let rumors = std::mem::replace(&mut offered, later);
+                cx.talk(partner, Talk::Offer { rumors, feedback: false });
+            }
+        }
+        for key in keys {
+            if let Some(hot) = self.hot.get_mut(key) {
+                hot.is_out = true;
+            }
+        }
+    }
+}
