@@ -54,7 +54,8 @@ pub struct ConfigSpec {
     pub dials_per_second: u32,
     /// How often an unchanged alive fact is issued anew. Default 30 s (house decision).
     pub alive_interval: Duration,
-    /// How rumors of membership are told.
+    /// How rumors of membership are told. Default: the id first and before rounds but once, for each node says anew that it is alive every
+    /// `alive_interval`, which is most of what a cluster at rest has to say.
     pub view_rumors: RumorConfig,
     /// How views are repaired.
     pub view_repair: RepairConfig,
@@ -74,7 +75,7 @@ impl Default for ConfigSpec {
             redial_max: Duration::from_secs(15),
             dials_per_second: 128,
             alive_interval: Duration::from_secs(30),
-            view_rumors: RumorConfig::default(),
+            view_rumors: RumorConfig { eager: 1, offer_after: 0, ..RumorConfig::default() },
             view_repair: RepairConfig::default(),
             limits: Limits::default(),
         }

@@ -122,7 +122,7 @@ async fn start(number: usize, seed: Option<&Gossip>, verifier: &Verifier) -> Gos
     let rumors = RumorConfig { period: PERIOD, ..RumorConfig::default() };
     let config = ConfigSpec {
         seeds: seeds.map(Seed::Address).collect(),
-        view_rumors: rumors,
+        view_rumors: RumorConfig { period: PERIOD, ..ConfigSpec::default().view_rumors },
         ..ConfigSpec::default()
     };
     let mut secret = [1; 32];

@@ -140,7 +140,7 @@ keys! {
         ask_timeout: Duration(choices.rumors.ask_timeout), Range::Times(MS, HOUR);
         /// How often a fresh fact is pushed before its first round; 0: rounds alone.
         eager: Number(choices.rumors.eager), Range::Numbers(0, 16);
-        /// Periods between two rounds when nothing has been news for long.
+        /// Periods between two rounds while nothing is told.
         quiet: Number(choices.rumors.quiet), Range::Numbers(1, 1_000_000);
         /// Whether only the smaller of two partners' counters moves where both know a rumor.
         minimize: Flag(choices.rumors.minimize);

@@ -22,7 +22,7 @@ const LONG: Duration = Duration::from_secs(100);
 type Log = Rc<RefCell<Vec<(usize, usize, Vec<Talk>)>>>;
 
 fn silent_rumors() -> RumorConfig {
-    RumorConfig { period: NEVER, ..RumorConfig::default() }
+    RumorConfig { eager: 0, period: NEVER, ..RumorConfig::default() }
 }
 
 fn silent_repair() -> RepairConfig {
@@ -164,7 +164,7 @@ fn rumors_take_one_more_message_for_feedback() {
         // what was pushed waits for its merge.
         (Direction::PushPull, vec![0, 1, 1, 0]),
     ] {
-        let told = RumorConfig { direction, period: NEVER, ..RumorConfig::default() };
+        let told = RumorConfig { direction, ..silent_rumors() };
         let telling = RumorConfig { period, rounds: 1, ..told };
         let (mut world, log) = pair([telling, told], [silent_repair(); 2]);
         world.run_for(period);

@@ -38,14 +38,15 @@ fn everybody_is_known(world: &mut World) -> bool {
 }
 
 /// A cluster whose main channel has these slots, and in which everybody knows everybody.
-fn cluster(seed: u64, count: usize, slots: fn() -> ChannelSlots) -> World {
+fn cluster(seed: u64, count: usize, slots: impl Fn() -> ChannelSlots + Clone + 'static) -> World {
     let mut world = World::new(seed);
     meet(&mut world, count, slots);
     world
 }
 
-fn meet(world: &mut World, count: usize, slots: fn() -> ChannelSlots) {
+fn meet(world: &mut World, count: usize, slots: impl Fn() -> ChannelSlots + Clone + 'static) {
     for host in 0..count {
+        let slots = slots.clone();
         let seeds = if host == 0 { vec![] } else { vec![Seed::Address(world.address(0))] };
         let strategies =
             move |keys: SimKeys| Strategies { main: slots(), ..Strategies::new(Box::new(keys)) };
@@ -139,7 +140,8 @@ fn siblings_do_not_depend_on_the_order_of_arrival() {
 
 /// Rumors alone.
 fn rumors(direction: Direction) -> ChannelSlots {
-    let config = RumorConfig { direction, ..RumorConfig::default() };
+    // Rounds alone: what is pushed before them hides their differences.
+    let config = RumorConfig { direction, eager: 0, quiet: 1, ..RumorConfig::default() };
     let removal = Box::new(Feedback::new(Limit::Counter(2)));
     let defaults = ChannelSlots::new(config, RepairConfig::default());
     ChannelSlots {
@@ -151,6 +153,16 @@ fn rumors(direction: Direction) -> ChannelSlots {
 
 /// Copies sent and nodes reached, both per fact.
 fn copies_and_reach(mut world: World, facts: usize, gap: Duration) -> (f64, f64) {
+    copies_and_reach_within(&mut world, facts, gap, seconds(60))
+}
+
+/// The same, when so long has passed since the last one.
+fn copies_and_reach_within(
+    world: &mut World,
+    facts: usize,
+    gap: Duration,
+    rest: Duration,
+) -> (f64, f64) {
     let count = world.len();
     let tap = Wiretap::new(&ConfigSpec::default().cluster);
     world.rule(tap.clone());
@@ -159,7 +171,7 @@ fn copies_and_reach(mut world: World, facts: usize, gap: Duration) -> (f64, f64)
         world.write((n * 7) % count, &format!("key-{n}"), Some("value"), None);
         world.run_for(gap);
     }
-    world.run_for(seconds(60));
+    world.run_for(rest);
     let copies = tap.take().len() as f64 / facts as f64;
     let reached: u64 = (0..count).map(|host| world.totals(host, None).entries).sum();
     (copies, reached as f64 / facts as f64)
@@ -171,7 +183,8 @@ fn push_then_pull_needs_fewer_copies_than_push() {
     // 0.97 when each comes alone, for then everybody pulls it from several partners at once.
     for (gap, most) in [(Duration::from_millis(330), 0.9), (seconds(30), 1.0)] {
         for seed in 100..102 {
-            let run = |slots| copies_and_reach(cluster(seed, 32, slots), 32, gap);
+            let run =
+                |slots: fn() -> ChannelSlots| copies_and_reach(cluster(seed, 32, slots), 32, gap);
             let (push, reached) = run(|| rumors(Direction::Push));
             let (both, reached_by_both) = run(|| rumors(Direction::PushThenPull));
             assert!(both < most * push, "seed {seed}: {both} copies of each fact, {push} by push");
@@ -180,6 +193,47 @@ fn push_then_pull_needs_fewer_copies_than_push() {
             assert!(near, "seed {seed}: {reached_by_both} of 32 nodes, {reached} by push");
         }
     }
+}
+
+#[test]
+fn what_is_fresh_is_everywhere_before_its_round() {
+    // Rounds are so far apart that hardly any takes place.
+    let slots = |eager| {
+        let period = seconds(100);
+        let config = RumorConfig { eager, period, ..RumorConfig::default() };
+        move || ChannelSlots {
+            reconcile: Box::new(Mute::default()),
+            ..ChannelSlots::new(config, RepairConfig::default())
+        }
+    };
+    let run = |eager, rest| {
+        let gap = Duration::from_millis(100);
+        copies_and_reach_within(&mut cluster(7, 32, slots(eager)), 20, gap, rest)
+    };
+    let (copies, reached) = run(1, seconds(1));
+    assert!(copies <= 3.0 * 32.0 && reached > 28.0, "{reached} of 32 nodes by {copies} copies");
+    // The second wave leaves after an eighth of a period, and sends hardly any copies.
+    let (copies, reached) = run(2, seconds(13));
+    assert!(copies <= 3.2 * 32.0 && reached > 31.5, "{reached} of 32 nodes by {copies} copies");
+}
+
+#[test]
+fn who_has_no_news_has_few_rounds() {
+    let rounds = |quiet| {
+        let config = RumorConfig { quiet, ..RumorConfig::default() };
+        let mut world = cluster(5, 8, move || ChannelSlots::new(config, RepairConfig::default()));
+        let rounds = |world: &mut World| {
+            let nodes = (0..world.len()).filter_map(|host| world.node(host));
+            nodes.map(|node| node.status().rounds).sum::<u64>()
+        };
+        world.run_for(seconds(60));
+        let before = rounds(&mut world);
+        world.run_for(seconds(60));
+        rounds(&mut world) - before
+    };
+    // The channel's rounds come every 16 s in place of 1 s; those of the view are the same.
+    let (often, rarely) = (rounds(1), rounds(16));
+    assert!(rarely + 8 * 54 < often, "{rarely} rounds of eight nodes in a minute, not {often}");
 }
 
 #[test]

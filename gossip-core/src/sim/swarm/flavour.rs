@@ -50,7 +50,13 @@ impl Flavour {
             stagger: rng.chance(0.8),
             ..RepairConfig::default()
         };
-        let rumors = RumorConfig { period, ..rumors(&mut rng, ending) };
+        let mut hurry = Rng::from_number(seed).fork("hurry");
+        let rumors = RumorConfig {
+            eager: hurry.below(4) as u32,
+            period,
+            quiet: if hurry.chance(0.3) { 1 } else { 16 },
+            ..rumors(&mut rng, ending)
+        };
         // Beyond so many authors the rule keeps the lowest by hash, not the newest of each.
         let siblings = rng.chance(0.25) && config.nodes <= MAX_CONTEXT;
         let method = match rng.below(4) {

@@ -36,10 +36,10 @@ pub struct RumorMongering {
     pace: u32,
     /// Whether this round pulls.
     pulling: bool,
-    /// How often each member has asked for something since our last round, or within a period if those
-    /// are further apart.
-    pulls: BTreeMap<NodeId, u32>,
-    pulls_since: Mono,
+    /// How often each member has pulled, offered and asked since our last round, or within a period if
+    /// those are further apart.
+    requests: BTreeMap<NodeId, Requests>,
+    requests_since: Mono,
     removal: Box<dyn Removal>,
     rounds: u64,
 }
@@ -47,10 +47,32 @@ pub struct RumorMongering {
 /// Most ids that one record names: what leaves room for facts in the same datagram.
 const MAX_NAMES: usize = 64;
 
-/// Most pulls, offers and asks of one member that are answered between two rounds of ours: a member with
-/// the same period pulls once, offers in two contacts and asks in two, one with a shorter period or a
-/// delayed datagram a few times (a guess). Each costs a look at all rumors.
+/// Most pulls of one member that are answered between two rounds of ours: a member with the same
+/// period pulls once, one with a shorter period or a delayed datagram a few times (a guess). Each costs
+/// a look at all rumors.
 const PULLS_PER_ROUND: u32 = 8;
+
+/// Most offers and asks of one member that are answered between two rounds of ours: as many as it takes to name all
+/// rumors that are told by default. Each costs a look at as many rumors as it names.
+const NAMES_PER_ROUND: u32 = 64;
+
+/// Most ids offered in one contact, several records of them: a quarter of what one partner answers in a round.
+const OFFERED: usize = NAMES_PER_ROUND as usize / 4 * MAX_NAMES;
+
+/// What a member asks for.
+#[derive(Clone, Copy, Debug)]
+enum Request {
+    /// It offers or asks.
+    Names,
+    Pull,
+}
+
+/// How often.
+#[derive(Clone, Copy, Debug, Default)]
+struct Requests {
+    names: u32,
+    pulls: u32,
+}
 
 impl RumorMongering {
     /// Rumors under this rule.
@@ -67,8 +89,8 @@ impl RumorMongering {
             next_round: None,
             pace: 1,
             pulling: false,
-            pulls: BTreeMap::new(),
-            pulls_since: Mono::ZERO,
+            requests: BTreeMap::new(),
+            requests_since: Mono::ZERO,
             removal,
             rounds: 0,
         }
@@ -76,7 +98,7 @@ impl RumorMongering {
 
     fn round(&mut self, cx: &mut Cx<'_>) {
         self.rounds += 1;
-        (self.pulls_since, self.pulls) = (cx.now.mono, BTreeMap::new());
+        (self.requests_since, self.requests) = (cx.now.mono, BTreeMap::new());
         self.connections.begin_round(cx.now.mono);
         self.judge(cx);
         self.pulling = match self.config.direction {
@@ -179,7 +201,7 @@ impl RumorMongering {
             }
             let bytes = hot.fact.bytes().len();
             if !whole(hot) {
-                if offered.len() >= MAX_NAMES {
+                if offered.len() >= OFFERED {
                     continue;
                 }
                 offered.push((key, hot.heat.count()));
@@ -197,8 +219,12 @@ impl RumorMongering {
             }
             self.contact(cx, &key, Contact::Sent);
         }
-        if !offered.is_empty() {
-            cx.talk(partner, Talk::Offer { rumors: offered, feedback });
+        Self::offer(cx, partner, &offered, feedback);
+    }
+
+    fn offer(cx: &mut Cx<'_>, partner: NodeId, rumors: &[(Short, u32)], feedback: bool) {
+        for rumors in rumors.chunks(MAX_NAMES) {
+            cx.talk(partner, Talk::Offer { rumors: rumors.to_vec(), feedback });
         }
     }
 
@@ -271,24 +297,26 @@ impl RumorMongering {
         self.hot.is_empty() && !self.config.direction.pulls()
     }
 
-    /// How many periods pass until the next round: ever more while nothing is news, where others push as
-    /// well.
+    /// How many periods pass until the next round: many while nothing is news, where others push as well.
     fn next_pace(&self) -> u32 {
         let pushed = self.config.direction.pushes() && self.config.direction.pulls();
-        let quiet = pushed && self.hot.is_empty();
-        if quiet { self.pace.saturating_mul(2).min(self.config.quiet.max(1)) } else { 1 }
+        if pushed && self.hot.is_empty() { self.config.quiet.max(1) } else { 1 }
     }
 
     /// Counts a request of a member; whether it is one of the few that are answered.
-    fn charge(&mut self, cx: &mut Cx<'_>, from: NodeId) -> bool {
+    fn charge(&mut self, cx: &mut Cx<'_>, from: NodeId, request: Request) -> bool {
         let now = cx.now.mono;
         // Whoever only pushes and has nothing to tell has no rounds.
-        if now.since(self.pulls_since) >= self.config.period {
-            (self.pulls_since, self.pulls) = (now, BTreeMap::new());
+        if now.since(self.requests_since) >= self.config.period {
+            (self.requests_since, self.requests) = (now, BTreeMap::new());
         }
-        let pulls = self.pulls.entry(from).or_default();
-        *pulls += 1;
-        let is_answered = *pulls <= PULLS_PER_ROUND;
+        let requests = self.requests.entry(from).or_default();
+        let (count, most) = match request {
+            Request::Pull => (&mut requests.pulls, PULLS_PER_ROUND),
+            Request::Names => (&mut requests.names, NAMES_PER_ROUND),
+        };
+        *count += 1;
+        let is_answered = *count <= most;
         if !is_answered {
             cx.reject(from, Why::PeerQueueFull);
         }
@@ -357,7 +385,7 @@ impl Dissemination for RumorMongering {
         if nothing || !self.config.direction.pulls() {
             return;
         }
-        if !self.charge(cx, from) || !self.admit(cx, from) {
+        if !self.charge(cx, from, Request::Pull) || !self.admit(cx, from) {
             return;
         }
         let have: BTreeSet<_> = have.iter().copied().collect();
@@ -407,7 +435,7 @@ impl Dissemination for RumorMongering {
     }
 
     fn gone(&mut self, member: NodeId) {
-        self.pulls.remove(&member);
+        self.requests.remove(&member);
         self.asking.gone(member);
         self.connections.gone(member);
     }

@@ -448,7 +448,7 @@ fn disseminators() {
     let mute = || Box::new(Mute::default()) as Box<dyn Dissemination>;
     caught("of 128 alone", || dissemination_laws(&(Rc::new(mute) as Rc<_>), 0..1));
     let endless = || {
-        let config = RumorConfig { rounds: u32::MAX, ..RumorConfig::default() };
+        let config = RumorConfig { eager: 0, rounds: u32::MAX, ..RumorConfig::default() };
         Box::new(Endless(rumors(config))) as Box<dyn Dissemination>
     };
     caught("a rumor without end", || dissemination_laws(&(Rc::new(endless) as Rc<_>), 0..1));
@@ -461,7 +461,7 @@ fn exclusions() {
     {
         let make = move || {
             let exclusions = Exclusions { recipients, sender };
-            let config = RumorConfig { exclusions, ..RumorConfig::default() };
+            let config = RumorConfig { eager: 0, exclusions, ..RumorConfig::default() };
             Box::new(rumors(config)) as Box<dyn Dissemination>
         };
         caught(breach, || exclusion_laws(&(Rc::new(make) as Rc<_>), 0..2));

@@ -57,8 +57,8 @@ pub struct RumorConfig {
     /// How many other partners are tried, one after the other, in place of one that is busy. Default 0;
     /// `u32::MAX`: all there are.
     pub hunt: u32,
-    /// Periods between two rounds when nothing has been news for long, where rumors flow both ways: each
-    /// round without news doubles them up to this, and news ends it. Default 16 (a guess). 1: a round in each
+    /// Periods between two rounds while nothing is told, where rumors flow both ways; news
+    /// ends the pause. Default 16 (a guess). 1: a round in each
     /// period, as in the classic papers, two messages to `fan_out` partners for nothing. More, and who was missed
     /// by all pushes waits for repair.
     pub quiet: u32,

@@ -9,7 +9,6 @@ use crate::fact::Envelope;
 use crate::strategy::Cx;
 use crate::strategy::dissemination::RumorConfig;
 use crate::time::{Mono, earliest};
-use crate::wire::Talk;
 
 /// Least time between two first waves: what becomes fresh meanwhile leaves together, in few datagrams. One
 /// partner is told at most `partner_bytes` in it (a guess: 32 MB/s).
@@ -53,6 +52,7 @@ impl RumorMongering {
         let is_young = cx.now.wall.since(fact.hlc().wall()) <= period * WAVES_PER_PERIOD;
         let is_free = !minimize && !self.connections.is_limited();
         if eager > 0 && direction.pushes() && is_free && is_young {
+            self.eager.next = self.eager.next.max(cx.now.mono);
             self.eager.fresh.push_back(key);
         }
     }
@@ -122,11 +122,7 @@ impl RumorMongering {
                     hot.held_by(partner);
                 }
             }
-            while !offered.is_empty() {
-                let later = offered.split_off(offered.len().min(MAX_NAMES));
-                let rumors = std::mem::replace(&mut offered, later);
-                cx.talk(partner, Talk::Offer { rumors, feedback: false });
-            }
+            Self::offer(cx, partner, &offered, false);
         }
         for key in keys {
             if let Some(hot) = self.hot.get_mut(key) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::hot::{Hot, Short};
-use super::{MAX_NAMES, RumorConfig, RumorMongering};
+use super::{MAX_NAMES, Request, RumorConfig, RumorMongering};
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::strategy::{Contact, Cx, Standing};
@@ -41,7 +41,7 @@ impl RumorMongering {
         if rumors.len() > MAX_NAMES {
             return cx.reject(from, Why::TooLarge);
         }
-        if !self.charge(cx, from) {
+        if !self.charge(cx, from, Request::Names) {
             return;
         }
         if !self.connections.is_met(cx.now.mono, from) {
@@ -113,7 +113,7 @@ impl RumorMongering {
         if keys.len() > MAX_NAMES {
             return cx.reject(from, Why::TooLarge);
         }
-        if !self.charge(cx, from) {
+        if !self.charge(cx, from, Request::Names) {
             return;
         }
         let mut budget = self.config.partner_bytes;
