@@ -14,6 +14,8 @@
 //! Nodes start one after the other, so that their timers are spread. A key has been seen by a node when it is told so: by an
 //! event of ours, by a callback of theirs. Bytes are those of datagrams' payloads. CPU is the process's, system calls included.
 
+#![expect(clippy::indexing_slicing, reason = "a node that is not there ends the benchmark")]
+
 mod board;
 mod ours;
 mod theirs;
@@ -71,14 +73,8 @@ const FULL: Plan = Plan {
     filled: 100_000,
 };
 
-const QUICK: Plan = Plan {
-    turns: 1,
-    ones: 9,
-    manies: 3,
-    idle: Duration::from_secs(10),
-    idle_theirs: Duration::from_secs(2),
-    ..FULL
-};
+const QUICK: Plan =
+    Plan { turns: 1, ones: 9, manies: 3, idle_theirs: Duration::from_secs(2), ..FULL };
 
 const TRIAL: Plan = Plan {
     sizes: &[3],

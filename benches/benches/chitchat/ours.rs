@@ -20,8 +20,8 @@ use crate::{Cluster, PERIOD, SPREAD, value};
 /// Facts that a shared memory of verdicts holds: more than any run has.
 const REMEMBERED: usize = 1 << 20;
 
-/// Most writes of one command.
-const WRITES: usize = 1_024;
+/// Most writes of one command: what is signed first leaves while the rest is signed.
+const WRITES: usize = 128;
 
 /// Events that wait for a listener: more than are written at a time.
 const EVENTS: usize = 4_096;

@@ -76,3 +76,61 @@ impl fmt::Debug for SharedVerdicts {
 fn identity(fact: &Envelope) -> (FactId, Signature) {
     (fact.id(), fact.signature())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::{Domain, Draft, FactKind, SigningKeys};
+    use crate::id::{ChannelId, ClusterId, TopicId};
+    use crate::time::{Hlc, Wall};
+
+    fn facts(count: u64) -> Vec<Envelope> {
+        let cluster = ClusterId::from_name("test");
+        let domain = Domain::new(cluster, ChannelId::derived(cluster, ChannelId::MAIN));
+        let keys = SigningKeys::new([1; 32], [2; 32]);
+        let sign = |number: u64| {
+            let draft = Draft {
+                context: Vec::new(),
+                expires_at: Wall::ZERO,
+                hlc: Hlc::from_wall(Wall::from_millis(number)),
+                key: "key".into(),
+                kind: FactKind::ENTRY,
+                topic: TopicId(0),
+                value: Some("value".into()),
+            };
+            draft.sign(&keys, &domain).unwrap().into_inner()
+        };
+        (1..=count).map(sign).collect()
+    }
+
+    /// How many of these facts are checked when each that is checked is found to be so, and how many are
+    /// good.
+    fn checked(shared: &SharedVerdicts, facts: &[Envelope], found: Result<(), Why>) -> [usize; 2] {
+        let mut count = 0;
+        let outcomes = shared.check(facts, |facts| {
+            let outcomes: Vec<_> = facts.map(|_| found).collect();
+            count = outcomes.len();
+            outcomes
+        });
+        assert_eq!(outcomes.len(), facts.len(), "one outcome for each");
+        [count, outcomes.iter().filter(|outcome| outcome.is_ok()).count()]
+    }
+
+    #[test]
+    fn what_is_good_is_checked_once_and_what_is_not_each_time() {
+        let (shared, facts) = (SharedVerdicts::new(100), facts(10));
+        let (bad, good) = facts.split_at(4);
+        assert_eq!(checked(&shared, bad, Err(Why::BadSignature)), [4, 0]);
+        assert_eq!(checked(&shared, good, Ok(())), [6, 6]);
+        assert_eq!(checked(&shared, &facts, Err(Why::BadSignature)), [4, 6]);
+        assert_eq!(checked(&shared, good, Err(Why::BadSignature)), [0, 6]);
+    }
+
+    #[test]
+    fn the_latest_half_is_remembered() {
+        let (shared, facts) = (SharedVerdicts::new(8), facts(20));
+        assert_eq!(checked(&shared, &facts, Ok(())), [20, 20]);
+        assert_eq!(checked(&shared, &facts[16..], Err(Why::BadSignature)), [0, 4]);
+        assert_eq!(checked(&shared, &facts[..12], Err(Why::BadSignature)), [12, 0]);
+    }
+}

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::hot::Short;
-use super::{MAX_NAMES, RumorMongering};
+use super::RumorMongering;
+use super::hot::{Hot, Short};
 use crate::fact::Envelope;
 use crate::strategy::Cx;
 use crate::strategy::dissemination::RumorConfig;
@@ -16,6 +16,14 @@ const PACE: Duration = Duration::from_millis(2);
 
 /// Waves in one period (a guess: at a period of 1 s, more than most round trips apart).
 const WAVES_PER_PERIOD: u32 = 8;
+
+/// Most later waves that wait; what would be one more is left to rounds (a guess: eighths of some seconds, if each
+/// takes [`PACE`]).
+const LATER: usize = 1_024;
+
+/// Facts of one wave above which what others brought is offered: copies that nobody needs cost more than the round trip
+/// of asking (a guess: some three datagrams of small facts).
+const BURST: usize = 16;
 
 /// Facts between becoming fresh and their last wave.
 #[derive(Debug, Default)]
@@ -51,7 +59,9 @@ impl RumorMongering {
         // What others have been telling for rounds is no news to them.
         let is_young = cx.now.wall.since(fact.hlc().wall()) <= period * WAVES_PER_PERIOD;
         let is_free = !minimize && !self.connections.is_limited();
-        if eager > 0 && direction.pushes() && is_free && is_young {
+        // Beyond as many as are told at all, rounds tell them.
+        let has_room = self.eager.fresh.len() < self.config.hot_facts;
+        if eager > 0 && direction.pushes() && is_free && is_young && has_room {
             self.eager.next = self.eager.next.max(cx.now.mono);
             self.eager.fresh.push_back(key);
         }
@@ -72,6 +82,10 @@ impl RumorMongering {
         self.push_wave(cx, &keys, true);
         self.eager.next = now + PACE;
         self.push_later(now, keys, self.config.eager.saturating_sub(1));
+        // Most nodes are at rest most of the time: empty queues take no room.
+        if self.eager.fresh.is_empty() {
+            self.eager.fresh = VecDeque::new();
+        }
     }
 
     /// As many fresh facts as one partner may be told at once.
@@ -87,12 +101,16 @@ impl RumorMongering {
             }
             self.eager.fresh.pop_front();
         }
-        self.eager.fresh.shrink_to(MAX_NAMES);
         keys
     }
 
     fn push_later(&mut self, now: Mono, keys: Vec<Short>, left: u32) {
-        if let Some(left) = left.checked_sub(1) {
+        if self.eager.later.is_empty() {
+            self.eager.later = VecDeque::new();
+        }
+        if let Some(left) = left.checked_sub(1)
+            && self.eager.later.len() < LATER
+        {
             let due = now + self.config.period / WAVES_PER_PERIOD;
             self.eager.later.push_back(Wave { due, keys, left });
         }
@@ -101,7 +119,8 @@ impl RumorMongering {
     /// Tells some partners what they may be told of these. No feedback is asked for: what ends a rumor are its
     /// rounds.
     fn push_wave(&mut self, cx: &mut Cx<'_>, keys: &[Short], is_first: bool) {
-        let whole = self.wholeness(cx);
+        let (young, is_burst) = (self.wholeness(cx), keys.len() > BURST);
+        let whole = |hot: &Hot| is_first && young(hot) && !(is_burst && hot.from.is_some());
         let tellable = |node| {
             let mut hot = keys.iter().filter_map(|key| self.hot.get(key));
             hot.any(|hot| self.may_tell(hot, node))
@@ -112,7 +131,7 @@ impl RumorMongering {
                 let Some(hot) = self.hot.get(key).filter(|hot| self.may_tell(hot, partner)) else {
                     continue;
                 };
-                if is_first && whole(hot) {
+                if whole(hot) {
                     cx.fact(partner, hot.fact.clone(), false);
                 } else {
                     offered.push((*key, hot.heat.count()));
