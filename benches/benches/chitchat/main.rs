@@ -3,8 +3,7 @@
 //! *Theirs* is `spawn_chitchat` with its own UDP transport (whose bytes are counted) and defaults otherwise, in both of its
 //! wire versions; each figure is held against the better one. *Ours* are nodes as `runtime::spawn` makes them, on
 //! `UdpTransport` and memory stores, with defaults but for the period of rumors, which is 100 ms for the
-//! channel and for membership. Repair keeps its own pace: what rumors miss takes up to 2 s, where a
-//! round of chitchat is repair as well.
+//! channel and for membership, and the channel's shortest period of repair, which is the same: a round of chitchat is repair as well.
 //!
 //! Facts of ours are signed, and each node checks every signature: in one process the cores that all
 //! nodes share do as many times the work that each of them would do alone. "Verdicts shared" is the same without that: a memory of

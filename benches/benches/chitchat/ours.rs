@@ -128,7 +128,7 @@ async fn start(number: usize, seed: Option<&Gossip>, verifier: &Verifier) -> Gos
     let mut secret = [1; 32];
     secret[..8].copy_from_slice(&(number as u64).to_le_bytes());
     let strategies = Strategies {
-        main: ChannelSlots::new(rumors, RepairConfig::default()),
+        main: ChannelSlots::new(rumors, RepairConfig { period: PERIOD, ..RepairConfig::default() }),
         ..Strategies::new(Box::new(SigningKeys::new(secret, secret)))
     };
     let (transport, store) = (Arc::new(transport), Arc::new(MemoryStore::new()));
