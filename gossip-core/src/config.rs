@@ -75,7 +75,12 @@ impl Default for ConfigSpec {
             redial_max: Duration::from_secs(15),
             dials_per_second: 128,
             alive_interval: Duration::from_secs(30),
-            view_rumors: RumorConfig { eager: 1, offer_after: 0, ..RumorConfig::default() },
+            view_rumors: RumorConfig {
+                eager: 1,
+                offer_after: 0,
+                quiet: 16,
+                ..RumorConfig::default()
+            },
             view_repair: RepairConfig::default(),
             limits: Limits::default(),
         }

@@ -58,7 +58,8 @@ pub struct RumorConfig {
     /// `u32::MAX`: all there are.
     pub hunt: u32,
     /// Periods between two rounds while nothing is told, where rumors flow both ways; news
-    /// ends the pause. Default 16 (a guess). 1: a round in each
+    /// ends the pause. Default 4 (a guess).
+    /// 1: a round in each
     /// period, as in the classic papers, two messages to `fan_out` partners for nothing. More, and who was missed
     /// by all pushes waits for repair.
     pub quiet: u32,
@@ -96,7 +97,7 @@ impl Default for RumorConfig {
             minimize: false,
             connection_limit: 0,
             hunt: 0,
-            quiet: 16,
+            quiet: 4,
             hot_facts: 4_096,
             hot_bytes: 16 * 1024 * 1024,
             partner_bytes: 64 * 1024,
