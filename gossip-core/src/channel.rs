@@ -326,6 +326,7 @@ impl Channel {
         status.rounds += rounds;
         if !self.is_view() {
             status.renewing = self.is_renewing();
+            status.taking = self.slots.reconcile.taking();
             (status.store.commit, status.store.durable) = self.collect.commits();
             status.partners = partners.len();
             status.equal_partners = self.collect.agreeing(partners);

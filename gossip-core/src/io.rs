@@ -12,7 +12,7 @@ use crate::fact::{Envelope, Job, Verdicts, Why};
 use crate::id::{ChannelId, FactId, NodeId};
 use crate::membership::{Member, MemberStatus};
 use crate::state::Totals;
-use crate::status::Status;
+use crate::status::{Status, Taking};
 use crate::store::{StoreError, StoreOp, StoreReply};
 use crate::time::{Epoch, Hlc, Mono, Wall};
 use crate::transport::{Address, Inbound, Transmit};
@@ -376,6 +376,14 @@ pub enum Event {
     /// The store failed; the node goes on with what it has. Told at the first failure, and when
     /// the store refuses all writes from now on; the status keeps the reason.
     StoreFailed(StoreError),
+    /// Much is taken from partners, for this node holds next to nothing of it. Told every five seconds
+    /// meanwhile.
+    Taking {
+        /// The channel.
+        channel: ChannelId,
+        /// How far it has come.
+        taking: Taking,
+    },
 }
 
 /// Own writes that a node hands out before it forgets them. Others may have them or not: whoever

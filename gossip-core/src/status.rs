@@ -42,12 +42,26 @@ pub struct Status {
     pub relayed: u64,
     /// Whether this node is handing out its own writes, to take the cluster's state anew.
     pub renewing: bool,
+    /// What is being taken from partners in the main channel, while this node holds next to nothing of it.
+    pub taking: Option<Taking>,
     /// Records that fit no frame and were not sent: a configuration beyond what frames carry.
     pub unsendable_records: u64,
     /// Records of kinds that this version does not know.
     pub unknown_records: u64,
     /// How the store fares.
     pub store: StoreStatus,
+}
+
+/// How far a transfer has come: whole stretches of the state, taken from several partners.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct Taking {
+    /// Facts that were sent so far.
+    pub taken: u64,
+    /// About how many are left: partners say so of what was begun, and the rest is taken to be alike.
+    pub left: u64,
+    /// How many partners send them.
+    pub partners: usize,
 }
 
 /// How a store fares.

@@ -37,7 +37,7 @@ pub use self::memory::MemoryStore;
 use crate::fact::{Envelope, Verified};
 use crate::id::{ChannelId, FactId, NodeId, ShardId, TopicId};
 use crate::sketch::Symbol;
-use crate::state::{Item, Part, Set, Span, Totals};
+use crate::state::{Item, Part, Point, Set, Span, Totals};
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
 
@@ -129,6 +129,19 @@ pub enum StoreOp {
         /// Dormant facts that left before this epoch are dropped: what left first goes first, in
         /// time order, and at most [`DROP_LIMIT`] at a time.
         floor: Epoch,
+    },
+    /// The facts of a stretch in time order, as far as one answer reaches: answered by
+    /// [`StoreReply::Taken`].
+    Take {
+        /// The shard.
+        shard: ShardId,
+        /// The set.
+        set: Set,
+        /// The stretch.
+        span: Span,
+        /// Facts are taken until the next one would exceed so many bytes, and at most
+        /// [`TAKE_LIMIT`]. The first one is taken however large it is.
+        bytes: usize,
     },
     /// Answered by [`StoreReply::Synced`] once everything up to this commit is durable.
     Sync {
@@ -277,6 +290,15 @@ pub enum StoreReply {
         /// How many dormant facts were dropped.
         dropped: usize,
     },
+    /// The first facts of a stretch.
+    Taken {
+        /// The facts, in time order.
+        facts: Vec<Envelope>,
+        /// Where to go on: the next fact, or the stretch's end if nothing is left.
+        upto: Point,
+        /// How many facts of the stretch are left.
+        left: u64,
+    },
     /// Everything up to this commit is durable.
     Synced {
         /// The commit number: at least the asked one.
@@ -303,6 +325,10 @@ pub const SWEEP_BYTES: usize = 1 << 20;
 
 /// Most expired facts that one sweep announces (guess: they become as many events at once).
 pub const SWEEP_LIMIT: usize = 1_024;
+
+/// Most facts that one [`StoreOp::Take`] gives (guess: what 128 KiB hold of small facts; a question
+/// for them takes some milliseconds from a disk).
+pub const TAKE_LIMIT: usize = 1_024;
 
 /// Most leases that a store grants at a time (guess: exports are rare, and each holds on to what
 /// is displaced meanwhile). One more ends the oldest.

@@ -36,6 +36,12 @@ impl<'db> Writer<'db> {
                 let facts = facts.into_iter().map(sift).collect();
                 Question::Sift { epoch: epoch.unwrap_or_default(), facts, retain, shard }
             }
+            StoreOp::Take { shard, set, span, bytes } => {
+                let catalogue = self.shards.get(&shard).map(|shard| &shard.catalogue);
+                let stretch = catalogue.map(|catalogue| catalogue.stretch(set, &span));
+                let (count, entries) = stretch.unwrap_or_default();
+                Question::Take { bytes, count, entries, shard, upto: span.upto }
+            }
             StoreOp::Lease
             | StoreOp::Merge(_)
             | StoreOp::Release(_)

@@ -8,10 +8,11 @@ use std::sync::mpsc::Receiver;
 use bytes::Bytes;
 use gossip_core::fact::Envelope;
 use gossip_core::id::ShardId;
+use gossip_core::state::Point;
 use gossip_core::store::catalogue::Entry;
 use gossip_core::store::decision::{Decision, decide};
 use gossip_core::store::room::Room;
-use gossip_core::store::{Description, Sifted, StoreError, StoreReply};
+use gossip_core::store::{Description, Sifted, StoreError, StoreReply, TAKE_LIMIT};
 use gossip_core::strategy::Retain;
 use gossip_core::time::Epoch;
 
@@ -59,6 +60,14 @@ pub(crate) enum Question {
         retain: Arc<dyn Retain>,
         shard: ShardId,
     },
+    /// The first facts of a stretch that holds so many and ends there.
+    Take {
+        bytes: usize,
+        count: u64,
+        entries: Vec<Entry>,
+        shard: ShardId,
+        upto: Point,
+    },
 }
 
 /// A fact on its way through a sift.
@@ -93,7 +102,7 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             StoreReply::Described(describe(view, descriptions, &listed, &*retain, shard)?)
         }
         Question::Fetch { bytes, entries, shard } => {
-            StoreReply::Facts(fetch(view, shard, &entries, bytes)?)
+            StoreReply::Facts(fetch(view, shard, &entries, Room::new(usize::MAX, bytes))?)
         }
         Question::Get { key, shard } => {
             let mut row = Vec::new();
@@ -112,6 +121,12 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             });
             StoreReply::Sifted(sifted.collect::<Result<_, _>>()?)
         }
+        Question::Take { bytes, count, entries, shard, upto } => {
+            let facts = fetch(view, shard, &entries, Room::new(TAKE_LIMIT, bytes))?;
+            let upto = entries.get(facts.len()).map_or(upto, Entry::point);
+            let left = count - facts.len() as u64;
+            StoreReply::Taken { facts, upto, left }
+        }
     })
 }
 
@@ -119,10 +134,9 @@ fn fetch(
     view: &View<'_>,
     shard: ShardId,
     entries: &[Entry],
-    bytes: usize,
+    mut room: Room,
 ) -> Result<Vec<Envelope>, Damage> {
     let mut facts = Vec::new();
-    let mut room = Room::new(usize::MAX, bytes);
     for entry in entries {
         let fact = view.whole(shard, &view.find(shard, entry)?)?;
         if !room.take(1, fact.bytes().len()) {

@@ -154,6 +154,7 @@ impl<'db> Writer<'db> {
             | StoreOp::Sift { .. }
             | StoreOp::Sketch { .. }
             | StoreOp::Sweep { .. }
+            | StoreOp::Take { .. }
             | StoreOp::Total { .. }
             | StoreOp::Wipe { .. }) => {
                 self.write();
@@ -197,7 +198,8 @@ impl<'db> Writer<'db> {
             | StoreOp::Remember { .. }
             | StoreOp::Scan { .. }
             | StoreOp::Sift { .. }
-            | StoreOp::Sync { .. }) => match self.question(read) {
+            | StoreOp::Sync { .. }
+            | StoreOp::Take { .. }) => match self.question(read) {
                 Ok((question, view)) => {
                     // Gone only after a panic, which has ended the whole store.
                     let _ = self.reads.send(Read { question, reply, view });

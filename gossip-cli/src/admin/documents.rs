@@ -157,6 +157,8 @@ pub(crate) struct StatusDocument {
     pub(crate) verify: VerifyDocument,
     pub(crate) rejected: BTreeMap<String, u64>,
     pub(crate) store: StoreDocument,
+    /// What is being taken from partners, while this node holds next to nothing of it.
+    pub(crate) taking: Option<TakingDocument>,
     pub(crate) duplicates: u64,
     pub(crate) facts_sent: u64,
     pub(crate) refused: u64,
@@ -165,6 +167,16 @@ pub(crate) struct StatusDocument {
     pub(crate) parked: u64,
     pub(crate) collected: u64,
     pub(crate) unknown_records: u64,
+}
+
+/// How far a transfer has come.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct TakingDocument {
+    /// Entries and deletions that were sent so far.
+    pub(crate) taken: u64,
+    /// About how many are left.
+    pub(crate) left: u64,
+    pub(crate) partners: usize,
 }
 
 /// Members by status.

@@ -179,6 +179,12 @@ async fn fatal(mut events: Events) -> &'static str {
                      transport that this node has (transport.kind)? It is tried for ever"
                 );
             }
+            Event::Taking { taking, .. } => tracing::info!(
+                taken = taking.taken,
+                left = taking.left,
+                partners = taking.partners,
+                "this node takes what it lacks from partners"
+            ),
             Event::StoreFailed(error) => tracing::error!(%error, "the store failed"),
             Event::Rejected { from, why, .. } => tracing::debug!(?from, %why, "rejected"),
             _ => {}

@@ -70,6 +70,13 @@ fn human(status: &StatusDocument) -> String {
     lines.push(format!("waiting   {}", listed(queues)));
     let rejected = status.rejected.iter().map(|(why, count)| format!("{count} {why}")).collect();
     lines.push(format!("rejected  {}", listed(rejected)));
+    lines.extend(status.taking.map(|taking| {
+        let (taken, left) = (count(taking.taken), count(taking.left));
+        format!(
+            "taking    {taken} entries so far, about {left} left, from {} partners",
+            taking.partners
+        )
+    }));
     lines.extend(status.store.reason.iter().map(|reason| paint(BAD, reason)));
     lines.join("\n")
 }

@@ -121,7 +121,8 @@ impl Collect {
                 | StoreReply::Facts(_)
                 | StoreReply::Leased(_)
                 | StoreReply::Sifted(_)
-                | StoreReply::Swept { .. },
+                | StoreReply::Swept { .. }
+                | StoreReply::Taken { .. },
             )
             | None => return,
         };

@@ -8,6 +8,7 @@ use super::recent::Recent;
 use super::{Channel, Pending};
 use crate::fact::Why;
 use crate::id::NodeId;
+use crate::io::Event;
 use crate::strategy::{Cx, Dissemination, Effect, Reconcile, Standing};
 use crate::wire::{Parcel, Talk};
 
@@ -53,6 +54,8 @@ impl Channel {
             | Talk::More(_)
             | Talk::Ranges(_)
             | Talk::Same(_)
+            | Talk::Take(_)
+            | Talk::Taken(_)
             | Talk::Want { .. }
             | Talk::Ack(_)
             | Talk::Ping(_)) => self.with_slots(env, |slots, cx| {
@@ -111,6 +114,7 @@ impl Channel {
             Effect::Refused => env.status.refused += 1,
             Effect::Reject { from, why } => env.reject(Some(from), why),
             Effect::Store { token, op } => self.ask(env, Pending::Reconcile(token), op),
+            Effect::Taking(taking) => env.event(Event::Taking { channel, taking }),
             Effect::Talk { to, class, talk } => {
                 if let Talk::Compare(compare) = &talk
                     && compare.receipt

@@ -211,6 +211,7 @@ impl Disk {
             | StoreOp::Sift { .. }
             | StoreOp::Sketch { .. }
             | StoreOp::Sync { .. }
+            | StoreOp::Take { .. }
             | StoreOp::Total { .. } => false,
         }
     }

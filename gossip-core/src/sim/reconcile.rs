@@ -275,7 +275,7 @@ impl Rule for Ear {
                     heard.began.get_or_insert(packet.now);
                     compares += length;
                 }
-                Some("want" | "done" | "given") => asks += length,
+                Some("want" | "done" | "given" | "take" | "taken") => asks += length,
                 Some("fact") => heard.facts += 1,
                 _ => {}
             }

@@ -20,7 +20,7 @@ use self::index::Index;
 use self::selection::Selection;
 use self::sketched::Sketched;
 pub use self::sketched::{KEPT, MAX_ROW, Row};
-use super::{Ask, Description};
+use super::{Ask, Description, TAKE_LIMIT};
 use crate::mistake::{Mistake, made};
 use crate::sketch::Symbol;
 use crate::state::{Item, Point, Set, Span, Totals};
@@ -271,6 +271,14 @@ impl Catalogue {
     ) -> Vec<Description> {
         let selection = self.select(set);
         asks.iter().map(|ask| selection.describe(ask, &mut item)).collect()
+    }
+
+    /// How many facts of a set a span has, and the first of them in order: one more than
+    /// [`TAKE_LIMIT`], so that it is known where to go on.
+    #[must_use]
+    pub fn stretch(&self, set: Set, span: &Span) -> (u64, Vec<Entry>) {
+        let selection = self.select(set);
+        (selection.sum(span).count(), selection.first(span, TAKE_LIMIT + 1))
     }
 
     /// Counts and sums up a set; `commit` and `durable` stay zero.

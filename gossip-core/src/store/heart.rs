@@ -96,6 +96,9 @@ impl MemoryState {
                 }
                 StoreReply::Synced { commit: self.commit }
             }
+            StoreOp::Take { shard, set, span, bytes } => {
+                self.shard(shard).stretch(set, &span, bytes)
+            }
             StoreOp::Total { shard, set } => {
                 let totals = self.shard(shard).total(set);
                 StoreReply::Totals(Totals { commit: self.commit, durable: self.commit, ..totals })

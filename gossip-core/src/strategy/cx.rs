@@ -82,6 +82,8 @@ pub enum Effect {
         /// The op.
         op: StoreOp,
     },
+    /// Make known how far a transfer has come.
+    Taking(crate::status::Taking),
     /// Say something.
     Talk {
         /// To whom.

@@ -7,6 +7,7 @@ use std::fmt::Debug;
 pub use self::repair::{Method, Repair, RepairConfig};
 use super::{Cx, SlotToken};
 use crate::id::NodeId;
+use crate::status::Taking;
 use crate::store::StoreReply;
 use crate::time::Mono;
 use crate::wire::Talk;
@@ -46,6 +47,11 @@ pub trait Reconcile: Debug + Send {
 
     /// How many questions of partners wait for the store.
     fn answering(&self) -> usize;
+
+    /// How far a transfer has come, while one is under way.
+    fn taking(&self) -> Option<Taking> {
+        None
+    }
 
     /// When `wake` is worth calling next.
     fn deadline(&self) -> Option<Mono>;

@@ -11,7 +11,7 @@ use crate::sketch::{Census, Code, Sketch, Symbol};
 use crate::state::{Item, Part, Point, Set, Span, Sum, Totals};
 use crate::store::{
     DROP_LIMIT, Describe, Description, LeaseId, MAX_LEASES, Merge, Merged, MetaName, Row,
-    SWEEP_BYTES, SWEEP_LIMIT, Sifted, StoreOp, StoreReply,
+    SWEEP_BYTES, SWEEP_LIMIT, Sifted, StoreOp, StoreReply, TAKE_LIMIT,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -96,6 +96,13 @@ impl Model {
             }
             (StoreOp::Sync { commit: least }, StoreReply::Synced { commit: given }) => {
                 assert!(least <= given && given <= commit, "{asked}");
+            }
+            (
+                StoreOp::Take { shard, set, span, bytes },
+                StoreReply::Taken { facts, upto, left },
+            ) => {
+                let expected = self.shard(shard).stretch(set, &span, bytes);
+                assert_eq!((facts, upto, left), expected, "{asked}");
             }
             (StoreOp::Total { shard, set }, StoreReply::Totals(given)) => {
                 self.compare_totals(shard, set, given, &asked);
@@ -319,6 +326,22 @@ impl Shard {
         let mut facts: Vec<_> = self.facts().filter(belongs).collect();
         facts.sort_unstable_by_key(|fact| Point::of(fact));
         facts
+    }
+
+    fn stretch(&self, set: Set, span: &Span, most_bytes: usize) -> (Vec<Envelope>, Point, u64) {
+        let held = self.select(set, span);
+        let mut facts = Vec::<Envelope>::new();
+        let mut bytes = 0;
+        for fact in held.iter().take(TAKE_LIMIT) {
+            bytes += fact.bytes().len();
+            if !facts.is_empty() && bytes > most_bytes {
+                break;
+            }
+            facts.push((*fact).clone());
+        }
+        let upto = held.get(facts.len()).map_or(span.upto, |next| Point::of(next));
+        let left = held.len() - facts.len();
+        (facts, upto, left as u64)
     }
 
     fn fetch(&self, symbols: &[Symbol], most_bytes: usize) -> Vec<Envelope> {

@@ -71,7 +71,8 @@ impl Script {
             }
             12 => scan(rng, shard, model),
             13 => StoreOp::Get { shard, key: key(rng) },
-            14 => fetch(rng, shard, model),
+            14 if rng.below(2) == 0 => fetch(rng, shard, model),
+            14 => take(rng, shard, model),
             _ => rare(rng, shard, model),
         }
     }
@@ -186,6 +187,17 @@ fn fetch(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
     let mut symbols: Vec<_> = held.iter().map(Symbol::of).filter(|_| rng.below(2) == 0).collect();
     symbols.extend((0..3).map(|minute| Symbol { hlc: at_minute(minute).bits(), id: minute }));
     StoreOp::Fetch { shard, symbols, bytes: rng.below(2_000) as usize }
+}
+
+/// A stretch between held facts, or of everything.
+fn take(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {
+    let held = model.facts(shard);
+    let point = |rng: &mut Rng, otherwise| {
+        let at = rng.below(held.len() as u64 + 1) as usize;
+        held.get(at).map_or(otherwise, Point::of)
+    };
+    let span = Span { from: point(rng, Point::MIN), upto: point(rng, Point::END) };
+    StoreOp::Take { shard, set: set(rng), span, bytes: rng.below(4_000) as usize }
 }
 
 fn rare(rng: &mut Rng, shard: ShardId, model: &Model) -> StoreOp {

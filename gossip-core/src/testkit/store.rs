@@ -62,6 +62,7 @@ pub async fn store_conformance<S: Store>(make: impl AsyncFn() -> S, reopen: impl
     describing::parts_are_about_equal(last_write().await).await;
     describing::few_facts_make_few_parts(last_write().await).await;
     describing::any_span_of_any_set_is_described(last_write().await).await;
+    describing::any_stretch_is_taken(last_write().await).await;
     describing::cells_sum_up_what_is_held(last_write().await).await;
 
     for seed in 0..16 {

@@ -235,6 +235,40 @@ impl Ranges {
     }
 }
 
+/// "Send me what you have of this stretch, in time order": the answer is facts, and [`Taken`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Take {
+    /// The initiator's number.
+    pub exchange: u32,
+    /// The initiator's number of this step.
+    pub step: u32,
+    /// The set.
+    pub set: Set,
+    /// Where the stretch begins.
+    pub from: Point,
+    /// Where it ends.
+    pub upto: Point,
+    /// How many bytes of facts are to come at most; the first one comes however large it is.
+    pub bytes: u32,
+}
+
+/// "So far for now": sent after the facts that a [`Take`] has brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Taken {
+    /// The initiator's number.
+    pub exchange: u32,
+    /// The initiator's number of this step.
+    pub step: u32,
+    /// How many facts were sent.
+    pub facts: u32,
+    /// Where to go on.
+    pub upto: Point,
+    /// How many facts of the stretch are left.
+    pub left: u64,
+}
+
 /// One thing that a node says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "whoever hears talk must consider each form")]
@@ -311,6 +345,10 @@ pub enum Talk {
         /// The step.
         step: u32,
     },
+    /// Take a stretch.
+    Take(Take),
+    /// A part of a stretch was sent.
+    Taken(Taken),
     /// A fact that no datagram carries may be taken in chunks.
     Large(Large),
     /// Ask for chunks.
@@ -344,8 +382,7 @@ impl Talk {
     /// The number that no exchange of repair has: what [`Busy`](Self::Busy) names where a call is refused.
     pub const NO_EXCHANGE: u32 = 0;
 
-    /// The stable names of all forms, kebab-case, in the order of their kinds on the wire; kinds
-    /// without a form have no name.
+    /// The stable names of all forms, kebab-case, in the order of their kinds on the wire.
     pub const NAMES: [&'static str; 24] = [
         "ack",
         "compare",
@@ -366,8 +403,8 @@ impl Talk {
         "cells",
         "more",
         "given",
-        "",
-        "",
+        "take",
+        "taken",
         "large",
         "ask-chunks",
         "chunk",
@@ -401,6 +438,8 @@ impl Talk {
             Self::Cells(cells) => body(out, 16, cells),
             Self::More(more) => body(out, 17, more),
             Self::Given { exchange, step } => body(out, 18, &(exchange, step)),
+            Self::Take(take) => body(out, 19, take),
+            Self::Taken(taken) => body(out, 20, taken),
             Self::Large(large) => body(out, 21, large),
             Self::AskChunks(take) => body(out, 22, take),
             Self::Chunk(chunk) => body(out, 23, chunk),
@@ -437,6 +476,8 @@ impl Talk {
             16 => Self::Cells(whole(body)?),
             17 => Self::More(whole(body)?),
             18 => whole(body).map(|(exchange, step)| Self::Given { exchange, step })?,
+            19 => Self::Take(whole(body)?),
+            20 => Self::Taken(whole(body)?),
             21 => Self::Large(whole(body)?),
             22 => Self::AskChunks(whole(body)?),
             23 => Self::Chunk(whole(body)?),

@@ -10,6 +10,7 @@ mod rumors;
 mod sketches;
 mod spoofing;
 mod storm;
+mod transfer;
 
 use bytes::Bytes;
 use gossip_core::config::{ConfigSpec, Limits};

@@ -22,6 +22,7 @@ mod strategies;
 mod streams;
 mod swarm;
 mod tombstones;
+mod transfer;
 mod transport;
 mod transport_faults;
 mod validity;

@@ -123,6 +123,7 @@ enum Promise {
     PartsAreSummedUp,
     SweepsComeAgain,
     SweepsDrop,
+    TakesGoOn,
     TotalsCount,
     WipeRaisesTheCommit,
     WipeTellsWhatWasHeld,
@@ -194,6 +195,7 @@ impl Store for Broken {
                 *next = None;
             }
             (Promise::SweepsDrop, StoreReply::Swept { dropped, .. }) => *dropped = 0,
+            (Promise::TakesGoOn, StoreReply::Taken { left, .. }) => *left = 0,
             (Promise::TotalsCount, StoreReply::Totals(totals)) => totals.dormant = 0,
             (Promise::WipeTellsWhatWasHeld, StoreReply::Wiped { held, .. }) => held.clear(),
             _ => {}
@@ -218,6 +220,7 @@ async fn broken_promises_are_found() {
         Promise::PartsAreSummedUp,
         Promise::SweepsComeAgain,
         Promise::SweepsDrop,
+        Promise::TakesGoOn,
         Promise::TotalsCount,
         Promise::WipeRaisesTheCommit,
         Promise::WipeTellsWhatWasHeld,

@@ -24,7 +24,7 @@ use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
     AskChunks, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, FactLimit, Frame,
     Glance, Hello, Large, More, Packer, Parcel, RangeContent, RangePart, Ranges, Receipt, Record,
-    Records, Same, Talk, data_header, decode_frame,
+    Records, Same, Take, Taken, Talk, data_header, decode_frame,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -174,9 +174,20 @@ fn talks() -> Vec<(&'static str, Talk)> {
                 chunks: vec![0, 300],
             }),
         ),
+        ("take", Talk::Take(take(point))),
+        ("taken", Talk::Taken(taken(point))),
         ("want", Talk::Want { exchange, step, symbols: vec![Symbol::at(&point)] }),
         ("welcome", Talk::Welcome),
     ]
+}
+
+fn take(from: Point) -> Take {
+    let (set, upto) = (Set::Active(Epoch::of(WALL)), Point::END);
+    Take { exchange: 300, step: 2, set, from, upto, bytes: 32_768 }
+}
+
+fn taken(upto: Point) -> Taken {
+    Taken { exchange: 300, step: 2, facts: 94, upto, left: 1_000 }
 }
 
 /// Whole datagrams, and facts as they travel.
@@ -219,6 +230,8 @@ fn sizes() -> Vec<(&'static str, usize)> {
             })),
         ),
         ("Given", talk(Talk::Given { exchange: 300, step: 2 })),
+        ("Take", talk(Talk::Take(take(item.point)))),
+        ("Taken", talk(Talk::Taken(taken(item.point)))),
         ("Same", talk(Talk::Same(same()))),
         (
             "Receipt, Stale",

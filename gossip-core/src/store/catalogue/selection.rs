@@ -45,6 +45,17 @@ impl Selection<'_> {
         entries
     }
 
+    /// The first facts of a span in order, at most so many.
+    pub(super) fn first(&self, span: &Span, most: usize) -> Vec<Entry> {
+        let held = |index| Index::entries(index, span).filter(|at| !self.minus.contains(at));
+        // What is first of all is first in its own index.
+        let first = |index| held(index).take(most).copied();
+        let mut entries: Vec<_> = self.plus.iter().flat_map(|index| first(index)).collect();
+        entries.sort_unstable();
+        entries.truncate(most);
+        entries
+    }
+
     fn parts(&self, span: &Span, count: u64, ways: usize) -> Vec<Part> {
         let mut from = span.from;
         let ends = self.cuts(span, count, ways).into_iter().chain([span.upto]);

@@ -13,12 +13,13 @@ use crate::fact::{Envelope, Verified};
 use crate::id::FactId;
 use crate::mistake::{Mistake, made};
 use crate::sketch::Symbol;
-use crate::state::{Item, Set, Totals};
+use crate::state::{Item, Set, Span, Totals};
 use crate::store::catalogue::{Catalogue, Entry, Record, Row, Slot};
 use crate::store::decision::{Decision, decide};
 use crate::store::room::Room;
 use crate::store::{
     DROP_LIMIT, Describe, Description, Merge, Merged, SWEEP_BYTES, SWEEP_LIMIT, Sifted, StoreReply,
+    TAKE_LIMIT,
 };
 use crate::strategy::Retain;
 use crate::time::{Epoch, Hlc, Wall};
@@ -138,6 +139,17 @@ impl Shard {
         let mut room = Room::new(usize::MAX, bytes);
         let facts = entries.filter_map(|entry| self.get(entry.slot()).cloned());
         facts.take_while(|fact| room.take(1, fact.bytes().len())).collect()
+    }
+
+    /// The first facts of a span of a set, as far as so many bytes reach.
+    pub(super) fn stretch(&self, set: Set, span: &Span, bytes: usize) -> StoreReply {
+        let (count, entries) = self.catalogue.stretch(set, span);
+        let mut room = Room::new(TAKE_LIMIT, bytes);
+        let facts = entries.iter().filter_map(|entry| self.get(entry.slot()).cloned());
+        let facts: Vec<_> = facts.take_while(|fact| room.take(1, fact.bytes().len())).collect();
+        let upto = entries.get(facts.len()).map_or(span.upto, Entry::point);
+        let left = count - facts.len() as u64;
+        StoreReply::Taken { facts, upto, left }
     }
 
     /// The facts of a key in the order of the retain rule.

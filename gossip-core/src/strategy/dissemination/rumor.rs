@@ -428,6 +428,8 @@ impl Dissemination for RumorMongering {
             | Talk::Ranges(_)
             | Talk::Receipt(_)
             | Talk::Same(_)
+            | Talk::Take(_)
+            | Talk::Taken(_)
             | Talk::Stale(_)
             | Talk::AskChunks(_)
             | Talk::Want { .. } => {}

@@ -12,6 +12,8 @@ mod plan;
 mod scans;
 mod serve;
 mod sketches;
+mod take;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -27,6 +29,7 @@ use crate::fact::Why;
 use crate::id::NodeId;
 use crate::sketch::Symbol;
 use crate::state::Set;
+use crate::status::Taking;
 use crate::store::{Ask, Describe, Description, StoreOp, StoreReply};
 use crate::strategy::connections::Connections;
 use crate::strategy::rounds::upcoming;
@@ -189,6 +192,10 @@ impl Repair {
 
     /// A partner is busy: the exchange is over, and another partner is tried if we may hunt on.
     fn hunt(&mut self, cx: &mut Cx<'_>, busy: NodeId, number: u32) {
+        let exchange = self.running(number);
+        if exchange.is_some_and(|exchange| exchange.transfer.drop_giver(&busy)) {
+            return self.pump(cx);
+        }
         if self.exchange_with(busy, number).is_none() {
             return cx.reject(busy, Why::TooLate);
         }
@@ -225,6 +232,9 @@ impl Repair {
                 self.fetch(cx, pending, symbols);
                 continue;
             }
+            if exchange.ask_take(cx, self.config.reply_timeout) {
+                continue;
+            }
             let Some(work) = exchange.next_work() else { break };
             let (set, number) = (exchange.set, exchange.number);
             let Work { span, theirs } = work;
@@ -236,11 +246,14 @@ impl Repair {
     }
 
     fn finish_if_idle(&mut self, cx: &mut Cx<'_>) {
-        let Some(exchange) = &self.exchange else { return };
+        let Some(exchange) = &mut self.exchange else { return };
         if exchange.is_idle() && !self.pending.values().any(Pending::is_ours) {
             // Where nothing can flow, a difference is no reason to hurry.
             let differed = exchange.differed && (exchange.gives || exchange.wants());
-            self.end(cx, differed);
+            // What a transfer has brought is compared when it is merged.
+            if !exchange.rests(cx, self.config.reply_timeout) {
+                self.end(cx, differed);
+            }
         }
     }
 
@@ -252,8 +265,10 @@ impl Repair {
         } else {
             (self.pause * 2).min(self.config.period_max)
         };
-        // Who does not answer at all has cost a round: another partner is asked in its place.
-        let at_once = !self.survey.is_empty() || exchange.is_silent();
+        // Who does not answer at all has cost a round: another partner is asked in its place. After a
+        // transfer, what it has missed is looked for at once.
+        let at_once =
+            !self.survey.is_empty() || exchange.is_silent() || exchange.transfer.is_worth();
         let pause = if at_once { Duration::ZERO } else { self.pause };
         self.schedule(cx, pause);
         if exchange.owed() > 0 && self.chases < CHASES {
@@ -331,6 +346,8 @@ impl Reconcile for Repair {
             Talk::Ranges(ranges) if ranges.answer => self.on_answer(cx, from, &ranges),
             Talk::Ranges(ranges) => self.on_question(cx, from, ranges),
             Talk::Same(same) => self.on_same(cx, from, same),
+            Talk::Take(take) => self.on_take(cx, from, take),
+            Talk::Taken(taken) => self.on_taken(cx, from, taken),
             Talk::Want { exchange, step, symbols } => {
                 self.on_want(cx, from, exchange, step, symbols);
             }
@@ -383,6 +400,9 @@ impl Reconcile for Repair {
                 facts.into_iter().for_each(|fact| cx.bulk(from, fact));
                 serve::conclude(cx, from, step, wants, done.then_some(rest));
             }
+            (Pending::Take { from, take }, Some(StoreReply::Taken { facts, upto, left })) => {
+                take::give(cx, from, &take, facts, (upto, left));
+            }
             // The store failed, or answered something else: an exchange of ours is void, and the
             // next one starts from nothing.
             (pending, _) => {
@@ -415,8 +435,12 @@ impl Reconcile for Repair {
     }
 
     fn brought(&mut self, now: Mono, from: NodeId) {
-        if let Some(exchange) = self.exchange.as_mut().filter(|exchange| exchange.with == from) {
-            exchange.brought(now + self.config.reply_timeout);
+        let due = now + self.config.reply_timeout;
+        if let Some(exchange) = &mut self.exchange {
+            exchange.transfer.brought(from, due);
+            if exchange.with == from {
+                exchange.brought(due);
+            }
         }
         if let Some(owed) = self.owed.as_mut().filter(|owed| owed.by == from) {
             owed.facts -= 1;
@@ -434,8 +458,12 @@ impl Reconcile for Repair {
     }
 
     fn gone(&mut self, member: NodeId) {
-        if self.exchange.as_ref().is_some_and(|exchange| exchange.with == member) {
-            self.exchange = None;
+        if let Some(exchange) = &mut self.exchange {
+            let goes_on = exchange.with != member || exchange.abandon();
+            exchange.transfer.drop_giver(&member);
+            if !goes_on {
+                self.exchange = None;
+            }
         }
         self.connections.gone(member);
     }
@@ -465,6 +493,10 @@ impl Reconcile for Repair {
 
     fn answering(&self) -> usize {
         self.serving.total()
+    }
+
+    fn taking(&self) -> Option<Taking> {
+        self.exchange.as_ref().and_then(|exchange| exchange.transfer.taking())
     }
 
     fn deadline(&self) -> Option<Mono> {

@@ -19,7 +19,7 @@ use crate::time::{Epoch, Hlc, Now, Wall};
 use crate::transport::{Address, Inbound, LinkId};
 use crate::wire::{
     AskChunks, CHUNK_BYTES, Cells, Chunk, Compare, Frame, Glance, Large, More, Parcel,
-    RangeContent, RangePart, Ranges, Receipt, Record, Same, Talk,
+    RangeContent, RangePart, Ranges, Receipt, Record, Same, Take, Taken, Talk,
 };
 
 /// Most questions that a script leaves unanswered before they are answered for it.
@@ -261,7 +261,7 @@ impl<'a> Script<'a> {
 
     fn talk(&mut self) -> Talk {
         let (exchange, step) = (u32::from(self.byte()), u32::from(self.byte()));
-        match self.byte() % 22 {
+        match self.byte() % 24 {
             0 => Talk::Ack(exchange),
             1 => Talk::Compare(self.compare(exchange)),
             2 => Talk::Done { exchange, step, rest: Vec::new() },
@@ -300,6 +300,8 @@ impl<'a> Script<'a> {
                 let (symbol, bytes) = self.large();
                 Talk::Chunk(self.chunk(symbol, bytes, step % 4))
             }
+            21 => Talk::Take(self.take(exchange, step)),
+            22 => Talk::Taken(self.taken(exchange, step)),
             _ => {
                 let count = self.below(80);
                 let symbols = (0..count).map(|_| Symbol::at(&self.point())).collect();
@@ -421,6 +423,18 @@ impl<'a> Script<'a> {
         }
     }
 
+    fn take(&mut self, exchange: u32, step: u32) -> Take {
+        let set = self.set();
+        let (from, upto) = (self.point(), self.point());
+        Take { exchange, step, set, from, upto, bytes: u32::from(self.byte()) * 1_024 }
+    }
+
+    fn taken(&mut self, exchange: u32, step: u32) -> Taken {
+        let (upto, facts) = (self.point(), u32::from(self.byte() % 4));
+        let left = if self.one_in(8) { u64::MAX } else { u64::from(self.byte()) };
+        Taken { exchange, step, facts, upto, left }
+    }
+
     fn more(&mut self, exchange: u32) -> More {
         let [from, count, shift] = self.array();
         let from = u32::from(from) << (shift % 16);
@@ -523,6 +537,12 @@ impl<'a> Script<'a> {
             }
             Record::Talk(Talk::Given { exchange, step }) => {
                 (self.channel(), Talk::Done { exchange, step, rest: Vec::new() })
+            }
+            Record::Talk(Talk::Take(take)) => {
+                // Sometimes as it should be: all of it, or nothing.
+                let upto = if self.one_in(2) { take.upto } else { self.point() };
+                let taken = self.taken(take.exchange, take.step);
+                (self.channel(), Talk::Taken(Taken { upto, ..taken }))
             }
             Record::Talk(Talk::Receipt(receipt)) => (self.channel(), Talk::Stale(receipt)),
             Record::Channel(_) | Record::Fact { .. } | Record::Talk(_) | Record::Unknown(_) => {

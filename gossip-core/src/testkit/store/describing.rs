@@ -102,6 +102,39 @@ pub(super) async fn any_span_of_any_set_is_described(mut subject: Subject<impl S
     }
 }
 
+/// Everything of a set, answer by answer, whatever their size.
+pub(super) async fn any_stretch_is_taken(mut subject: Subject<impl Store>) {
+    let author = author(1);
+    let rng = &mut Rng::from_number(4);
+    let facts = mixed(&author, rng, 2_500, 1_000_000);
+    subject.merge(&facts).await;
+    let middle = Epoch::from_number(1_441 + 20);
+    subject.sweep(minute(20), middle, Epoch::ZERO).await;
+    let past = Epoch::from_number(1_441 + 10);
+    for (set, bytes) in [
+        (Set::Active(middle), usize::MAX),
+        (Set::Active(past), 20_000),
+        (Set::Dormant { from: Epoch::ZERO, upto: middle }, 2_000),
+        (Set::Active(middle.next()), 0),
+    ] {
+        let mut span = Span { from: Point { hlc: at_minute(3), id: [7; 16] }, upto: Point::END };
+        for answers in 0.. {
+            let (facts, upto, left) = subject.take(set, span, bytes).await;
+            assert!(answers == 0 || !facts.is_empty(), "an answer brings something");
+            if left == 0 {
+                assert_eq!(upto, span.upto, "the end is told");
+                break;
+            }
+            span.from = upto;
+            if bytes == 0 && answers == 20 {
+                break;
+            }
+        }
+    }
+    let nothing = Span { from: Point::END, upto: Point::MIN };
+    assert!(subject.take(Set::Active(middle), nothing, 100).await.0.is_empty());
+}
+
 /// Values, expiring values and deletions of half an hour, of so many keys.
 fn mixed(author: &Author, rng: &mut Rng, count: usize, keys: u64) -> Vec<Verified<Envelope>> {
     let fact = |_| {

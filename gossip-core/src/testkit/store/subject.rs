@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::fact::{Envelope, Verified};
 use crate::id::ShardId;
 use crate::sketch::Symbol;
-use crate::state::{Set, Totals};
+use crate::state::{Point, Set, Span, Totals};
 use crate::store::{
     Ask, Describe, Description, LeaseId, Merge, Merged, Restored, Row, Sifted, Store, StoreError,
     StoreOp, StoreReply,
@@ -143,6 +143,17 @@ impl<S: Store> Subject<S> {
         let reply = self.run(StoreOp::Fetch { shard: self.shard, symbols, bytes }).await;
         let StoreReply::Facts(facts) = reply else { unreachable!("{MODEL}") };
         facts
+    }
+
+    pub(super) async fn take(
+        &mut self,
+        set: Set,
+        span: Span,
+        bytes: usize,
+    ) -> (Vec<Envelope>, Point, u64) {
+        let reply = self.run(StoreOp::Take { shard: self.shard, set, span, bytes }).await;
+        let StoreReply::Taken { facts, upto, left } = reply else { unreachable!("{MODEL}") };
+        (facts, upto, left)
     }
 
     pub(super) async fn describe(&mut self, set: Set, asks: Vec<Ask>) -> Vec<Description> {

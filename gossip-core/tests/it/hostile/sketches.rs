@@ -13,7 +13,7 @@ use super::refuses;
 use super::repair::holding;
 
 /// The next thing of a kind that the node says to a puppet.
-fn hear<T>(lone: &mut Lone, puppet: &Puppet, kind: impl Fn(Talk) -> Option<T>) -> T {
+pub(super) fn hear<T>(lone: &mut Lone, puppet: &Puppet, kind: impl Fn(Talk) -> Option<T>) -> T {
     for _ in 0..20 * 60 {
         let main = lone.main();
         let heard: Vec<_> = puppet.talk(lone, main).filter_map(&kind).collect();

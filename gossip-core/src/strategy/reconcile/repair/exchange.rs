@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::decode::Decode;
+use super::transfer::Transfer;
 use super::{LIST_LIMIT, WANTED};
 use crate::fact::Envelope;
 use crate::id::NodeId;
@@ -44,6 +45,8 @@ pub(super) struct Exchange {
     pub(super) with: NodeId,
     /// The difference as far as it is read, while it is read from cells.
     pub(super) decode: Option<Decode>,
+    /// What is taken whole.
+    pub(super) transfer: Transfer,
     /// Questions to our own store on their way.
     describing: usize,
     /// Facts that the partner lacks, in parts, the last first.
@@ -62,6 +65,8 @@ pub(super) struct Exchange {
     /// What is still to be asked for, the last first: what a sketch showed, and what was too much for
     /// one answer.
     rest: Vec<Vec<Symbol>>,
+    /// When it ends although not everything is merged, once all has come.
+    rests_until: Option<Mono>,
     unanswered: BTreeMap<u32, Unanswered>,
     window: usize,
     work: Vec<Work>,
@@ -77,13 +82,13 @@ struct Unanswered {
 
 /// A question is repeated so often before it is given up: at 20 % loss of each datagram all
 /// three go unanswered in (1 - 0.8^2)^3 = 5 % of cases, and the next round asks again.
-const REPEATS: u32 = 2;
+pub(super) const REPEATS: u32 = 2;
 
 /// So many questions given up in a row end the exchange: the partner is gone.
 const GIVE_UP: u32 = 3;
 
-/// The longest exchange (a guess: some 50,000 facts at a round trip of 20 ms). What is left after
-/// it is left to later rounds; without it a partner that always differs would be the only one.
+/// The longest exchange (a guess: some 50,000 facts at a round trip of 20 ms), and the longest time in
+/// which a transfer brings little. What is left after it is left to later rounds; without it a partner that always differs would be the only one.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// The partner is given this time at least: its store and its verifier may be busy (a guess).
@@ -93,7 +98,7 @@ const FIRST_WINDOW: usize = 4;
 
 /// Most stretches that wait; beyond it the rest is left to the next round. It bounds what a
 /// hostile partner can make us remember.
-const MAX_WORK: usize = 4_096;
+pub(super) const MAX_WORK: usize = 4_096;
 
 impl Exchange {
     /// Nothing is asked yet; answers took `round_trip` of late, if that is known.
@@ -117,6 +122,7 @@ impl Exchange {
             set,
             with,
             decode: None,
+            transfer: Transfer::default(),
             describing: 0,
             giving: Vec::new(),
             giving_later: Vec::new(),
@@ -126,6 +132,7 @@ impl Exchange {
             ends: now + LONGEST,
             next_step: 1,
             rest: Vec::new(),
+            rests_until: None,
             unanswered: BTreeMap::new(),
             max_window,
             window: FIRST_WINDOW.min(max_window),
@@ -141,6 +148,7 @@ impl Exchange {
             && self.decode.is_none()
             && self.giving.is_empty()
             && self.giving_later.is_empty()
+            && self.transfer.is_idle()
     }
 
     /// How long answers took of late, the slowest of them.
@@ -348,6 +356,7 @@ impl Exchange {
             return false;
         };
         self.ask_cells(cx, missing);
+        self.repeat_takes(cx, timeout);
         self.lost < GIVE_UP && now < self.ends
     }
 
@@ -373,6 +382,29 @@ impl Exchange {
         self.wanted.saturating_sub(self.brought)
     }
 
+    /// Whether it has brought so much that it waits for the rest of it to be merged; who never rests
+    /// is not waited for.
+    pub(super) fn rests(&mut self, cx: &Cx<'_>, timeout: Duration) -> bool {
+        let now = cx.now.mono;
+        let until = *self.rests_until.get_or_insert(now + timeout);
+        self.transfer.is_worth() && cx.backlog_bytes > 0 && now < until
+    }
+
+    /// Much has come: it may go on.
+    pub(super) fn prolonged(&mut self, now: Mono) {
+        self.ends = now + LONGEST;
+    }
+
+    /// Nothing more is asked of the partner.
+    pub(super) fn forget_questions(&mut self) {
+        self.unanswered.clear();
+        self.work.clear();
+        self.rest.clear();
+        self.giving.clear();
+        self.giving_later.clear();
+        self.decode = None;
+    }
+
     /// A fact came. The partner is answering, perhaps over a slow line: to ask again would make it slower.
     pub(super) fn brought(&mut self, due: Mono) {
         self.brought += 1;
@@ -388,10 +420,12 @@ impl Exchange {
     pub(super) fn deadline(&self) -> Option<Mono> {
         let unanswered = self.unanswered.values().map(|question| question.due);
         let cells = self.decode.as_ref().and_then(Decode::deadline);
-        unanswered.chain(cells).chain([self.ends]).min()
+        let rests = self.rests_until.filter(|_| self.is_idle());
+        let rest = self.transfer.deadline().into_iter().chain(rests);
+        unanswered.chain(cells).chain(rest).chain([self.ends]).min()
     }
 
-    fn step(&mut self) -> u32 {
+    pub(super) fn step(&mut self) -> u32 {
         let step = self.next_step;
         self.next_step += 1;
         step

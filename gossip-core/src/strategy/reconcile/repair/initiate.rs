@@ -122,6 +122,12 @@ impl Repair {
                 cx.effects.push(Effect::Agreed { with: exchange.with });
             }
             Description::Same => {}
+            // What the partner has of a part, and we have nothing of, is taken whole.
+            Description::Items(items)
+                if items.is_empty() && work.theirs.is_some() && pull && work.span != Span::ALL =>
+            {
+                exchange.take(cx, work.span);
+            }
             Description::Items(items) => {
                 exchange.differed |= work.theirs.is_some();
                 let content = RangeContent::Items(items);

@@ -6,7 +6,7 @@ use crate::id::NodeId;
 use crate::sketch::Symbol;
 use crate::state::{Item, Span};
 use crate::time::Epoch;
-use crate::wire::{Compare, Glance, Ranges, Same};
+use crate::wire::{Compare, Glance, Ranges, Same, Take};
 
 /// A step of a partner's exchange.
 #[derive(Clone, Copy, Debug)]
@@ -46,12 +46,19 @@ pub(super) enum Pending {
     Row { from: NodeId, row: Asked },
     /// A partner's list lacks these facts; they go out together with our wants.
     Serve { from: NodeId, step: Step, gives: Vec<Symbol>, wants: Vec<Symbol>, done: bool },
+    /// A partner takes a stretch.
+    Take { from: NodeId, take: Take },
 }
 
 impl Pending {
     /// Whether an exchange that we began waits for it.
     pub(super) const fn is_ours(&self) -> bool {
         self.asker().is_none() && !matches!(self, Self::Give { .. })
+    }
+
+    /// Who takes a stretch.
+    pub(super) const fn taker(&self) -> Option<NodeId> {
+        if let Self::Take { from, .. } = self { Some(*from) } else { None }
     }
 
     /// On whose behalf it is asked, if not on our own.
@@ -61,7 +68,8 @@ impl Pending {
             | Self::AskedDormant { from, .. }
             | Self::Answer { from, .. }
             | Self::Row { from, .. }
-            | Self::Serve { from, .. } => Some(*from),
+            | Self::Serve { from, .. }
+            | Self::Take { from, .. } => Some(*from),
             Self::Open { .. }
             | Self::OpenDormant { .. }
             | Self::Digest { .. }

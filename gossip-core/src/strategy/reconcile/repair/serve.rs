@@ -180,7 +180,8 @@ impl Repair {
             | Pending::Deliver { .. }
             | Pending::Answer { .. }
             | Pending::Row { .. }
-            | Pending::Serve { .. } => {}
+            | Pending::Serve { .. }
+            | Pending::Take { .. } => {}
         }
     }
 

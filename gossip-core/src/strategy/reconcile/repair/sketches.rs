@@ -75,7 +75,8 @@ impl Repair {
             | Pending::Deliver { .. }
             | Pending::AskedDormant { .. }
             | Pending::Answer { .. }
-            | Pending::Serve { .. } => {}
+            | Pending::Serve { .. }
+            | Pending::Take { .. } => {}
         }
     }
 
