@@ -346,7 +346,12 @@ impl Node {
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);
         let streams = |node: &NodeId| peering.has_stream(mono, node);
         let (roster, me, limit) = (&self.roster, self.keys.id(), self.config.spec().limits.members);
-        let has_room = |node: &NodeId| *node == me || roster.has_room(node, limit);
+        // Whoever has a place in the view is about to have one in the roster.
+        let is_full = self.view_state.facts() >= limit;
+        let has_room = |node: &NodeId| match roster.member(node) {
+            None => *node == me || (!is_full && roster.has_room(node, limit)),
+            Some(_) => true,
+        };
         let partners = match peering.listed() {
             // Views say who is where, and that is known.
             Some(_) if channel.is_view() => Partners::default(),

@@ -7,7 +7,9 @@ use gossip_core::fact::Envelope;
 use gossip_core::id::{FactId, ShardId};
 use gossip_core::store::catalogue::Entry;
 use gossip_core::store::room::Room;
-use rocksdb::{ColumnFamily, DBPinnableSlice, Direction, IteratorMode, ReadOptions, Snapshot};
+use rocksdb::{
+    ColumnFamily, DBPinnableSlice, DBRawIterator, Direction, IteratorMode, ReadOptions, Snapshot,
+};
 
 use crate::error::Damage;
 use crate::keys;
@@ -61,6 +63,62 @@ impl<'db> View<'db> {
         let mut row = Vec::new();
         keys::head(shard, &self.key(shard, entry)?, &mut row);
         find_in(self.head(&row)?, entry.id())
+    }
+
+    /// What names the facts of a shard, to be read in time order.
+    pub(crate) fn names(&self, shard: ShardId) -> DBRawIterator<'_> {
+        let mut options = ReadOptions::default();
+        if let Some(end) = keys::after_prefix(&keys::shard(shard)) {
+            options.set_iterate_upper_bound(end);
+        }
+        match &self.snapshot {
+            Some(snapshot) => snapshot.raw_iterator_cf_opt(self.tables.ids, options),
+            None => self.tables.db.raw_iterator_cf_opt(self.tables.ids, options),
+        }
+    }
+
+    /// Facts that the catalogue knows, in the order in which it knows them, perhaps without their values.
+    pub(crate) fn found(
+        &self,
+        shard: ShardId,
+        entries: &[Entry],
+        names: &mut DBRawIterator<'_>,
+    ) -> Result<Vec<Held>, Damage> {
+        let mut rows = Vec::with_capacity(entries.len());
+        for (place, entry) in entries.iter().enumerate() {
+            let name = keys::id(shard, entry.hlc(), entry.id());
+            // Mostly it is the next one.
+            if names.key() != Some(&name) {
+                names.seek(&name);
+            }
+            let row = names.value().filter(|_| names.key() == Some(&name));
+            let Some(row) = row else {
+                names.status()?;
+                return Err(Damage::Missing("ids"));
+            };
+            let (_, key) = rows::read_id(entry.hlc(), entry.id(), row)?;
+            let mut head = Vec::new();
+            keys::head(shard, key, &mut head);
+            rows.push((head, place));
+            names.next();
+        }
+        rows.sort_unstable();
+        let mut options = ReadOptions::default();
+        if let Some(snapshot) = &self.snapshot {
+            options.set_snapshot(snapshot);
+        }
+        let (db, heads) = (self.tables.db, self.tables.heads);
+        let read = rows.iter().map(|(row, _)| row);
+        let read = db.batched_multi_get_cf_opt(heads, read, true, &options);
+        let mut found = Vec::with_capacity(entries.len());
+        for ((_, place), row) in rows.iter().zip(read) {
+            let (Some(row), Some(entry)) = (row?, entries.get(*place)) else {
+                return Err(Damage::Missing("heads"));
+            };
+            found.push((*place, find_in(rows::read_head(&row)?, entry.id())?));
+        }
+        found.sort_unstable_by_key(|(place, _)| *place);
+        Ok(found.into_iter().map(|(_, held)| held).collect())
     }
 
     /// The facts of whole keys, in order, until the next one would exceed a limit.

@@ -1,8 +1,10 @@
 //! An empty node takes a state from four others over loopback TCP, all of them on RocksDB, each a
 //! process of its own; beside the three things that it cannot do without, measured in the same run.
 //!
-//! `cargo bench -p gossip-benches --bench transfer -- [--entries N] [--cores N]`: how many entries
+//! `cargo bench -p gossip-benches --bench transfer -- [--entries N] [--cores N] [--authors N]`: how many entries
 //! (default 1,000,000; 200,000 with `--quick`), and how many cores the newcomer may use (default all).
+//! `--authors N`: by how many they are signed (default 1,000: hardly any key twice in a batch; fewer make
+//! verification cheaper).
 //! Directories are beside this program: put that on a disk.
 
 mod floors;
@@ -26,7 +28,7 @@ use gossip_store_rocks::{RocksConfig, RocksStore};
 use self::floors::Floors;
 use self::node::Child;
 
-/// Whoever has the state; each has written a quarter of it.
+/// Whoever has the state.
 const PARTNERS: u64 = 4;
 
 /// Puts with which a partner's latency is measured while nothing else happens. Their keys are
@@ -50,15 +52,15 @@ fn main() {
         (true, false) => 1_000_000,
     };
     let (entries, cores) = (after("--entries").unwrap_or(usual), after("--cores"));
-    measure(entries, cores);
+    measure(entries, cores, after("--authors").unwrap_or(1_000));
 }
 
-fn measure(entries: u64, cores: Option<u64>) {
+fn measure(entries: u64, cores: Option<u64>, authors: u64) {
     let program = std::env::current_exe().expect("this program has a file");
     let beside = program.parent().map(PathBuf::from).unwrap_or_default();
     let directory = tempfile::tempdir_in(beside).expect("a directory beside the program");
     let path = |name: &str| directory.path().join(name);
-    let facts = signed(entries);
+    let facts = signed(entries, authors);
     let floors = floors::measure(&facts, &path("floor"));
     preload(&facts, &path("partner-0"));
     drop(facts);
@@ -163,14 +165,14 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
-/// So many entries in time order, signed by the partners in turn.
-fn signed(entries: u64) -> Vec<Verified<Envelope>> {
+/// So many entries in time order, signed by so many authors in turn.
+fn signed(entries: u64, authors: u64) -> Vec<Verified<Envelope>> {
     let half = entries / 2;
-    let sign = |numbers: std::ops::Range<u64>| {
+    let sign = move |numbers: std::ops::Range<u64>| {
         let authors: Vec<_> =
-            (0..PARTNERS).map(|number| Author::signing(number, &facts::domain())).collect();
+            (0..authors).map(|number| Author::signing(number, &facts::domain())).collect();
         let one = |number: u64| {
-            let author = authors.get((number % PARTNERS) as usize);
+            let author = authors.get((number % authors.len() as u64) as usize);
             entry(author.expect("there are as many authors"), number)
         };
         numbers.map(one).collect::<Vec<_>>()

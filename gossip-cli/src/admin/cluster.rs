@@ -10,13 +10,13 @@ use futures_util::stream;
 use gossip_core::io::{AtEpoch, Event};
 use gossip_core::membership::Member;
 use gossip_core::runtime::{Events, Gossip, GossipError, Happening};
-use gossip_core::status::Status;
+use gossip_core::status::{Status, Taking};
 use gossip_core::time::Wall;
 
 use super::Admin;
 use super::documents::{
     EndpointsDocument, JoinDocument, MemberDocument, MembersDocument, PeersDocument,
-    StatusDocument, StoreDocument, VerifyDocument, WireDocument,
+    StatusDocument, StoreDocument, TakingDocument, VerifyDocument, WireDocument,
 };
 use super::error::Refusal;
 use super::stream::lines;
@@ -168,6 +168,11 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
             commit: status.store.commit,
             durable: status.store.durable,
         },
+        taking: status.taking.map(|Taking { taken, left, partners }| TakingDocument {
+            taken,
+            left,
+            partners,
+        }),
         duplicates: status.duplicates,
         facts_sent: status.facts_sent,
         refused: status.refused,

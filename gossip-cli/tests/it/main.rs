@@ -27,3 +27,5 @@ mod snapshots;
 #[cfg(feature = "rocks")]
 mod soak;
 mod support;
+#[cfg(feature = "rocks")]
+mod transfer;

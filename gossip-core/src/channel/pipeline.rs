@@ -281,13 +281,21 @@ impl Channel {
                 self.relay(env, &fact, from);
             }
         }
+        // Of the view one fact at a time, for it may take the last place.
+        let (merges, most) = if self.is_view() { (1, 1) } else { (MERGES, MAX_BATCH) };
         // Before a wipe, a merge would be in vain.
         while !self.is_renewing()
-            && self.pipeline.merging < MERGES
-            && !self.pipeline.ready.is_empty()
+            && self.pipeline.merging < merges
+            && let Some((fact, from)) = self.pipeline.ready.front()
         {
+            if self.is_view() && !(env.has_room)(&fact.author()) {
+                env.reject(*from, Why::TableFull);
+                let shed = self.pipeline.ready.pop_front();
+                shed.map(|(fact, _)| self.pipeline.finish(&fact));
+                continue;
+            }
             self.pipeline.merging += 1;
-            let most = MAX_BATCH.min(self.pipeline.ready.len());
+            let most = most.min(self.pipeline.ready.len());
             let batch: Vec<_> = self.pipeline.ready.drain(..most).collect();
             batch.iter().for_each(|(fact, _)| self.collect.comes(env.now, fact.leaves_at()));
             let facts = batch.iter().map(|(fact, _)| fact.clone()).collect();

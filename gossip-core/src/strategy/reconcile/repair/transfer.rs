@@ -12,7 +12,7 @@ use crate::state::{Set, Span};
 use crate::status::Taking;
 use crate::strategy::{Cx, Effect};
 use crate::time::{Epoch, Mono};
-use crate::wire::{Take, Taken, Talk};
+use crate::wire::{Compare, Take, Taken, Talk};
 
 /// Partners that are taken from besides the one that is compared with (a guess: four together are
 /// faster than one verifies, and each still has most of its time for others).
@@ -268,6 +268,29 @@ impl Exchange {
 }
 
 impl Repair {
+    /// Whether whole stretches are being taken.
+    pub(super) fn is_taking(&self) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| !exchange.transfer.is_idle())
+    }
+
+    /// Whoever holds nothing does not wait for partners to list everything: it asks them itself.
+    pub(super) fn rather_takes(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: NodeId,
+        compare: &Compare,
+        held: u64,
+    ) -> bool {
+        let much = compare.glance.is_none_or(|glance| glance.entries >= WORTH);
+        let takes = held == 0 && much && compare.push && self.pulls() && !cx.read_only;
+        if takes {
+            self.survey.insert(from);
+            self.next_round = Some(cx.now.mono);
+            cx.talk(from, Talk::Busy(compare.exchange));
+        }
+        takes
+    }
+
     /// A partner has sent a part of a stretch.
     pub(super) fn on_taken(&mut self, cx: &mut Cx<'_>, from: NodeId, taken: Taken) {
         let Some(exchange) = self.running(taken.exchange) else {
