@@ -119,9 +119,14 @@ impl Transfer {
     /// the next comparison.
     pub(super) fn drop_giver(&mut self, giver: &NodeId) -> bool {
         let was = self.givers.remove(giver).is_some();
-        for (_, asked) in self.takes.extract_if(.., |_, asked| asked.from == *giver) {
-            self.stretches.push_front(asked.stretch);
-        }
+        let Self { stretches, takes, .. } = self;
+        takes.retain(|_, asked| {
+            let stays = asked.from != *giver;
+            if !stays {
+                stretches.push_front(asked.stretch);
+            }
+            stays
+        });
         if self.givers.is_empty() {
             self.stretches.clear();
         }
