@@ -11,13 +11,10 @@ fn quantile(sorted: &[u32], percent: usize) -> u32 {
 #[test]
 fn what_was_missed_comes_within_seconds() {
     for seed in 1..=3 {
-        let config = Config { nodes: 100, churn: 0.2, ..Config::default() };
+        let config = Config { nodes: 200, ..Config::default() };
         let outcome = outages::run(&config, seed);
         assert_eq!(outcome.never, 0, "seed {seed}: everybody gets everything");
-        assert!(
-            outcome.crashes > 10 && outcome.missed.len() > 1_000,
-            "seed {seed}: nothing missed"
-        );
+        assert!(outcome.crashes > 5 && outcome.missed.len() > 1_000, "seed {seed}: nothing missed");
         let (missed, reached) = (quantile(&outcome.missed, 99), quantile(&outcome.reached, 99));
         assert!(missed <= 5_000 && reached <= 5_000, "seed {seed}: {missed} and {reached} ms");
         // Under loss each half minute costs about the same; none costs more than those before.

@@ -125,7 +125,7 @@ fn what_fits_a_datagram_is_gossip_and_what_does_not_is_bulk() {
     // What is larger still is offered first, and sent to who asks.
     up(&mut lone, 1, at);
     put(&mut lone, "large", 200_000).unwrap();
-    lone.pass(3 * SECOND);
+    lone.pass(SECOND / 2);
     let offered = puppet.talk(&lone, lone.main()).find_map(|talk| match talk {
         Talk::Offer { rumors, .. } => rumors.first().map(|(key, _)| *key),
         _ => None,

@@ -358,7 +358,7 @@ impl Dissemination for RumorMongering {
             self.next_round = self.next_round.map(|due| due.min(soon));
         }
         self.hot.insert(fact, from);
-        self.hasten(cx, short(fact.id()), fact);
+        self.hasten(cx, short(fact.id()));
     }
 
     fn settled(&mut self, id: FactId) {

@@ -62,6 +62,10 @@ const GREETING: Duration = Duration::from_secs(10);
 /// three times at 20 % loss).
 const CHASES: u32 = 3;
 
+/// So many partners are asked in place of one that does not answer, before a question is repeated to the
+/// same one (a guess: three in a row are seldom all gone, or cut off).
+const OTHERS: u32 = 2;
+
 /// With at most so many; others wait for their round (a guess: one of them has what is missing).
 const GREETED: usize = 16;
 
@@ -88,6 +92,8 @@ pub struct Repair {
     round_trip: Duration,
     scans: Scans,
     serving: Serving,
+    /// How many partners in a row did not answer.
+    silences: u32,
     /// Partners still to be compared with, for somebody wants to know.
     survey: BTreeSet<NodeId>,
 }
@@ -121,6 +127,7 @@ impl Repair {
             round_trip: Duration::ZERO,
             scans: Scans::default(),
             serving: Serving::default(),
+            silences: 0,
             survey: BTreeSet::new(),
         }
     }
@@ -178,7 +185,8 @@ impl Repair {
         self.survey.retain(|partner| cx.partners.contains(partner));
         let owed = self.owed.take().map(|owed| owed.by).filter(|by| cx.partners.contains(by));
         self.chases = if owed.is_some() { self.chases + 1 } else { 0 };
-        let with = match owed.or_else(|| self.survey.pop_first()) {
+        let named = owed.or_else(|| self.survey.pop_first());
+        let with = match named {
             Some(partner) => Some(partner),
             None if cx.rng.chance(self.config.chance) => cx.pick(1, |_| true).pop(),
             None => None,
@@ -187,6 +195,10 @@ impl Repair {
             self.connections.begin_round(cx.now.mono);
             self.connections.call(with, 0);
             self.open(cx, with);
+            // One that nobody named is as good as another; but where all take long, somebody must be waited for.
+            if let Some(exchange) = &mut self.exchange {
+                exchange.persists = named.is_some() || self.silences >= OTHERS;
+            }
         }
     }
 
@@ -260,6 +272,7 @@ impl Repair {
     fn end(&mut self, cx: &mut Cx<'_>, differed: bool) {
         let Some(exchange) = self.exchange.take() else { return };
         self.round_trip = exchange.round_trip();
+        self.silences = if exchange.is_silent() { self.silences.saturating_add(1) } else { 0 };
         self.pause = if differed {
             self.config.period
         } else {
@@ -271,9 +284,10 @@ impl Repair {
             !self.survey.is_empty() || exchange.is_silent() || exchange.transfer.is_worth();
         let pause = if at_once { Duration::ZERO } else { self.pause };
         self.schedule(cx, pause);
-        if exchange.owed() > 0 && self.chases < CHASES {
+        let facts = exchange.owed();
+        if facts > 0 && self.chases < CHASES {
             let soon = cx.now.mono + exchange.patience(self.config.reply_timeout);
-            let (by, facts, otherwise) = (exchange.with, exchange.owed(), self.next_round);
+            let (by, otherwise) = (exchange.with, self.next_round);
             self.owed = Some(Owed { by, facts, otherwise });
             self.next_round = self.next_round.map(|due| due.min(soon));
         }
@@ -460,7 +474,7 @@ impl Reconcile for Repair {
     fn gone(&mut self, member: NodeId) {
         if let Some(exchange) = &mut self.exchange {
             let goes_on = exchange.with != member || exchange.abandon();
-            exchange.transfer.drop_giver(&member);
+            exchange.transfer.gone(&member);
             if !goes_on {
                 self.exchange = None;
             }
@@ -478,7 +492,7 @@ impl Reconcile for Repair {
         match self.next_round {
             None => {
                 let period = self.config.period;
-                let wait = if self.config.stagger { cx.time_below(period) } else { period };
+                let wait = if self.config.stagger { cx.time_below(period / 4) } else { period };
                 self.next_round = Some(cx.now.mono + wait);
             }
             Some(due) if due <= cx.now.mono => {

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::RumorMongering;
 use super::hot::{Hot, Short};
-use crate::fact::Envelope;
 use crate::strategy::Cx;
 use crate::strategy::dissemination::RumorConfig;
 use crate::time::{Mono, earliest};
@@ -54,14 +53,12 @@ impl Eager {
 
 impl RumorMongering {
     /// A fact is fresh: it is pushed before its round, where nobody has to be called first.
-    pub(super) fn hasten(&mut self, cx: &Cx<'_>, key: Short, fact: &Envelope) {
-        let RumorConfig { direction, eager, minimize, period, .. } = self.config;
-        // What others have been telling for rounds is no news to them.
-        let is_young = cx.now.wall.since(fact.hlc().wall()) <= period * WAVES_PER_PERIOD;
+    pub(super) fn hasten(&mut self, cx: &Cx<'_>, key: Short) {
+        let RumorConfig { direction, eager, minimize, .. } = self.config;
         let is_free = !minimize && !self.connections.is_limited();
         // Beyond as many as are told at all, rounds tell them.
         let has_room = self.eager.fresh.len() < self.config.hot_facts;
-        if eager > 0 && direction.pushes() && is_free && is_young && has_room {
+        if eager > 0 && direction.pushes() && is_free && has_room {
             self.eager.next = self.eager.next.max(cx.now.mono);
             self.eager.fresh.push_back(key);
         }

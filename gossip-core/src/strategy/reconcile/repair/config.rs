@@ -49,7 +49,7 @@ pub struct RepairConfig {
     /// How long an answer may take before the question is repeated. Default 1 s (a guess: more
     /// than any round trip on earth).
     pub reply_timeout: Duration,
-    /// Whether rounds come at random moments: the first within the first period, and later pauses vary
+    /// Whether rounds come at random moments: the first within a quarter of a period, and later pauses vary
     /// by an eighth, so that two nodes do not meet at the same second of every minute, always
     /// straddling an epoch. Default true; off, a round comes each period from the start on, as in
     /// the classic papers' synchronous cycles.

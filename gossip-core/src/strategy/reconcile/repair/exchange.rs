@@ -41,6 +41,8 @@ pub(super) struct Exchange {
     /// The key of its cells.
     pub(super) key: u64,
     pub(super) number: u32,
+    /// Whether the first question is repeated to a partner that does not answer.
+    pub(super) persists: bool,
     pub(super) set: Set,
     pub(super) with: NodeId,
     /// The difference as far as it is read, while it is read from cells.
@@ -119,6 +121,7 @@ impl Exchange {
             brought: 0,
             key: 0,
             number,
+            persists: true,
             set,
             with,
             decode: None,
@@ -336,7 +339,8 @@ impl Exchange {
         let mut given_up = Vec::new();
         for (step, question) in self.unanswered.iter_mut().filter(overdue) {
             self.window = (self.window / 2).max(1);
-            if question.repeats >= REPEATS {
+            let repeats = if self.persists || *step > 0 { REPEATS } else { 0 };
+            if question.repeats >= repeats {
                 given_up.push(*step);
                 continue;
             }
@@ -378,8 +382,8 @@ impl Exchange {
     }
 
     /// How many of the facts that we asked for have not come: lost on the way, or displaced meanwhile.
-    pub(super) const fn owed(&self) -> usize {
-        self.wanted.saturating_sub(self.brought)
+    pub(super) fn owed(&self) -> usize {
+        self.wanted.saturating_sub(self.brought).max(self.transfer.owed() as usize)
     }
 
     /// Whether it has brought so much that it waits for the rest of it to be merged; who never rests

@@ -126,7 +126,7 @@ impl Repair {
             Description::Items(items)
                 if items.is_empty() && work.theirs.is_some() && pull && work.span != Span::ALL =>
             {
-                exchange.take(cx, work.span);
+                exchange.take(work.span);
             }
             Description::Items(items) => {
                 exchange.differed |= work.theirs.is_some();

@@ -1,7 +1,7 @@
 //! The taking side of a transfer: stretches of which this node holds nothing are taken whole, from
 //! several partners side by side.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use super::Repair;
@@ -44,6 +44,8 @@ const TOLD_EVERY: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Transfer {
     givers: BTreeMap<NodeId, Giver>,
+    /// Who was a giver and is asked no more.
+    dropped: BTreeSet<NodeId>,
     /// How many facts have come while it was under way.
     came: u64,
     /// How many facts the begun stretches had, and how many stretches these are.
@@ -70,6 +72,8 @@ struct Giver {
     bytes: usize,
     /// Facts of it that came since it last said how many it had sent.
     came: u64,
+    /// Whether anything came of it.
+    gives: bool,
     under_way: usize,
 }
 
@@ -93,6 +97,11 @@ impl Transfer {
         self.came >= WORTH
     }
 
+    /// How many facts were sent, as their givers said, and have not come.
+    pub(super) const fn owed(&self) -> u64 {
+        self.taken.saturating_sub(self.came)
+    }
+
     /// How far it has come, while it is under way.
     pub(super) fn taking(&self) -> Option<Taking> {
         if self.is_idle() {
@@ -110,6 +119,7 @@ impl Transfer {
     pub(super) fn brought(&mut self, from: NodeId, due: Mono) {
         let Some(giver) = self.givers.get_mut(&from) else { return };
         giver.came += 1;
+        giver.gives = true;
         self.came += 1;
         let asked = self.takes.values_mut().filter(|asked| asked.from == from);
         asked.for_each(|asked| asked.due = asked.due.max(due));
@@ -120,6 +130,9 @@ impl Transfer {
     pub(super) fn drop_giver(&mut self, giver: &NodeId) -> bool {
         let was = self.givers.remove(giver).is_some();
         let Self { stretches, takes, .. } = self;
+        if was {
+            self.dropped.insert(*giver);
+        }
         takes.retain(|_, asked| {
             let stays = asked.from != *giver;
             if !stays {
@@ -131,6 +144,12 @@ impl Transfer {
             self.stretches.clear();
         }
         was
+    }
+
+    /// A member is gone; should it come back, it may give again.
+    pub(super) fn gone(&mut self, member: &NodeId) {
+        self.drop_giver(member);
+        self.dropped.remove(member);
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
@@ -182,7 +201,7 @@ impl Transfer {
 
 impl Giver {
     const fn new() -> Self {
-        Self { bytes: FIRST_BYTES, came: 0, under_way: 0 }
+        Self { bytes: FIRST_BYTES, came: 0, gives: false, under_way: 0 }
     }
 
     /// An answer of so many facts has come: what of it was lost tells how much to ask for.
@@ -192,6 +211,7 @@ impl Giver {
         } else {
             (self.bytes * 2).min(MOST_BYTES)
         };
+        self.gives = true;
         self.came = self.came.saturating_sub(facts);
         self.under_way = self.under_way.saturating_sub(1);
     }
@@ -199,13 +219,12 @@ impl Giver {
 
 impl Exchange {
     /// A stretch of which the partner has something and we have nothing.
-    pub(super) fn take(&mut self, cx: &mut Cx<'_>, span: Span) {
+    pub(super) fn take(&mut self, span: Span) {
         let with = self.with;
         let transfer = &mut self.transfer;
         if transfer.is_idle() {
-            let helpers = cx.pick(HELPERS, |node| *node != with);
-            let givers = helpers.into_iter().chain([with]).map(|node| (node, Giver::new()));
-            transfer.givers = givers.collect();
+            transfer.givers = [(with, Giver::new())].into();
+            transfer.dropped = BTreeSet::new();
             transfer.worth = transfer.came + WORTH;
         }
         if transfer.stretches.len() < MAX_WORK {
@@ -215,6 +234,9 @@ impl Exchange {
 
     /// Asks for a part of a stretch, if there is one and somebody to ask.
     pub(super) fn ask_take(&mut self, cx: &mut Cx<'_>, timeout: Duration) -> bool {
+        if !self.transfer.stretches.is_empty() {
+            self.find_helpers(cx);
+        }
         let Some(from) = self.transfer.free() else { return false };
         let Some(stretch) = self.transfer.stretches.pop_front() else { return false };
         let step = self.step();
@@ -223,24 +245,38 @@ impl Exchange {
         let Span { from: begin, upto } = stretch.span;
         let (exchange, set, bytes) = (self.number, current(self.set, cx), giver.bytes as u32);
         let take = Take { exchange, step, set, from: begin, upto, bytes };
-        let due = cx.now.mono + timeout;
+        let due = cx.now.mono + self.patience(timeout);
         self.transfer.takes.insert(step, Asked { due, from, repeats: 0, stretch, take });
         self.differed = true;
         cx.talk(from, Talk::Take(take));
         true
     }
 
+    /// Partners that are met only now give as well.
+    fn find_helpers(&mut self, cx: &mut Cx<'_>) {
+        let Transfer { givers, dropped, .. } = &mut self.transfer;
+        let missing = (HELPERS + 1).saturating_sub(givers.len());
+        if missing > 0 && !givers.is_empty() {
+            let others = |node: &NodeId| !givers.contains_key(node) && !dropped.contains(node);
+            let helpers = cx.pick(missing, others);
+            givers.extend(helpers.into_iter().map(|node| (node, Giver::new())));
+        }
+    }
+
     /// Repeats what is overdue, and leaves those alone who do not answer.
     pub(super) fn repeat_takes(&mut self, cx: &mut Cx<'_>, timeout: Duration) {
-        let now = cx.now.mono;
+        let (now, main, patience) = (cx.now.mono, self.with, self.patience(timeout));
         let mut silent = Vec::new();
-        for asked in self.transfer.takes.values_mut().filter(|asked| asked.due <= now) {
-            if asked.repeats >= REPEATS {
+        let Transfer { givers, takes, .. } = &mut self.transfer;
+        for asked in takes.values_mut().filter(|asked| asked.due <= now) {
+            // Of a helper that gave nothing yet nothing is known: perhaps it is gone.
+            let is_known = givers.get(&asked.from).is_some_and(|giver| giver.gives);
+            if asked.repeats >= REPEATS || !(is_known || asked.from == main) {
                 silent.push(asked.from);
                 continue;
             }
             asked.repeats += 1;
-            asked.due = now + timeout * (asked.repeats + 1);
+            asked.due = now + patience * (asked.repeats + 1);
             asked.take.bytes = (asked.take.bytes / 2).max(LEAST_BYTES as u32);
             cx.talk(asked.from, Talk::Take(asked.take));
         }
