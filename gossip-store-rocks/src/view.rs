@@ -89,7 +89,7 @@ impl<'db> View<'db> {
             let name = keys::id(shard, entry.hlc(), entry.id());
             // Mostly it is the next one.
             if names.key() != Some(&name) {
-                names.seek(&name);
+                names.seek(name);
             }
             let row = names.value().filter(|_| names.key() == Some(&name));
             let Some(row) = row else {

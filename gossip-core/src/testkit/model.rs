@@ -56,21 +56,14 @@ impl Model {
                 assert!(self.lease(given), "{asked}: {given:?} is granted twice");
             }
             (StoreOp::Merge(merge), StoreReply::Merged { outcomes, commit }) => {
-                let expected = self.shard(merge.shard).merge(merge);
-                assert_eq!(outcomes, expected, "{asked}");
-                let changed = expected.iter().any(|merged| matches!(merged, Merged::Inserted(_)));
-                self.commit += u64::from(changed);
-                assert_eq!(commit, self.commit, "{asked}");
+                self.compare_merged(merge, &outcomes, commit, &asked);
             }
             (StoreOp::Release(lease), StoreReply::Synced { commit: given }) => {
                 self.leases.insert(lease, None);
                 assert!(given <= commit, "{asked}");
             }
             (StoreOp::Remember { name, value }, StoreReply::Synced { commit: given }) => {
-                match value {
-                    Some(value) => self.meta.insert(name, value),
-                    None => self.meta.remove(&name),
-                };
+                self.remember(name, value);
                 assert!(given <= commit, "{asked}");
             }
             (
@@ -115,6 +108,21 @@ impl Model {
             }
             (_, reply) => panic!("{asked} was answered by {reply:?}"),
         }
+    }
+
+    fn remember(&mut self, name: MetaName, value: Option<Bytes>) {
+        match value {
+            Some(value) => self.meta.insert(name, value),
+            None => self.meta.remove(&name),
+        };
+    }
+
+    fn compare_merged(&mut self, merge: Merge, outcomes: &[Merged], commit: u64, asked: &str) {
+        let expected = self.shard(merge.shard).merge(merge);
+        assert_eq!(outcomes, expected, "{asked}");
+        let changed = expected.iter().any(|merged| matches!(merged, Merged::Inserted(_)));
+        self.commit += u64::from(changed);
+        assert_eq!(commit, self.commit, "{asked}");
     }
 
     fn compare_totals(&mut self, shard: ShardId, set: Set, given: Totals, asked: &str) {

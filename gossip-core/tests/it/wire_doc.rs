@@ -199,18 +199,17 @@ fn sizes() -> Vec<(&'static str, usize)> {
     let plain = sign(draft(&[b'k'; 32], Some(&[b'v'; 200])), &main());
     let deletion = sign(draft(&[b'k'; 32], None), &main());
     let cookie = Some([7; COOKIE_BYTES]);
+    let hello = |hello| frame(Frame::Hello(Box::new(hello)));
     let item = Item { point: Point::of(&plain), rival: [1; 8] };
-    let one_part = |content| {
+    let list = |items| {
+        let content = RangeContent::Items(vec![item; items]);
         let parts = vec![RangePart { upto: Point::END, content }];
-        Talk::Ranges(Ranges { parts, ..ranges_of(0) })
+        talk(Talk::Ranges(Ranges { parts, ..ranges_of(0) }))
     };
     vec![
-        ("Hello, first, one IPv4 address, no name", frame(Frame::Hello(Box::new(hello_plain())))),
-        ("Hello with cookie", frame(Frame::Hello(Box::new(Hello { cookie, ..hello_plain() })))),
-        (
-            "Hello that answers",
-            frame(Frame::Hello(Box::new(Hello { answers: Some(SESSION), ..hello_plain() }))),
-        ),
+        ("Hello, first, one IPv4 address, no name", hello(hello_plain())),
+        ("Hello with cookie", hello(Hello { cookie, ..hello_plain() })),
+        ("Hello that answers", hello(Hello { answers: Some(SESSION), ..hello_plain() })),
         ("Retry", frame(Frame::Retry { session: SESSION, cookie: [7; COOKIE_BYTES] })),
         ("Reset", frame(Frame::Reset { session: SESSION })),
         ("Ping, Ack", session_talk(Talk::Ping(0xdead_beef))),
@@ -249,8 +248,8 @@ fn sizes() -> Vec<(&'static str, usize)> {
         ("Offer of 1 rumor", offer(1)),
         ("Offer of 64 rumors", offer(64)),
         ("Ranges, 16 fingerprints", talk(Talk::Ranges(ranges_of(16)))),
-        ("Ranges, a list of 24", talk(one_part(RangeContent::Items(vec![item; 24])))),
-        ("Ranges, a list of 32", talk(one_part(RangeContent::Items(vec![item; 32])))),
+        ("Ranges, a list of 24", list(24)),
+        ("Ranges, a list of 32", list(32)),
         (
             "Want of 32 facts",
             talk(Talk::Want { exchange: 300, step: 2, symbols: vec![Symbol::of(&plain); 32] }),
