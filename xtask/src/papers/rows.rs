@@ -33,7 +33,8 @@ pub(super) struct Row {
 impl Row {
     /// Whether it simulates clusters of 100,000 nodes.
     pub(super) fn is_huge(&self) -> bool {
-        self.command.split([' ', ',', '=']).any(|word| word == "100000")
+        let nodes = self.command.split_once("nodes").map_or("", |(_, nodes)| nodes);
+        nodes.split([' ', ',', '=']).any(|word| word == "100000")
     }
 
     /// Whether it simulates clusters of several sizes.
