@@ -1,8 +1,8 @@
 //! The column families, and how RocksDB is set up for them.
 
 use rocksdb::{
-    BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBRecoveryMode, Options,
+    BlockBasedIndexType, BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB,
+    DBCompressionType, DBRecoveryMode, Options,
 };
 
 use crate::config::RocksConfig;
@@ -82,6 +82,12 @@ pub(crate) fn families(config: &RocksConfig) -> Vec<ColumnFamilyDescriptor> {
         // Indexes and filters count as cache too, or memory would grow with the files.
         blocks.set_cache_index_and_filter_blocks(true);
         blocks.set_pin_l0_filter_and_index_blocks_in_cache(true);
+        // One index of a large file is larger than a shard of the cache: it would be read and unpacked
+        // for each single key. In parts, those that are used stay.
+        blocks.set_index_type(BlockBasedIndexType::TwoLevelIndexSearch);
+        blocks.set_partition_filters(true);
+        blocks.set_metadata_block_size(METADATA_BYTES);
+        blocks.set_pin_top_level_index_and_filter(true);
         // Only these are searched for single keys: 1 % false positives (RocksDB's advice).
         if [HEADS, VALUES].contains(name) {
             blocks.set_bloom_filter(10.0, false);
@@ -95,6 +101,9 @@ pub(crate) fn families(config: &RocksConfig) -> Vec<ColumnFamilyDescriptor> {
     };
     NAMES.iter().map(family).collect()
 }
+
+/// A part of an index or a filter (RocksDB's advice).
+const METADATA_BYTES: usize = 4_096;
 
 /// Every column family. `default` stays empty, RocksDB insists on it.
 pub(crate) const NAMES: [&str; 7] = ["default", CHECKPOINTS, EXPIRY, HEADS, IDS, META, VALUES];

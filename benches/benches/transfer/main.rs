@@ -1,8 +1,9 @@
 //! An empty node takes a state from four others over loopback TCP, all of them on RocksDB, each a
-//! process of its own; beside the three things that it cannot do without, measured in the same run.
+//! process of its own; beside the three things that it cannot do without, measured in the same run. Then another
+//! one, kept to one core, while a partner is written to: how long do these writes take?
 //!
 //! `cargo bench -p gossip-benches --bench transfer -- [--entries N] [--cores N] [--authors N]`: how many entries
-//! (default 1,000,000; 200,000 with `--quick`), and how many cores the newcomer may use (default all).
+//! (default 1,000,000; 200,000 with `--quick`), and to how many cores the second newcomer is kept (default 1).
 //! `--authors N`: by how many they are signed (default 1,000: hardly any key twice in a batch; fewer make
 //! verification cheaper).
 //! Directories are beside this program: put that on a disk.
@@ -31,9 +32,12 @@ use self::node::Child;
 /// Whoever has the state.
 const PARTNERS: u64 = 4;
 
-/// Puts with which a partner's latency is measured while nothing else happens. Their keys are
-/// written again during the transfer, so that it is known how much there is to take.
+/// Puts with which a partner's latency is measured while nothing else happens, each [`PACE`] after the
+/// one before. Their keys are written again during the transfer, so that it is known how much there is to take.
 const PUTS: u64 = 400;
+
+/// Between two puts.
+const PACE: Duration = Duration::from_millis(5);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -79,8 +83,14 @@ fn measure(entries: u64, cores: Option<u64>, authors: u64) {
     for partner in &mut partners {
         partner.hold(all);
     }
-    let mut newcomer = Child::start(PARTNERS, &path("newcomer"), Some(&address), cores);
+    let mut newcomer = Child::start(PARTNERS, &path("newcomer"), Some(&address), None);
     let before = partners.iter_mut().map(Child::cpu).sum::<f64>();
+    newcomer.begin_hold(all);
+    let took = newcomer.finish();
+    let gave = partners.iter_mut().map(Child::cpu).sum::<f64>() - before;
+    drop(newcomer);
+    let slow = cores.unwrap_or(1);
+    let mut newcomer = Child::start(PARTNERS + 1, &path("slow"), Some(&address), Some(slow));
     newcomer.begin_hold(all);
     let mut busy = Vec::new();
     while !newcomer.is_done(Duration::ZERO) {
@@ -88,9 +98,7 @@ fn measure(entries: u64, cores: Option<u64>, authors: u64) {
             busy.extend(writer.puts(20));
         }
     }
-    let took = newcomer.finish();
-    let partners = partners.iter_mut().map(Child::cpu).sum::<f64>() - before;
-    show(entries, &floors, took, partners, (idle, busy));
+    show(entries, &floors, took, gave, (idle, busy));
 }
 
 /// What the transfer took.

@@ -179,7 +179,9 @@ async fn hold(gossip: &Gossip, entries: u64) {
 
 async fn puts(gossip: &Gossip, count: u64) -> String {
     let mut answer = String::new();
+    let mut turns = tokio::time::interval(super::PACE);
     for number in 0..count {
+        turns.tick().await;
         let begun = Instant::now();
         gossip.put(format!("put-{number}"), vec![7; 200]).await.expect("it runs");
         answer += &format!("{} ", begun.elapsed().as_secs_f64() * 1e3);

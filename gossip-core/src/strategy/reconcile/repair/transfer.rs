@@ -74,6 +74,8 @@ struct Giver {
     came: u64,
     /// Whether anything came of it.
     gives: bool,
+    /// Up to here `bytes` doubles; beyond it grows by little, for a part of as much was lost before.
+    steep_until: usize,
     under_way: usize,
 }
 
@@ -201,15 +203,18 @@ impl Transfer {
 
 impl Giver {
     const fn new() -> Self {
-        Self { bytes: FIRST_BYTES, came: 0, gives: false, under_way: 0 }
+        Self { bytes: FIRST_BYTES, came: 0, gives: false, steep_until: MOST_BYTES, under_way: 0 }
     }
 
     /// An answer of so many facts has come: what of it was lost tells how much to ask for.
     fn settled(&mut self, facts: u64) {
         self.bytes = if self.came < facts {
-            (self.bytes / 2).max(LEAST_BYTES)
+            self.steep_until = (self.bytes / 2).max(LEAST_BYTES);
+            self.steep_until
+        } else if self.bytes < self.steep_until {
+            (self.bytes * 2).min(self.steep_until)
         } else {
-            (self.bytes * 2).min(MOST_BYTES)
+            (self.bytes + LEAST_BYTES / 2).min(MOST_BYTES)
         };
         self.gives = true;
         self.came = self.came.saturating_sub(facts);
