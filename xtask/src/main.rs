@@ -1,6 +1,7 @@
 //! The workspace's own tool. `cargo xtask` alone lists its commands.
 #![expect(clippy::print_stderr, clippy::print_stdout, reason = "it talks to people at a terminal")]
 
+mod bench;
 mod ci;
 mod loom;
 mod netns;
@@ -82,8 +83,8 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "[ARGS..]",
-        about: "cargo bench of gossip-benches: a name filters, --timings shows the build",
-        run: run::bench,
+        about: "all benchmarks, or those named; then a page of all figures, target/bench/report.html",
+        run: bench::bench,
     },
     Command {
         name: "ci",

@@ -16,7 +16,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 
-use self::measure::Simulator;
+pub(crate) use self::measure::Simulator;
 use self::rows::{Row, TABLES, Table};
 use self::verdict::Verdict;
 use crate::program::root;

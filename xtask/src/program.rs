@@ -15,6 +15,12 @@ pub(crate) fn root() -> PathBuf {
     manifest_dir.parent().map_or_else(|| ".".into(), Path::to_path_buf)
 }
 
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> PathBuf {
+    let named = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root().join(named)
+}
+
 /// Whether a member of the workspace exists; some come later than this tool.
 pub(crate) fn has_member(folder: &str) -> bool {
     root().join(folder).join("Cargo.toml").is_file()

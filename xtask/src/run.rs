@@ -42,16 +42,6 @@ pub(crate) fn has_fuzz() -> bool {
     root().join(FUZZ).is_file()
 }
 
-/// Criterion's benchmarks, optimised.
-pub(crate) fn bench(rest: &[String]) -> Result<()> {
-    ensure!(
-        has_member("benches"),
-        "benches/ is not in this workspace: there is nothing to measure"
-    );
-    prerequisites::check()?;
-    Program::new("cargo bench -p gossip-benches").arguments(rest).replace()
-}
-
 const FUZZ: &str = "gossip-core/examples/fuzz.rs";
 
 fn fuzzer() -> Program {

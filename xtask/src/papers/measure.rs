@@ -9,11 +9,11 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::program::{Program, root};
+use crate::program::{Program, target};
 
 /// `gossip-cli`, and where answers of this very program are kept.
 #[derive(Debug)]
-pub(super) struct Simulator {
+pub(crate) struct Simulator {
     program: PathBuf,
     kept: PathBuf,
 }
@@ -37,18 +37,16 @@ pub(super) fn was_interrupted(error: &anyhow::Error) -> bool {
 
 impl Simulator {
     /// Builds the program: optimised, and without RocksDB, which no simulation needs.
-    pub(super) fn build() -> Result<Self> {
+    pub(crate) fn build() -> Result<Self> {
         let build = "cargo build --release -p gossip-cli --no-default-features";
         println!("{build}");
         Program::new(build).run().context("gossip-cli does not build")?;
-        let target =
-            std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-        let program = root().join(&target).join("release").join("gossip-cli");
+        let program = target().join("release").join("gossip-cli");
         let bytes =
             fs::read(&program).with_context(|| format!("{} is not there", program.display()))?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let kept = root().join(target).join("papers").join(format!("{:016x}", hasher.finish()));
+        let kept = target().join("papers").join(format!("{:016x}", hasher.finish()));
         fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
         Ok(Self { program, kept })
     }
@@ -90,7 +88,7 @@ impl Simulator {
     }
 
     /// A picture as an SVG file.
-    pub(super) fn plot(&self, figure: &Value) -> Result<Vec<u8>> {
+    pub(crate) fn plot(&self, figure: &Value) -> Result<Vec<u8>> {
         let mut process = Command::new(&self.program);
         let pipes = process.arg("plot").stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = pipes.spawn().context("gossip-cli does not start")?;

@@ -11,7 +11,7 @@ use crate::fact::Envelope;
 use crate::id::NodeId;
 use crate::sketch::Symbol;
 use crate::state::{Part, Point, Set, Span};
-use crate::strategy::Cx;
+use crate::strategy::{Cx, Standing};
 use crate::time::Mono;
 use crate::wire::{Compare, More, RangeContent, RangePart, Ranges, Talk};
 
@@ -293,7 +293,12 @@ impl Exchange {
         self.ask_all(cx, span.from, parts, flow, timeout);
     }
 
-    pub(super) fn want(&mut self, cx: &mut Cx<'_>, symbols: Vec<Symbol>, timeout: Duration) {
+    /// Asks for facts, but for those that are on their way: large ones take a while.
+    pub(super) fn want(&mut self, cx: &mut Cx<'_>, mut symbols: Vec<Symbol>, timeout: Duration) {
+        symbols.retain(|symbol| (cx.knows)(&symbol.parts().1) != Standing::Pending);
+        if symbols.is_empty() {
+            return;
+        }
         self.wanted += symbols.len();
         let step = self.step();
         let talk = Talk::Want { exchange: self.number, step, symbols };
