@@ -150,7 +150,7 @@ fn sealed(keys: &dyn Keys, session: SessionId, frame: Bytes) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::SimKeys;
+    use crate::fact::SigningKeys;
     use crate::sketch::Symbol;
     use crate::wire::{CHUNK_BYTES, Chunk, Frame, Record, Records, decode_frame};
 
@@ -181,7 +181,7 @@ mod tests {
         let gossip = Address::Socket(([127, 0, 0, 1], 1).into());
         let route = Route { session: SessionId([3; 8]), gossip, bulk };
         let mut names = Vec::new();
-        let keys = SimKeys::new(1);
+        let keys = SigningKeys::new([1; 32], [1; 32]);
         let send = |transmit: Transmit| {
             let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { return };
             names.extend(Records::new(sealed).filter_map(|record| match record {
