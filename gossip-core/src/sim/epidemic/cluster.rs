@@ -132,7 +132,9 @@ struct Totals {
 /// Adds the hosts, which know one another from a directory that they share.
 fn hosts(world: &mut World, epidemic: Epidemic) {
     let calm_rumors = RumorConfig { period: CALM, eager: 0, ..RumorConfig::default() };
-    let calm_repair = RepairConfig { period: CALM, period_max: CALM, ..RepairConfig::default() };
+    // Its first round comes within a quarter of a period.
+    let long = CALM * 4;
+    let calm_repair = RepairConfig { period: long, period_max: long, ..RepairConfig::default() };
     let config = ConfigSpec { view_rumors: calm_rumors, view_repair: calm_repair, ..calm() };
     let line = epidemic.distance_exponent.map(|exponent| {
         let nodes = (0..epidemic.nodes).map(|host| world.id(host)).collect();
