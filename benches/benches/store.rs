@@ -80,7 +80,7 @@ fn fresh(size: Size) -> Row {
         name: "new entries merged in batches, against bare RocksDB batches".to_owned(),
         ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
         nanos: Some(per_entry(&pairs, ENTRIES)),
-        target: Target::AtLeast(0.7),
+        target: Target::AtLeast(0.8),
     }
 }
 
@@ -108,7 +108,7 @@ fn overwrites(size: Size) -> Row {
         name: "entries overwritten in batches, against bare RocksDB batches".to_owned(),
         ratios: pairs.iter().map(|(ours, bare)| bare / ours).collect(),
         nanos: Some(per_entry(&pairs, ENTRIES)),
-        target: Target::AtLeast(0.4),
+        target: Target::AtLeast(0.55),
     }
 }
 
