@@ -20,6 +20,7 @@ use crate::error::Damage;
 use crate::health::Health;
 use crate::keys;
 use crate::request::Reply;
+use crate::rows::Held;
 use crate::view::View;
 
 /// A read that has had its turn.
@@ -102,7 +103,8 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             StoreReply::Described(describe(view, descriptions, &listed, &*retain, shard)?)
         }
         Question::Fetch { bytes, entries, shard } => {
-            StoreReply::Facts(fetch(view, shard, &entries, Room::new(usize::MAX, bytes))?)
+            let held = entries.iter().map(|entry| view.find(shard, entry));
+            StoreReply::Facts(gather(view, shard, held, Room::new(usize::MAX, bytes))?)
         }
         Question::Get { key, shard } => {
             let mut row = Vec::new();
@@ -122,7 +124,8 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
             StoreReply::Sifted(sifted.collect::<Result<_, _>>()?)
         }
         Question::Take { bytes, count, entries, shard, upto } => {
-            let facts = stretch(view, shard, &entries, Room::new(TAKE_LIMIT, bytes))?;
+            let held = stretch(view, shard, &entries);
+            let facts = gather(view, shard, held, Room::new(TAKE_LIMIT, bytes))?;
             let upto = entries.get(facts.len()).map_or(upto, Entry::point);
             let left = count - facts.len() as u64;
             StoreReply::Taken { facts, upto, left }
@@ -130,15 +133,16 @@ fn answer(view: &View<'_>, question: Question) -> Result<StoreReply, Damage> {
     })
 }
 
-fn fetch(
+/// Whole facts, as many as there is room for.
+fn gather(
     view: &View<'_>,
     shard: ShardId,
-    entries: &[Entry],
+    all: impl Iterator<Item = Result<Held, Damage>>,
     mut room: Room,
 ) -> Result<Vec<Envelope>, Damage> {
     let mut facts = Vec::new();
-    for entry in entries {
-        let fact = view.whole(shard, &view.find(shard, entry)?)?;
+    for held in all {
+        let fact = view.whole(shard, &held?)?;
         if !room.take(1, fact.bytes().len()) {
             break;
         }
@@ -147,26 +151,17 @@ fn fetch(
     Ok(facts)
 }
 
-/// The same of facts that follow one another in time: what names them is read in one go, and their
-/// heads together.
+/// Facts that follow one another in time: what names them is read in one go, and their heads together.
 fn stretch(
     view: &View<'_>,
     shard: ShardId,
     entries: &[Entry],
-    mut room: Room,
-) -> Result<Vec<Envelope>, Damage> {
-    let mut facts = Vec::new();
+) -> impl Iterator<Item = Result<Held, Damage>> {
     let mut names = view.names(shard);
-    for entries in entries.chunks(TOGETHER) {
-        for held in view.found(shard, entries, &mut names)? {
-            let fact = view.whole(shard, &held)?;
-            if !room.take(1, fact.bytes().len()) {
-                return Ok(facts);
-            }
-            facts.push(fact);
-        }
-    }
-    Ok(facts)
+    entries.chunks(TOGETHER).flat_map(move |entries| match view.found(shard, entries, &mut names) {
+        Ok(held) => held.into_iter().map(Ok).collect(),
+        Err(damage) => vec![Err(damage)],
+    })
 }
 
 /// Heads that are looked up together (guess: what is read in vain at the end of an answer is little).

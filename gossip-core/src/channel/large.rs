@@ -174,16 +174,16 @@ impl Channel {
     }
 
     /// A member asks for chunks.
-    pub(super) fn on_take(&mut self, env: &mut Env<'_>, from: NodeId, take: AskChunks) {
-        if self.is_view() || take.chunks.len() > MAX_CHUNKS {
+    pub(super) fn on_ask_chunks(&mut self, env: &mut Env<'_>, from: NodeId, asked: AskChunks) {
+        if self.is_view() || asked.chunks.len() > MAX_CHUNKS {
             return env.reject(Some(from), Why::TooLarge);
         }
         let lending = &mut self.large.tables().lending;
-        if let Some(fact) = lending.find(&take) {
-            return self.lend(env, from, &fact, &take);
+        if let Some(fact) = lending.find(&asked) {
+            return self.lend(env, from, &fact, &asked);
         }
-        let symbol = take.symbol;
-        match lending.wait(from, take) {
+        let symbol = asked.symbol;
+        match lending.wait(from, asked) {
             Ok(true) => self.look(env, symbol, Pending::Lend { symbol }),
             Ok(false) => {}
             Err(why) => env.reject(Some(from), why),
@@ -195,9 +195,9 @@ impl Channel {
         let waiting = self.large.tables().lending.found(&symbol);
         // A failed store says nothing: they ask again, or somebody else.
         let Some(StoreReply::Facts(facts)) = reply else { return };
-        for (to, take) in waiting {
-            if let Some(fact) = lending::pick(facts.iter(), &take) {
-                self.lend(env, to, fact, &take);
+        for (to, asked) in waiting {
+            if let Some(fact) = lending::pick(facts.iter(), &asked) {
+                self.lend(env, to, fact, &asked);
             } else {
                 let chunk = Talk::Chunk(lending::not_held(symbol));
                 env.send(self.id(), to, Class::Bulk, Parcel::Talk(chunk));
@@ -241,8 +241,8 @@ impl Channel {
     }
 
     fn ask_chunks(&mut self, env: &mut Env<'_>, holder: NodeId) {
-        if let Some(take) = self.large.tables().fetching.ask(env.now.mono, &holder) {
-            env.send(self.id(), holder, Class::Gossip, Parcel::Talk(Talk::AskChunks(take)));
+        if let Some(asked) = self.large.tables().fetching.ask(env.now.mono, &holder) {
+            env.send(self.id(), holder, Class::Gossip, Parcel::Talk(Talk::AskChunks(asked)));
         }
     }
 
@@ -263,12 +263,12 @@ impl Channel {
         }
     }
 
-    fn lend(&mut self, env: &mut Env<'_>, to: NodeId, fact: &Envelope, take: &AskChunks) {
+    fn lend(&mut self, env: &mut Env<'_>, to: NodeId, fact: &Envelope, asked: &AskChunks) {
         let (now, channel) = (env.now.mono, self.id());
         let lending = &mut self.large.tables().lending;
         lending.keep(now, fact);
-        env.status.facts_sent += u64::from(take.chunks.contains(&0));
-        match lending.chunks(now, to, fact, take) {
+        env.status.facts_sent += u64::from(asked.chunks.contains(&0));
+        match lending.chunks(now, to, fact, asked) {
             Ok(chunks) => chunks.into_iter().for_each(|chunk| {
                 env.send(channel, to, Class::Bulk, Parcel::Talk(Talk::Chunk(chunk)));
             }),

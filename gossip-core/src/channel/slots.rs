@@ -36,7 +36,7 @@ impl Channel {
             }),
             Talk::Chunk(chunk) => self.on_chunk(env, from, &chunk),
             Talk::Large(large) => self.on_large(env, from, large),
-            Talk::AskChunks(take) => self.on_take(env, from, take),
+            Talk::AskChunks(asked) => self.on_ask_chunks(env, from, asked),
             Talk::Receipt(receipt) => self.on_receipt(env, from, receipt),
             Talk::Stale(receipt) => self.on_stale(env, from, receipt),
             talk @ (Talk::Ask(_)

@@ -1,4 +1,4 @@
-//! How two replicas become equal. A protocol: range comparison now, coded symbols when asked.
+//! How two replicas become equal. A protocol: cells of sketches, ranges, and whole stretches for who holds nothing of them.
 
 mod repair;
 

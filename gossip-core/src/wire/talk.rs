@@ -441,7 +441,7 @@ impl Talk {
             Self::Take(take) => body(out, 19, take),
             Self::Taken(taken) => body(out, 20, taken),
             Self::Large(large) => body(out, 21, large),
-            Self::AskChunks(take) => body(out, 22, take),
+            Self::AskChunks(asked) => body(out, 22, asked),
             Self::Chunk(chunk) => body(out, 23, chunk),
         }
     }

@@ -72,13 +72,13 @@ impl Lending {
     }
 
     /// The fact that a member asks for, if it is at hand.
-    pub(super) fn find(&self, take: &AskChunks) -> Option<Envelope> {
+    pub(super) fn find(&self, asked: &AskChunks) -> Option<Envelope> {
         let facts = self.facts.iter().map(|(fact, _)| fact);
-        pick(facts, take).cloned()
+        pick(facts, asked).cloned()
     }
 
     /// A question waits for the store; whether that is to be asked.
-    pub(super) fn wait(&mut self, from: NodeId, take: AskChunks) -> Result<bool, Why> {
+    pub(super) fn wait(&mut self, from: NodeId, asked: AskChunks) -> Result<bool, Why> {
         let of_one = self.waiting.values().flatten().filter(|(asker, _)| *asker == from).count();
         if of_one >= WAITING_OF_ONE {
             return Err(Why::PeerQueueFull);
@@ -86,8 +86,8 @@ impl Lending {
         if self.waiting_in_all >= WAITING {
             return Err(Why::QueueFull);
         }
-        let waiting = self.waiting.entry(take.symbol).or_default();
-        waiting.push((from, take));
+        let waiting = self.waiting.entry(asked.symbol).or_default();
+        waiting.push((from, asked));
         self.waiting_in_all += 1;
         Ok(waiting.len() == 1)
     }
@@ -105,16 +105,16 @@ impl Lending {
         now: Mono,
         to: NodeId,
         fact: &Envelope,
-        take: &AskChunks,
+        asked: &AskChunks,
     ) -> Result<Vec<Chunk>, Why> {
         if self.sent_at != now {
             (self.sent_at, self.sent) = (now, BTreeMap::new());
         }
         let sent = self.sent.entry(to).or_default();
         let room = AT_ONCE.saturating_sub(*sent);
-        let places = take.chunks.iter().take(room);
+        let places = asked.chunks.iter().take(room);
         let chunks: Option<Vec<_>> = places.map(|place| cut(fact, *place)).collect();
-        *sent += take.chunks.len().min(room);
+        *sent += asked.chunks.len().min(room);
         chunks.ok_or(Why::BadRecord)
     }
 
@@ -130,10 +130,10 @@ impl Lending {
 /// Which of some facts a member asks for.
 pub(super) fn pick<'a>(
     mut facts: impl Iterator<Item = &'a Envelope>,
-    take: &AskChunks,
+    asked: &AskChunks,
 ) -> Option<&'a Envelope> {
     let is_meant = |fact: &&Envelope| {
-        fact.bytes().len() == take.bytes as usize && Symbol::of(fact) == take.symbol
+        fact.bytes().len() == asked.bytes as usize && Symbol::of(fact) == asked.symbol
     };
     facts.find(is_meant)
 }

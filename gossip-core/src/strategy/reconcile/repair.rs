@@ -1,6 +1,6 @@
 //! Repair: a fingerprint of everything first; where it differs, the difference is read from sketches
 //! (Yang et al. 2024), or looked for in stretches of the time order, which are split until they are
-//! listed (Meyer 2023). An infinite leaf makes it the full digest.
+//! listed (Meyer 2023). Of what this node holds nothing, it takes all. An infinite leaf makes it the full digest.
 
 mod config;
 mod decode;
@@ -194,11 +194,8 @@ impl Repair {
         if let Some(with) = with {
             self.connections.begin_round(cx.now.mono);
             self.connections.call(with, 0);
-            self.open(cx, with);
             // One that nobody named is as good as another; but where all take long, somebody must be waited for.
-            if let Some(exchange) = &mut self.exchange {
-                exchange.persists = named.is_some() || self.silences >= OTHERS;
-            }
+            self.open(cx, with, named.is_some() || self.silences >= OTHERS);
         }
     }
 
@@ -215,7 +212,7 @@ impl Repair {
         let Some(refusals) = self.connections.refused(busy) else { return };
         if let Some(other) = cx.pick(1, |node| !self.connections.tried(node)).pop() {
             self.connections.call(other, refusals);
-            self.open(cx, other);
+            self.open(cx, other, true);
         }
     }
 

@@ -14,7 +14,8 @@ use crate::time::Epoch;
 use crate::wire::{Compare, Glance, RangeContent, Ranges, Same, Talk};
 
 impl Repair {
-    pub(super) fn open(&mut self, cx: &mut Cx<'_>, with: NodeId) {
+    /// Begins an exchange; `persists`: the first question is repeated to a partner that does not answer.
+    pub(super) fn open(&mut self, cx: &mut Cx<'_>, with: NodeId, persists: bool) {
         // A random first number: two nodes that open towards one another at once must not use
         // the same.
         if self.next_exchange == 0 {
@@ -24,7 +25,9 @@ impl Repair {
         let epoch = Epoch::of(cx.now.wall);
         let (set, number) = (Set::Active(epoch), self.next_exchange);
         let (now, window) = (cx.now.mono, self.config.window);
-        self.exchange = Some(Exchange::new(number, with, set, now, self.round_trip, window));
+        let mut exchange = Exchange::new(number, with, set, now, self.round_trip, window);
+        exchange.persists = persists;
+        self.exchange = Some(exchange);
         if self.config.fingerprint_first {
             let key = self.audit_key(cx, number);
             let pending = Pending::Open { exchange: number, epoch, key };
