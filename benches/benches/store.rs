@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use gossip_benches::bare::{Bare, Rows};
 use gossip_benches::table::{Figures, Row, Target, in_turns, per_entry, report_with};
 use gossip_benches::{Dates, MANY, batch, entry, rewritten, shard};
 use gossip_core::fact::{Envelope, Verified};
@@ -18,9 +19,6 @@ use gossip_core::strategy::retain::LastWrite;
 use gossip_core::testkit::facts::{self, Author};
 use gossip_core::time::Epoch;
 use gossip_store_rocks::{RocksConfig, RocksStore};
-use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBatch, WriteOptions,
-};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
@@ -243,7 +241,7 @@ impl Sides {
         let Some(Ok(StoreReply::Merged { outcomes, .. })) = &reply else { panic!("{reply:?}") };
         for (outcome, rows) in outcomes.iter().zip(rows) {
             let Merged::Inserted(displaced) = outcome else { panic!("{outcome:?}") };
-            assert_eq!(displaced.is_empty(), rows.old_id.is_none(), "both change the same");
+            assert_eq!(displaced.is_empty(), !rows.displaces(), "both change the same");
         }
         pair
     }
@@ -261,69 +259,5 @@ impl<T> Housed<T> {
         let beside = program.parent().map(PathBuf::from).unwrap_or_default();
         let directory = tempfile::tempdir_in(beside).expect("a directory beside the program");
         Self { open: open(directory.path()), directory }
-    }
-}
-
-/// What the store writes for one entry, by its documented layout.
-struct Rows {
-    head: (Vec<u8>, Vec<u8>),
-    id: (Vec<u8>, Vec<u8>),
-    old_id: Option<Vec<u8>>,
-}
-
-impl Rows {
-    fn of(fact: &Envelope, old: Option<&Envelope>) -> Self {
-        let shard = shard();
-        let shard = [&shard.channel.as_bytes()[..], &[shard.topic.0]].concat();
-        let length = (fact.bytes().len() as u32).to_be_bytes();
-        let id = |fact: &Envelope| {
-            [&shard, &fact.hlc().bits().to_be_bytes()[..], fact.id().as_bytes()].concat()
-        };
-        let head = [&fact.id().as_bytes()[..], &[0], &length, fact.bytes()].concat();
-        Self {
-            head: ([&shard, fact.key()].concat(), head),
-            id: (id(fact), [&[0], fact.key()].concat()),
-            old_id: old.map(id),
-        }
-    }
-}
-
-/// RocksDB alone.
-struct Bare(DB);
-
-impl Bare {
-    fn open(path: &Path) -> Self {
-        let mut options = Options::default();
-        options.create_if_missing(true);
-        options.create_missing_column_families(true);
-        options.set_db_write_buffer_size(64 << 20);
-        options.set_bytes_per_sync(1 << 20);
-        let families = ["heads", "ids", "meta"].map(|name| {
-            let mut options = Options::default();
-            options.set_compression_type(DBCompressionType::Lz4);
-            options.set_write_buffer_size(32 << 20);
-            options.set_max_write_buffer_number(4);
-            ColumnFamilyDescriptor::new(name, options)
-        });
-        Self(DB::open_cf_descriptors(&options, path, families).expect("RocksDB opens"))
-    }
-
-    /// Writes one batch.
-    fn write(&self, rows: &[Rows], sync: bool) {
-        let Self(db) = self;
-        let family = |name| -> &ColumnFamily { db.cf_handle(name).expect("the family is there") };
-        let (heads, ids) = (family("heads"), family("ids"));
-        let mut batch = WriteBatch::default();
-        for Rows { head, id, old_id } in rows {
-            batch.put_cf(heads, &head.0, &head.1);
-            batch.put_cf(ids, &id.0, &id.1);
-            if let Some(old) = old_id {
-                batch.delete_cf(ids, old);
-            }
-        }
-        batch.put_cf(family("meta"), b"c", 1_u64.to_be_bytes());
-        let mut options = WriteOptions::default();
-        options.set_sync(sync);
-        db.write_opt(batch, &options).expect("RocksDB writes");
     }
 }

@@ -6,10 +6,8 @@
 use std::ops::Range;
 
 use gossip_core::sketch::{Cell, Census, Code, Peeler, Sketch, Symbol, plan};
+pub use gossip_core::store::catalogue::KEPT;
 use gossip_core::wire::Glance;
-
-/// The most cells that a store keeps.
-pub const KEPT: usize = 1 << 16;
 
 /// Most cells of a first answer, and of the first question.
 const FIRST: usize = 24 * 56;

@@ -1,11 +1,13 @@
 //! What the benchmarks share: entries of the reference size, and a store that holds many of them.
 
+pub mod bare;
 pub mod cells;
 pub mod cost;
 pub mod digests;
 mod mesh;
 pub mod sets;
 pub mod table;
+pub mod waiting;
 
 use std::sync::Arc;
 

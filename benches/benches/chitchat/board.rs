@@ -2,13 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-/// How long anything may take before the benchmark gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+use crate::LOOK;
 
 /// Counts of what each node has seen of others.
 #[derive(Debug)]
@@ -53,20 +52,11 @@ impl Board {
 
     /// When the last node had seen everything.
     pub(crate) async fn complete_at(&self) -> Instant {
-        timeout(PATIENCE, self.done.notified()).await.expect("everybody sees everything");
+        timeout(LOOK.most, self.done.notified()).await.expect("everybody sees everything");
         self.complete().expect("it was noted first")
     }
 
     fn complete(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
         self.complete.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Waits until something holds; looks every few milliseconds.
-pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use chitchat::ProtocolVersion;
 use gossip_benches::table::{Figures, Row, Target, cpu_seconds, process_cpu_seconds, report_with};
+use gossip_benches::waiting::{Patience, pass};
 use gossip_core::fact::{Draft, Envelope, FactKind, Job, SigningKeys, Verifier};
 use gossip_core::id::TopicId;
 use gossip_core::testkit::facts;
@@ -36,6 +37,10 @@ use self::theirs::Theirs;
 
 /// One round.
 pub(crate) const PERIOD: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether something holds, and when that is given up.
+pub(crate) const LOOK: Patience =
+    Patience { every: Duration::from_millis(2), most: Duration::from_secs(120) };
 
 /// Between the starts of two nodes.
 pub(crate) const SPREAD: Duration = Duration::from_micros(7_300);
@@ -232,13 +237,13 @@ async fn watch<C: Cluster>(
         for turn in 0..plan.ones {
             cluster.rest().await;
             // Not always at the same moment of everybody's rounds.
-            tokio::time::sleep(PERIOD * 3 + SPREAD * turn as u32).await;
+            pass(PERIOD * 3 + SPREAD * turn as u32).await;
             taken.one.push(spread(&cluster, turn % size, written..written + 1).await);
             written += 1;
         }
         for turn in 0..plan.manies {
             cluster.rest().await;
-            tokio::time::sleep(PERIOD * 3 + SPREAD * turn as u32).await;
+            pass(PERIOD * 3 + SPREAD * turn as u32).await;
             taken.many.push(spread(&cluster, turn % size, written..written + MANY).await);
             written += MANY;
         }
@@ -260,9 +265,9 @@ async fn spread<C: Cluster>(cluster: &C, author: usize, keys: Range<usize>) -> f
 /// Bytes and CPU seconds of all nodes in a second without news.
 async fn at_rest<C: Cluster>(cluster: &C, time: Duration) -> (f64, f64) {
     cluster.rest().await;
-    tokio::time::sleep(PERIOD * 10).await;
+    pass(PERIOD * 10).await;
     let (sent, cpu, begun) = (cluster.sent_bytes().await, process_cpu_seconds(), Instant::now());
-    tokio::time::sleep(time).await;
+    pass(time).await;
     let (sent, cpu) = (cluster.sent_bytes().await - sent, process_cpu_seconds() - cpu);
     let seconds = begun.elapsed().as_secs_f64();
     (sent as f64 / seconds, cpu / seconds)

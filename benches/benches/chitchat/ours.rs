@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
+use gossip_benches::waiting::{pass, until};
 use gossip_core::config::{ChannelSlots, ConfigSpec, Strategies};
 use gossip_core::fact::{SharedVerdicts, SigningKeys, Verifier};
 use gossip_core::io::{AtEpoch, Event, Seed, Write};
@@ -14,8 +15,8 @@ use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_transport_udp::{UdpConfig, UdpTransport};
 
-use crate::board::{Board, until};
-use crate::{Cluster, PERIOD, SPREAD, value};
+use crate::board::Board;
+use crate::{Cluster, LOOK, PERIOD, SPREAD, value};
 
 /// Facts that a shared memory of verdicts holds: more than any run has.
 const REMEMBERED: usize = 1 << 20;
@@ -44,9 +45,9 @@ impl Ours {
             let node = start(number, cluster.nodes.first(), verifier).await;
             tokio::spawn(listen(node.clone(), number, Arc::clone(&cluster.board)));
             cluster.nodes.push(node);
-            tokio::time::sleep(SPREAD).await;
+            pass(SPREAD).await;
         }
-        until("everybody knows everybody", async || {
+        until("everybody knows everybody", LOOK, async || {
             for node in &cluster.nodes {
                 let status = node.status().await.expect("it runs");
                 if status.peers.alive < count || status.partners + 1 < count {
@@ -65,7 +66,7 @@ impl Ours {
         write(&full, 0..keys).await;
         let begun = Instant::now();
         let empty = start(1, Some(&full), verifier).await;
-        until("an empty node is filled", async || {
+        until("an empty node is filled", LOOK, async || {
             let held = empty.total(empty.main_channel(), AtEpoch::This).await.expect("it runs");
             held.1.entries == keys as u64
         })
@@ -96,7 +97,7 @@ impl Cluster for Ours {
     }
 
     async fn rest(&self) {
-        until("rumors end", async || {
+        until("rumors end", LOOK, async || {
             for node in &self.nodes {
                 let status = node.status().await.expect("it runs");
                 if status.queues.get("rumors").is_some_and(|rumors| *rumors > 0) {

@@ -12,8 +12,10 @@ use chitchat::{
     ProtocolVersion, spawn_chitchat,
 };
 
-use crate::board::{Board, until};
-use crate::{Cluster, PERIOD, SPREAD, value};
+use gossip_benches::waiting::{pass, until};
+
+use crate::board::Board;
+use crate::{Cluster, LOOK, PERIOD, SPREAD, value};
 
 /// Nodes that all know one another.
 pub(crate) struct Theirs {
@@ -41,9 +43,9 @@ impl Theirs {
             };
             node.with_chitchat(listen).await;
             cluster.nodes.push(node);
-            tokio::time::sleep(SPREAD).await;
+            pass(SPREAD).await;
         }
-        until("everybody is live", async || {
+        until("everybody is live", LOOK, async || {
             for node in &cluster.nodes {
                 if node.with_chitchat(|it| it.live_nodes().count()).await < count {
                     return false;
@@ -66,7 +68,7 @@ impl Theirs {
         let author = full.chitchat_id().clone();
         let begun = Instant::now();
         let empty = spawn(1, Some(author.gossip_advertise_addr), version, &sent).await;
-        until("an empty node is filled", async || {
+        until("an empty node is filled", LOOK, async || {
             let held = |it: &mut chitchat::Chitchat| {
                 it.node_state(&author).map_or(0, chitchat::NodeState::num_key_values)
             };

@@ -5,11 +5,10 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
 
-use gossip_benches::shard;
+use gossip_benches::bare::{Bare, Rows};
 use gossip_benches::table::{cpu_seconds, seconds};
 use gossip_core::fact::{Envelope, Job, MAX_BATCH, Verified, Verifier};
 use gossip_core::testkit::facts;
-use rocksdb::{ColumnFamilyDescriptor, DB, DBCompressionType, Options, WriteBatch};
 
 /// Entries per second, and what one verification takes.
 #[derive(Clone, Copy, Debug)]
@@ -62,44 +61,9 @@ fn verify(facts: &[Verified<Envelope>]) -> f64 {
 
 /// The seconds that it takes to write what a store writes for them.
 fn ingest(facts: &[Verified<Envelope>], path: &Path) -> f64 {
-    let mut options = Options::default();
-    options.create_if_missing(true);
-    options.create_missing_column_families(true);
-    options.set_db_write_buffer_size(64 << 20);
-    options.set_bytes_per_sync(1 << 20);
-    let families = ["heads", "ids", "meta"].map(|name| {
-        let mut options = Options::default();
-        options.set_compression_type(DBCompressionType::Lz4);
-        options.set_write_buffer_size(32 << 20);
-        options.set_max_write_buffer_number(4);
-        ColumnFamilyDescriptor::new(name, options)
-    });
-    let db = DB::open_cf_descriptors(&options, path, families).expect("RocksDB opens");
-    let family = |name| db.cf_handle(name).expect("the family is there");
-    let (heads, ids, meta) = (family("heads"), family("ids"), family("meta"));
-    let shard = [&shard().channel.as_bytes()[..], &[shard().topic.0]].concat();
-    let rows: Vec<_> = facts
-        .iter()
-        .map(|fact| {
-            let length = (fact.bytes().len() as u32).to_be_bytes();
-            let head = [&fact.id().as_bytes()[..], &[0], &length, fact.bytes()].concat();
-            let hlc = fact.hlc().bits().to_be_bytes();
-            let id = [&shard, &hlc[..], fact.id().as_bytes()].concat();
-            let key = fact.key();
-            ([&shard, key].concat(), head, id, [&[0], key].concat())
-        })
-        .collect();
-    seconds(|| {
-        for rows in rows.chunks(1_000) {
-            let mut batch = WriteBatch::default();
-            for (key, head, id, row) in rows {
-                batch.put_cf(heads, key, head);
-                batch.put_cf(ids, id, row);
-            }
-            batch.put_cf(meta, b"c", 1_u64.to_be_bytes());
-            db.write(batch).expect("RocksDB writes");
-        }
-    })
+    let bare = Bare::open(path);
+    let rows: Vec<_> = facts.iter().map(|fact| Rows::of(fact, None)).collect();
+    seconds(|| rows.chunks(1_000).for_each(|rows| bare.write(rows, false)))
 }
 
 fn send(facts: &[Verified<Envelope>]) {

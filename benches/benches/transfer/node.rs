@@ -9,6 +9,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gossip_benches::waiting::{Patience, until};
 use gossip_core::config::{ConfigSpec, Strategies};
 use gossip_core::fact::SigningKeys;
 use gossip_core::io::{AtEpoch, Seed};
@@ -24,7 +25,8 @@ use super::Took;
 pub(crate) const FLAG: &str = "--node";
 
 /// How often a node looks at how much it holds.
-const LOOK: Duration = Duration::from_millis(20);
+const LOOK: Patience =
+    Patience { every: Duration::from_millis(20), most: Duration::from_secs(600) };
 
 /// A node's process, seen from outside.
 pub(crate) struct Child {
@@ -160,21 +162,20 @@ async fn start(number: u8, store: &Path, seed: Option<SocketAddr>) -> Gossip {
 }
 
 async fn meet(gossip: &Gossip, partners: usize) -> String {
-    while gossip.status().await.expect("it runs").partners < partners {
-        tokio::time::sleep(LOOK).await;
-    }
+    until("partners meet", LOOK, async || {
+        gossip.status().await.expect("it runs").partners >= partners
+    })
+    .await;
     String::from("met")
 }
 
 async fn hold(gossip: &Gossip, entries: u64) {
     let channel = gossip.main_channel();
-    loop {
+    until("all entries are here", LOOK, async || {
         let totals = gossip.total(channel, AtEpoch::This).await;
-        if totals.expect("it runs").1.entries >= entries {
-            return;
-        }
-        tokio::time::sleep(LOOK).await;
-    }
+        totals.expect("it runs").1.entries >= entries
+    })
+    .await;
 }
 
 async fn puts(gossip: &Gossip, count: u64) -> String {
