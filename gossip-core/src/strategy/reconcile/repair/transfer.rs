@@ -34,6 +34,10 @@ const MOST_BYTES: usize = super::take::MOST_BYTES;
 /// once (a guess: hardly a difference is so large, and whoever pretends pays for it).
 const WORTH: u64 = 1_024;
 
+/// Who holds less than this part of what a partner has takes instead of being compared with (a guess: of what
+/// it has few stretches are in the way).
+const LITTLE: u64 = 16;
+
 /// How often it is told how far it has come.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
@@ -319,7 +323,8 @@ impl Repair {
         self.exchange.as_ref().is_some_and(|exchange| !exchange.transfer.is_idle())
     }
 
-    /// Whoever holds nothing does not wait for partners to list everything: it asks them itself.
+    /// Whoever holds next to nothing does not wait for partners to list everything: it asks them itself.
+    /// Rumors come first to a newcomer, so it is seldom quite empty.
     pub(super) fn rather_takes(
         &mut self,
         cx: &mut Cx<'_>,
@@ -327,8 +332,11 @@ impl Repair {
         compare: &Compare,
         held: u64,
     ) -> bool {
-        let much = compare.glance.is_none_or(|glance| glance.entries >= WORTH);
-        let takes = held == 0 && much && compare.push && self.pulls() && !cx.read_only;
+        let little = match compare.glance {
+            Some(glance) => glance.entries >= WORTH.max(held.saturating_mul(LITTLE)),
+            None => held == 0,
+        };
+        let takes = little && compare.push && self.pulls() && !cx.read_only;
         if takes {
             self.survey.insert(from);
             self.next_round = Some(cx.now.mono);
