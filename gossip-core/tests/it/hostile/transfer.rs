@@ -1,10 +1,13 @@
 //! Partners that abuse transfers: answers that lead nowhere, and questions without measure.
 
 use gossip_core::fact::Why;
+use gossip_core::sketch::{Cell, Census};
 use gossip_core::state::{Point, Set};
 use gossip_core::testkit::lone::{Lone, Puppet};
 use gossip_core::time::{Epoch, Hlc};
-use gossip_core::wire::{RangeContent, RangePart, Ranges, Record, Take, Taken, Talk};
+use gossip_core::wire::{
+    Compare, Glance, RangeContent, RangePart, Ranges, Record, Take, Taken, Talk,
+};
 
 use super::repair::holding;
 use super::sketches::hear;
@@ -147,4 +150,35 @@ fn questions_out_of_measure_are_refused_by_name() {
         (Talk::Taken(Taken { exchange: 7, step: 1, facts: 0, upto, left: 0 }), Why::TooLate),
     ];
     cases.into_iter().for_each(|(talk, why)| refuses(&mut lone, &puppets[0], talk, why));
+}
+
+/// Rumors come to a newcomer before its first comparison: with next to nothing it still takes. Who holds
+/// much more is compared with, whatever partners say they have.
+#[test]
+fn who_holds_next_to_nothing_takes_and_others_compare() {
+    for (held, claimed, takes) in [
+        (0, 1_024, true),
+        (0, 1_023, false),
+        (100, 1_600, true),
+        (100, 1_599, false),
+        (1_023, u64::MAX, true),
+        (1_024, u64::MAX, false),
+    ] {
+        let (mut lone, puppets) = holding(held, 1);
+        let main = lone.main();
+        let compare = Compare {
+            exchange: 7,
+            epoch: Epoch::of(lone.now.wall),
+            fingerprint: [7; 16],
+            floor: Epoch::ZERO,
+            dormant: None,
+            pull: true,
+            push: true,
+            receipt: false,
+            glance: Some(Glance::new(claimed, &Census::default(), Cell::default())),
+        };
+        puppets[0].say(&mut lone, Talk::Compare(compare));
+        let said = puppets[0].talk(&lone, main).any(|talk| talk == Talk::Busy(7));
+        assert_eq!(said, takes, "{held} of {claimed}");
+    }
 }

@@ -34,8 +34,9 @@ const MOST_BYTES: usize = super::take::MOST_BYTES;
 /// once (a guess: hardly a difference is so large, and whoever pretends pays for it).
 const WORTH: u64 = 1_024;
 
-/// Who holds less than this part of what a partner has takes instead of being compared with (a guess: of what
-/// it has few stretches are in the way).
+/// Who holds at most this part of what a partner says it has, and less than [`WORTH`], takes instead of being
+/// compared with (a guess: so few facts are in the way of few stretches, and a liar keeps nobody from
+/// comparing who holds more).
 const LITTLE: u64 = 16;
 
 /// How often it is told how far it has come.
@@ -333,7 +334,7 @@ impl Repair {
         held: u64,
     ) -> bool {
         let little = match compare.glance {
-            Some(glance) => glance.entries >= WORTH.max(held.saturating_mul(LITTLE)),
+            Some(glance) => held < WORTH && glance.entries >= WORTH.max(held * LITTLE),
             None => held == 0,
         };
         let takes = little && compare.push && self.pulls() && !cx.read_only;
