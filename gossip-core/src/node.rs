@@ -8,7 +8,7 @@ mod outbox;
 mod router;
 mod settle;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use self::life::Life;
@@ -46,6 +46,8 @@ pub struct Node {
     detector: Box<dyn Detector>,
     effects: VecDeque<ChannelEffect>,
     feedback: Feedback,
+    /// Whether all that follows from the inputs so far has been carried out.
+    is_settled: bool,
     keys: Box<dyn Keys>,
     life: Life,
     next_ticket: u64,
@@ -67,6 +69,8 @@ pub struct Node {
     routes: BTreeMap<Ticket, Room>,
     sampler: Box<dyn Sampler>,
     status: Status,
+    /// Channels whose facts that have come are yet to move on.
+    unpumped: BTreeSet<ChannelId>,
     view_equal: BTreeMap<NodeId, Epoch>,
     view_id: ChannelId,
     /// The view's facts: always in memory, so that its questions are answered at once.
@@ -113,6 +117,7 @@ impl Node {
             detector,
             effects: VecDeque::new(),
             feedback: Feedback::new(),
+            is_settled: false,
             keys,
             life,
             next_ticket: 0,
@@ -130,6 +135,7 @@ impl Node {
             routes: BTreeMap::new(),
             sampler,
             status: Status::default(),
+            unpumped: BTreeSet::new(),
             view_equal: BTreeMap::new(),
             view_id: view.id(),
             view_state: MemoryState::new(),
@@ -152,8 +158,8 @@ impl Node {
         self.keys.id()
     }
 
-    /// Takes an input. Everything that follows from it is drained with
-    /// [`poll_output`](Self::poll_output).
+    /// Takes an input. Everything that follows from it, and from others taken since the last drain, is
+    /// drained with [`poll_output`](Self::poll_output): what arrives together is answered together.
     pub fn handle(&mut self, now: Now, input: Input) {
         // Time that stands still is fine; a driver's clock that goes back is not believed.
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
@@ -190,13 +196,21 @@ impl Node {
             Input::Wake => {}
         }
         if self.deadline.is_some_and(|due| due <= self.now.mono) {
+            self.deadline = None;
             self.wake();
         }
-        self.settle();
+        self.is_settled = false;
+        // Whom to hear, and of what start, decides about the very next frame.
+        if self.peering.has_effects() {
+            self.settle();
+        }
     }
 
     /// The next effect. [`Output::Wait`] says that there is none for now.
     pub fn poll_output(&mut self) -> Output {
+        if !self.is_settled {
+            self.settle();
+        }
         let Some(output) = self.outputs.pop_front() else {
             // Of many nodes in one process most are at rest: queues that are empty take no room.
             self.outputs = VecDeque::new();

@@ -470,6 +470,12 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// See [`StoreError`]; the outcome is unknown.
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError>;
 
+    /// This store, if it answers each op at once, for all it holds is in memory: then whoever drives a
+    /// node may spare the ways to a worker and back.
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        None
+    }
+
     /// Makes durable what was applied and lets go of everything, so that another process may open
     /// the store. Ops that come later are answered [`StoreError::Closed`]. A store that holds
     /// nothing outside of its memory does nothing.
@@ -479,6 +485,15 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn close(&self) -> Result<(), StoreError> {
         Ok(())
     }
+}
+
+/// A [`Store`] that never waits.
+pub trait Immediate {
+    /// Runs one op, as [`Store::run`] does.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    fn apply(&self, op: StoreOp) -> Result<StoreReply, StoreError>;
 }
 
 #[cfg(test)]

@@ -103,6 +103,21 @@ impl Queues {
         Some((peer, batch))
     }
 
+    /// So many facts, of as many peers as it takes.
+    fn take_of_all(&mut self, most: usize) -> Vec<Incoming> {
+        let mut all = Vec::new();
+        while all.len() < most
+            && let Some((_, batch)) = self.take(|_| most - all.len())
+        {
+            all.extend(batch);
+        }
+        all
+    }
+
+    fn is_empty(&self) -> bool {
+        self.turns.is_empty()
+    }
+
     fn drop_last(&mut self, peer: &NodeId) -> Option<Incoming> {
         let queue = self.queues.get_mut(peer)?;
         let last = queue.pop_back();
@@ -252,12 +267,11 @@ impl Channel {
         if Parking::is_far(env.now.wall, fact) { Err(Why::FarAhead) } else { Ok(()) }
     }
 
-    /// Moves facts on, as far as each stage has room. Called once all records of a frame are in.
+    /// Moves facts on, as far as each stage has room. Called once all that came together is in.
     pub(crate) fn pump(&mut self, env: &mut Env<'_>) {
-        while self.pipeline.sifting < SIFTS
-            && let Some((_, batch)) = self.pipeline.waiting.take(|_| SIFT_BATCH)
-        {
+        while self.pipeline.sifting < SIFTS && !self.pipeline.waiting.is_empty() {
             self.pipeline.sifting += 1;
+            let batch = self.pipeline.waiting.take_of_all(SIFT_BATCH);
             let facts = batch.iter().map(|incoming| incoming.fact.clone()).collect();
             let retain = self.retain.clone();
             let op = StoreOp::Sift { shard: self.shard, retain, facts };

@@ -77,12 +77,9 @@ impl Node {
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
         self.heard(member);
         let mut about = About::Session;
-        // Facts move on once all of a frame's about their channel are in.
-        let mut facts = false;
         for record in Records::new(records) {
             match record {
                 Ok(Record::Channel(tag)) => {
-                    self.pump(about, std::mem::take(&mut facts));
                     let named = self.channels.keys().find(|id| id.tag() == tag);
                     about = named.map_or(About::Nothing, |id| About::Channel(*id));
                     if about == About::Nothing {
@@ -91,20 +88,10 @@ impl Node {
                 }
                 Ok(Record::Unknown(_)) => self.status.unknown_records += 1,
                 Ok(record) => {
-                    facts |= matches!(record, Record::Fact { .. });
                     self.record(member, from, about, record);
                 }
                 Err(why) => self.blame(Sender::Session(from), Some(member), why),
             }
-        }
-        self.pump(about, facts);
-    }
-
-    fn pump(&mut self, about: About, facts: bool) {
-        if let About::Channel(id) = about
-            && facts
-        {
-            self.in_channel(id, super::Channel::pump);
         }
     }
 
@@ -125,6 +112,8 @@ impl Node {
             (About::Session, _) => self.blame(Sender::Session(at), Some(from), Why::BadRecord),
             (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));
+                // It moves on together with all that come with it.
+                self.unpumped.insert(id);
             }
             (About::Channel(id), Record::Talk(talk)) => {
                 self.in_channel(id, |channel, env| channel.on_talk(env, from, talk));

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{Node, Room};
-use crate::channel::ChannelEffect;
+use crate::channel::{Channel, ChannelEffect};
 use crate::fact::{Blame, Envelope};
 use crate::id::{ChannelId, NodeId};
 use crate::io::{Event, Output, Ticket};
@@ -21,6 +21,10 @@ const FEEDBACK_IDS: usize = 100;
 impl Node {
     /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
     pub(super) fn settle(&mut self) {
+        self.is_settled = true;
+        for id in std::mem::take(&mut self.unpumped) {
+            self.in_channel(id, Channel::pump);
+        }
         loop {
             if self.peering.has_effects() {
                 for effect in self.peering.take_effects() {

@@ -227,7 +227,7 @@ impl Driver {
 
     /// Drains the node. Frames leave as one batch.
     fn carry_out(&mut self) {
-        let mut frames = Vec::new();
+        let (mut frames, mut answers) = (Vec::new(), Vec::new());
         loop {
             match self.node.poll_output() {
                 Output::Answer(request, answer) => self.answer(request, answer),
@@ -239,9 +239,13 @@ impl Driver {
                 }
                 Output::Export(ticket, export) => self.exports.push(ticket, export),
                 Output::Resolve(name) => self.resolver.push(name),
-                Output::Store(ticket, op) => self.writer.push(ticket, op),
+                Output::Store(ticket, op) => answers.extend(self.writer.push(ticket, op)),
                 Output::Transmit(frame) => frames.push(frame),
                 Output::Verify(ticket, job) => self.verifiers.push(ticket, job),
+                Output::Wait(_) if !answers.is_empty() => {
+                    let answers = answers.drain(..);
+                    self.take(answers.map(|(ticket, reply)| Input::Stored(ticket, reply)));
+                }
                 Output::Wait(until) => {
                     self.wake = until.and_then(|until| self.clock.instant(until));
                     break;

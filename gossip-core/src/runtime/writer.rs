@@ -56,10 +56,17 @@ impl Writer {
         self.in_flight
     }
 
-    /// Queues an op. If the worker is gone, [`Self::answers`] tells.
-    pub(super) fn push(&mut self, ticket: Ticket, op: StoreOp) {
+    /// Queues an op, or answers it at once. If the worker is gone, [`Self::answers`] tells.
+    pub(super) fn push(&mut self, ticket: Ticket, op: StoreOp) -> Option<Stored> {
+        if self.in_flight == 0
+            && is_brief(&op)
+            && let Some(store) = self.store.immediate()
+        {
+            return Some((ticket, store.apply(op)));
+        }
         self.in_flight += 1;
         let _ = self.ops.send((ticket, op));
+        None
     }
 
     /// Waits for answers and appends at most `limit`; false once the worker is gone: the store
@@ -84,6 +91,12 @@ impl Writer {
             }
         }
     }
+}
+
+/// Whether an op takes well under a millisecond where nothing waits: its facts are few, and none is looked
+/// for. The others may take long, and must not hold up the driver.
+const fn is_brief(op: &StoreOp) -> bool {
+    matches!(op, StoreOp::Merge(_) | StoreOp::Sift { .. } | StoreOp::Sync { .. })
 }
 
 /// Polls each op once in the order of arrival, which is where it takes its place, and collects

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 
 use super::MemoryState;
-use super::{Restored, Store, StoreError, StoreOp, StoreReply};
+use super::{Immediate, Restored, Store, StoreError, StoreOp, StoreReply};
 
 /// A [`MemoryState`] behind a lock, which no call holds while it waits.
 #[derive(Default)]
@@ -37,6 +37,16 @@ impl Store for MemoryStore {
     }
 
     async fn run(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
+        self.apply(op)
+    }
+
+    fn immediate(&self) -> Option<&dyn Immediate> {
+        Some(self)
+    }
+}
+
+impl Immediate for MemoryStore {
+    fn apply(&self, op: StoreOp) -> Result<StoreReply, StoreError> {
         self.0.lock().map_err(poisoned)?.apply(op)
     }
 }

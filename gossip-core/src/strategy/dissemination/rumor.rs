@@ -5,6 +5,7 @@ mod config;
 mod eager;
 mod hot;
 mod offers;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,8 +57,9 @@ const PULLS_PER_ROUND: u32 = 8;
 /// rumors that are told by default. Each costs a look at as many rumors as it names.
 const NAMES_PER_ROUND: u32 = 64;
 
-/// Most ids offered in one contact, several records of them: a quarter of what one partner answers in a round.
-const OFFERED: usize = NAMES_PER_ROUND as usize / 4 * MAX_NAMES;
+/// Most ids offered in one contact, the latest (a guess). When a thousand are told at once, waves have offered them to most:
+/// to name them all again to everybody takes more than to bring them did. What is known to two partners ends, and makes room for those before.
+const OFFERED: usize = 2 * MAX_NAMES;
 
 /// What a member asks for.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +135,9 @@ impl RumorMongering {
             return Vec::new();
         }
         cx.pick(count, |node| {
-            !self.connections.tried(node) && young.iter().any(|hot| self.may_tell(hot, *node))
+            let exclusions = self.config.exclusions;
+            let may_tell = || young.iter().any(|hot| hot.may_be_told(node, exclusions));
+            !self.connections.tried(node) && may_tell()
         })
     }
 
@@ -179,13 +183,13 @@ impl RumorMongering {
         for (key, hot) in self.hot.iter_mut() {
             hot.rounds = hot.rounds.saturating_add(1);
             // Where nobody is told twice, it ends with the last who could be told.
-            let told = hot.sent_to.len() + usize::from(exclusions.sender && hot.from.is_some());
+            let told = hot.told.count() + usize::from(exclusions.sender && hot.from.is_some());
             let all = hot.is_out && exclusions.recipients && told >= others;
             if hot.rounds >= limit || all {
                 ended.push(*key);
             }
         }
-        ended.iter().for_each(|key| self.end(cx, key));
+        ended.iter().for_each(|key| self.end(cx.now.mono, key));
     }
 
     /// Tells one partner what it may be told, freshest first, within its budget.
@@ -193,19 +197,19 @@ impl RumorMongering {
         let feedback = self.removal.wants_feedback();
         let whole = self.wholeness(cx);
         let mut budget = self.config.partner_bytes;
-        let mut offered = Vec::new();
+        let (mut offered, mut ended) = (Vec::new(), Vec::new());
         for key in self.hot.latest().collect::<Vec<_>>() {
-            let Some(hot) = self.hot.get(&key) else { continue };
-            if !self.may_tell(hot, partner) || !wanted(&key, hot) {
+            let Some(hot) = self.hot.get_mut(&key).filter(|hot| !hot.is_of_burst) else { continue };
+            if !hot.may_be_told(&partner, self.config.exclusions) || !wanted(&key, hot) {
                 continue;
             }
             let bytes = hot.fact.bytes().len();
             if !whole(hot) {
                 if offered.len() >= OFFERED {
-                    continue;
+                    break;
                 }
                 offered.push((key, hot.heat.count()));
-                self.hot.offer(&key, partner);
+                hot.told.offer(partner);
             } else if bytes > budget && budget < self.config.partner_bytes {
                 // One that alone exceeds the budget has a round of its own.
                 budget = 0;
@@ -214,11 +218,12 @@ impl RumorMongering {
                 budget = budget.saturating_sub(bytes);
                 cx.fact(partner, hot.fact.clone(), feedback);
             }
-            if let Some(hot) = self.hot.get_mut(&key) {
-                hot.sent(partner);
+            hot.told.sent(partner);
+            if !self.removal.stays_hot(cx.rng, &mut hot.heat, Contact::Sent) {
+                ended.push(key);
             }
-            self.contact(cx, &key, Contact::Sent);
         }
+        ended.iter().for_each(|key| self.end(cx.now.mono, key));
         Self::offer(cx, partner, &offered, feedback);
     }
 
@@ -231,7 +236,7 @@ impl RumorMongering {
     fn contact(&mut self, cx: &mut Cx<'_>, key: &Short, contact: Contact) {
         let Some(hot) = self.hot.get_mut(key) else { return };
         if !self.removal.stays_hot(cx.rng, &mut hot.heat, contact) {
-            self.end(cx, key);
+            self.end(cx.now.mono, key);
         }
     }
 
@@ -266,14 +271,7 @@ impl RumorMongering {
                 ended.push(*key);
             }
         }
-        ended.iter().for_each(|key| self.end(cx, key));
-    }
-
-    fn may_tell(&self, hot: &Hot, node: NodeId) -> bool {
-        let Exclusions { recipients, sender } = self.config.exclusions;
-        let told = recipients && hot.sent_to.contains_key(&node);
-        let teller = sender && hot.from == Some(node);
-        !(told || teller)
+        ended.iter().for_each(|key| self.end(cx.now.mono, key));
     }
 
     /// Whether a fact is still pushed: under push-then-pull for as many rounds as pushing
@@ -285,11 +283,11 @@ impl RumorMongering {
         let limit = self.config.period * rounds;
         let always = self.config.direction != Direction::PushThenPull;
         let wall = cx.now.wall;
-        move |hot| always || wall.since(hot.fact.hlc().wall()) <= limit
+        move |hot| !hot.is_of_burst && (always || wall.since(hot.fact.hlc().wall()) <= limit)
     }
 
-    fn end(&mut self, cx: &Cx<'_>, key: &Short) {
-        self.hot.cool(key, cx.now.mono + self.config.ask_timeout);
+    fn end(&mut self, now: Mono, key: &Short) {
+        self.hot.cool(key, now + self.config.ask_timeout);
     }
 
     /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
@@ -373,7 +371,7 @@ impl Dissemination for RumorMongering {
         for (keys, contact) in [(known, Contact::Useless), (new, Contact::Useful)] {
             for key in keys {
                 // Only who was told may judge, and only once for each time that it was.
-                if self.hot.get_mut(key).is_some_and(|hot| hot.judge(from)) {
+                if self.hot.get_mut(key).is_some_and(|hot| hot.told.judge(&from)) {
                     self.answered(cx, key, contact);
                 }
             }
@@ -393,7 +391,7 @@ impl Dissemination for RumorMongering {
             if let Some(hot) = self.hot.get_mut(key) {
                 // Counters that were compared are not moved a second time.
                 hot.asked |= !self.config.minimize;
-                hot.held_by(from);
+                hot.told.holds(from);
             }
         }
         self.tell(cx, from, |key, _| !have.contains(key));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::RumorMongering;
 use super::hot::{Hot, Short};
+use crate::id::NodeId;
 use crate::strategy::Cx;
 use crate::strategy::dissemination::RumorConfig;
 use crate::time::{Mono, earliest};
@@ -23,6 +24,10 @@ const LATER: usize = 1_024;
 /// Facts of one wave above which what others brought is offered: copies that nobody needs cost more than the round trip
 /// of asking (a guess: some three datagrams of small facts).
 const BURST: usize = 16;
+
+/// Periods of age up to which a fact of a burst is left to waves (a guess: a burst has reached everybody by then; what is
+/// older was missed, by many).
+const BURST_AGE: u32 = 8;
 
 /// Facts between becoming fresh and their last wave.
 #[derive(Debug, Default)]
@@ -69,14 +74,20 @@ impl RumorMongering {
         let now = cx.now.mono;
         while self.eager.later.front().is_some_and(|wave| wave.due <= now) {
             let Some(Wave { keys, left, .. }) = self.eager.later.pop_front() else { return };
-            self.push_wave(cx, &keys, false);
+            self.push_wave(cx, &keys, |_| false);
             self.push_later(now, keys, left);
         }
         if self.eager.fresh.is_empty() || self.eager.next > now {
             return;
         }
         let keys = self.next_fresh();
-        self.push_wave(cx, &keys, true);
+        // Every later wave holds what became fresh within the eighth of a period before it.
+        let recent = self.eager.later.iter().map(|wave| wave.keys.len()).sum::<usize>();
+        let is_burst = recent + keys.len() > BURST;
+        if is_burst {
+            self.keep_to_waves(cx, &keys);
+        }
+        self.push_wave(cx, &keys, |hot| !(is_burst && hot.from.is_some()));
         self.eager.next = now + PACE;
         self.push_later(now, keys, self.config.eager.saturating_sub(1));
         // Most nodes are at rest most of the time: empty queues take no room.
@@ -109,41 +120,55 @@ impl RumorMongering {
             && self.eager.later.len() < LATER
         {
             let due = now + self.config.period / WAVES_PER_PERIOD;
-            self.eager.later.push_back(Wave { due, keys, left });
+            return self.eager.later.push_back(Wave { due, keys, left });
+        }
+        for key in keys {
+            if self.hot.get(&key).is_some_and(|hot| hot.is_of_burst) {
+                self.end(now, &key);
+            }
+        }
+    }
+
+    /// These are of a burst: no rounds tell those of them that others tell at the same time.
+    fn keep_to_waves(&mut self, cx: &Cx<'_>, keys: &[Short]) {
+        let (wall, limit) = (cx.now.wall, self.config.period * BURST_AGE);
+        for key in keys {
+            if let Some(hot) = self.hot.get_mut(key) {
+                hot.is_of_burst = wall.since(hot.fact.hlc().wall()) <= limit;
+            }
         }
     }
 
     /// Tells some partners what they may be told of these. No feedback is asked for: what ends a rumor are its
     /// rounds.
-    fn push_wave(&mut self, cx: &mut Cx<'_>, keys: &[Short], is_first: bool) {
-        let (young, is_burst) = (self.wholeness(cx), keys.len() > BURST);
-        let whole = |hot: &Hot| is_first && young(hot) && !(is_burst && hot.from.is_some());
-        let tellable = |node| {
+    fn push_wave(&mut self, cx: &mut Cx<'_>, keys: &[Short], whole: impl Fn(&Hot) -> bool) {
+        let exclusions = self.config.exclusions;
+        let tellable = |node: &NodeId| {
             let mut hot = keys.iter().filter_map(|key| self.hot.get(key));
-            hot.any(|hot| self.may_tell(hot, node))
+            hot.any(|hot| hot.may_be_told(node, exclusions))
         };
-        for partner in cx.pick(self.config.fan_out, |node| tellable(*node)) {
-            let mut offered = Vec::new();
-            for key in keys {
-                let Some(hot) = self.hot.get(key).filter(|hot| self.may_tell(hot, partner)) else {
+        let partners = cx.pick(self.config.fan_out, tellable).into_iter();
+        let mut partners: Vec<_> = partners.map(|node| (node, Vec::new())).collect();
+        let young = self.wholeness(cx);
+        for key in keys {
+            let Some(hot) = self.hot.get_mut(key) else { continue };
+            let whole = whole(hot) && young(hot);
+            for (partner, offered) in &mut partners {
+                if !hot.may_be_told(partner, exclusions) {
                     continue;
-                };
-                if whole(hot) {
-                    cx.fact(partner, hot.fact.clone(), false);
+                }
+                if whole {
+                    cx.fact(*partner, hot.fact.clone(), false);
                 } else {
                     offered.push((*key, hot.heat.count()));
-                    self.hot.offer(key, partner);
+                    hot.told.offer(*partner);
                 }
-                if let Some(hot) = self.hot.get_mut(key) {
-                    hot.held_by(partner);
-                }
+                hot.told.holds(*partner);
             }
-            Self::offer(cx, partner, &offered, false);
+            hot.is_out = true;
         }
-        for key in keys {
-            if let Some(hot) = self.hot.get_mut(key) {
-                hot.is_out = true;
-            }
+        for (partner, offered) in partners {
+            Self::offer(cx, partner, &offered, false);
         }
     }
 }

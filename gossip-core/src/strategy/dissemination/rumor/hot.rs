@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::told::Told;
 use crate::fact::Envelope;
 use crate::id::{FactId, NodeId};
 use crate::strategy::Heat;
+use crate::strategy::dissemination::Exclusions;
 use crate::time::Mono;
 
 /// The first 8 bytes of an id, as partners name it.
@@ -28,40 +30,31 @@ pub(super) struct Hot {
     /// Whether somebody needed it, or only asked, since our last round: how pulls are judged.
     pub(super) needed: bool,
     pub(super) asked: bool,
-    /// To whom it was offered and who has not asked for it yet.
-    offered: BTreeSet<NodeId>,
     /// Members with whom the smaller counter was ours, since our last round.
     pub(super) outlived: BTreeSet<NodeId>,
     pub(super) rounds: u32,
-    /// To whom it was sent or who has named it, and how many sendings each has yet to judge.
-    pub(super) sent_to: BTreeMap<NodeId, u32>,
+    /// Who was told of it or has named it.
+    pub(super) told: Told,
+    /// Whether waves alone tell it, and no rounds.
+    pub(super) is_of_burst: bool,
     /// Its place in the order of arrival.
     arrival: u64,
 }
 
 impl Hot {
-    /// It is sent to a member, who may judge that once.
-    pub(super) fn sent(&mut self, to: NodeId) {
-        *self.sent_to.entry(to).or_default() += 1;
-    }
-
-    /// A member has it.
-    pub(super) fn held_by(&mut self, member: NodeId) {
-        self.sent_to.entry(member).or_default();
-    }
-
-    /// A member judges a sending; false if it has judged all that there were.
-    pub(super) fn judge(&mut self, by: NodeId) -> bool {
-        let open = self.sent_to.get_mut(&by).filter(|open| **open > 0);
-        open.map(|open| *open -= 1).is_some()
+    /// Whether a member may be told of it.
+    pub(super) fn may_be_told(&self, to: &NodeId, exclusions: Exclusions) -> bool {
+        let Exclusions { recipients, sender } = exclusions;
+        let is_told = recipients && self.told.contains(to);
+        let is_teller = sender && self.from == Some(*to);
+        !(is_told || is_teller)
     }
 }
 
 /// A fact that is told no more, but sent to whom it was offered.
 #[derive(Debug)]
 struct Cooling {
-    fact: Envelope,
-    offered: BTreeSet<NodeId>,
+    hot: Box<Hot>,
     until: Mono,
 }
 
@@ -143,10 +136,10 @@ impl HotFacts {
             is_out: false,
             needed: false,
             asked: false,
-            offered: BTreeSet::new(),
+            is_of_burst: false,
             outlived: BTreeSet::new(),
             rounds: 0,
-            sent_to: BTreeMap::new(),
+            told: Told::default(),
             arrival: self.arrivals,
         });
         self.bytes += bytes;
@@ -156,8 +149,8 @@ impl HotFacts {
     }
 
     /// A fact is told no more.
-    pub(super) fn end(&mut self, key: &Short) -> Option<Hot> {
-        let hot = *self.facts.remove(key)?;
+    pub(super) fn end(&mut self, key: &Short) -> Option<Box<Hot>> {
+        let hot = self.facts.remove(key)?;
         self.order.remove(&hot.arrival);
         self.bytes -= hot.fact.bytes().len();
         Some(hot)
@@ -165,23 +158,13 @@ impl HotFacts {
 
     /// A fact is told no more, but sent until then to whom it was offered.
     pub(super) fn cool(&mut self, key: &Short, until: Mono) {
-        let Some(Hot { fact, offered, .. }) = self.end(key) else { return };
-        if offered.is_empty() {
-            return;
-        }
+        let Some(hot) = self.end(key).filter(|hot| hot.told.may_be_asked()) else { return };
         if self.cooling.len() >= self.most {
             self.drop_coolest();
         }
-        self.bytes += fact.bytes().len();
+        self.bytes += hot.fact.bytes().len();
         self.due.insert((until, *key));
-        self.cooling.insert(*key, Cooling { fact, offered, until });
-    }
-
-    /// A fact is offered to a member: it may ask for it once.
-    pub(super) fn offer(&mut self, key: &Short, to: NodeId) {
-        if let Some(hot) = self.facts.get_mut(key) {
-            hot.offered.insert(to);
-        }
+        self.cooling.insert(*key, Cooling { hot, until });
     }
 
     /// Whether a fact can be sent to who asks for it.
@@ -190,20 +173,19 @@ impl HotFacts {
     }
 
     /// A fact that was offered to this member, which has not asked for it yet.
-    pub(super) fn offered(&self, key: &Short, to: NodeId) -> Option<&Envelope> {
-        let hot = self.facts.get(key).map(|hot| (&hot.fact, &hot.offered));
-        let cooling = self.cooling.get(key).map(|cooling| (&cooling.fact, &cooling.offered));
-        let (fact, offered) = hot.or(cooling)?;
-        offered.contains(&to).then_some(fact)
+    pub(super) fn offered(&self, key: &Short, to: &NodeId) -> Option<&Envelope> {
+        let cooling = || self.cooling.get(key).map(|cooling| &cooling.hot);
+        let hot = self.facts.get(key).or_else(cooling)?;
+        hot.told.may_ask(to).then_some(&hot.fact)
     }
 
     /// A member was sent what it asked for.
-    pub(super) fn served(&mut self, key: &Short, to: NodeId) {
-        let hot = self.facts.get_mut(key).map(|hot| &mut hot.offered);
-        let cooling = self.cooling.get_mut(key).map(|cooling| &mut cooling.offered);
-        if let Some(offered) = hot.or(cooling) {
-            offered.remove(&to);
-            if offered.is_empty() {
+    pub(super) fn served(&mut self, key: &Short, to: &NodeId) {
+        if let Some(hot) = self.facts.get_mut(key) {
+            hot.told.served(to);
+        } else if let Some(cooling) = self.cooling.get_mut(key) {
+            cooling.hot.told.served(to);
+            if !cooling.hot.told.may_be_asked() {
                 self.drop_cooling(key);
             }
         }
@@ -234,8 +216,8 @@ impl HotFacts {
     }
 
     fn drop_cooling(&mut self, key: &Short) {
-        if let Some(Cooling { fact, until, .. }) = self.cooling.remove(key) {
-            self.bytes -= fact.bytes().len();
+        if let Some(Cooling { hot, until }) = self.cooling.remove(key) {
+            self.bytes -= hot.fact.bytes().len();
             self.due.remove(&(until, *key));
         }
     }

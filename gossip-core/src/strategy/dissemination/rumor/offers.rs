@@ -53,7 +53,9 @@ impl RumorMongering {
         let (mut ask, mut known, mut new) = (Vec::new(), Vec::new(), Vec::new());
         let mut named = BTreeSet::new();
         for (key, count) in rumors.iter().copied().filter(|(key, _)| named.insert(*key)) {
-            match (cx.knows)(&key) {
+            // What is told here is merged: most of what is offered, and found soonest.
+            let is_told = self.hot.get(&key).is_some();
+            match if is_told { Standing::Merged } else { (cx.knows)(&key) } {
                 Standing::Merged => {
                     if self.compare_counters(&key, from, count) {
                         known.push(key);
@@ -96,7 +98,7 @@ impl RumorMongering {
     /// counters moves and ours is.
     fn compare_counters(&mut self, key: &Short, with: NodeId, theirs: u32) -> bool {
         let Some(hot) = self.hot.get_mut(key) else { return true };
-        hot.held_by(with);
+        hot.told.holds(with);
         if !self.config.minimize {
             return true;
         }
@@ -119,7 +121,7 @@ impl RumorMongering {
         let mut budget = self.config.partner_bytes;
         let (mut full, mut unasked) = (false, false);
         for key in keys {
-            let Some(fact) = self.hot.offered(key, from) else {
+            let Some(fact) = self.hot.offered(key, &from) else {
                 // Who asks for what has ended meanwhile is late, and not to blame.
                 unasked |= self.hot.holds(key) || !self.offers();
                 continue;
@@ -129,16 +131,16 @@ impl RumorMongering {
             full |= bytes > budget && budget < self.config.partner_bytes;
             if full {
                 if let Some(hot) = self.hot.get_mut(key) {
-                    hot.sent_to.remove(&from);
+                    hot.told.untell(&from);
                 }
                 continue;
             }
             budget = budget.saturating_sub(bytes);
-            self.hot.served(key, from);
+            self.hot.served(key, &from);
             // To ask is to judge.
             if let Some(hot) = self.hot.get_mut(key) {
-                hot.judge(from);
-                hot.held_by(from);
+                hot.told.judge(&from);
+                hot.told.holds(from);
             }
             cx.fact(from, fact, false);
             self.answered(cx, key, Contact::Useful);
