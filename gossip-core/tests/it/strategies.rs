@@ -218,6 +218,26 @@ fn what_is_fresh_is_everywhere_before_its_round() {
 }
 
 #[test]
+fn a_burst_is_brought_by_waves() {
+    // The second and last wave leaves after 12.5 s; until then hardly any round takes place.
+    let slots = || {
+        let config = RumorConfig { period: seconds(100), ..RumorConfig::default() };
+        ChannelSlots {
+            reconcile: Box::new(Mute::default()),
+            ..ChannelSlots::new(config, RepairConfig::default())
+        }
+    };
+    let mut world = cluster(7, 32, slots);
+    let (copies, reached) =
+        copies_and_reach_within(&mut world, 200, Duration::ZERO, Duration::from_millis(13_500));
+    // Authors push theirs whole to three; all others ask for what they are offered.
+    assert!(copies <= 1.1 * 31.0 && reached > 31.5, "{reached} of 32 nodes by {copies} copies");
+    let told = |host| world.node(host).map_or(0, |node| node.status().queues["rumors"]);
+    let told: usize = (0..32).map(told).sum();
+    assert!(told < 32 * 200 / 10, "{told} are left to rounds");
+}
+
+#[test]
 fn who_has_no_news_has_few_rounds() {
     let rounds = |quiet| {
         let config = RumorConfig { quiet, ..RumorConfig::default() };

@@ -84,7 +84,8 @@ impl RumorMongering {
         // Every later wave holds what became fresh within the eighth of a period before it.
         let recent = self.eager.later.iter().map(|wave| wave.keys.len()).sum::<usize>();
         let is_burst = recent + keys.len() > BURST;
-        if is_burst {
+        // One wave alone misses one of twenty, which is too many for repair.
+        if is_burst && self.config.eager > 1 {
             self.keep_to_waves(cx, &keys);
         }
         self.push_wave(cx, &keys, |hot| !(is_burst && hot.from.is_some()));

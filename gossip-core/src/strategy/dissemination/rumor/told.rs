@@ -102,3 +102,30 @@ impl Told {
         &mut self.0[place]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(number: u8) -> NodeId {
+        NodeId::from_bytes([number; 32])
+    }
+
+    #[test]
+    fn each_says_what_it_may_once() {
+        let mut told = Told::default();
+        told.sent(member(2));
+        told.holds(member(1));
+        told.offer(member(3));
+        assert_eq!(told.count(), 2, "who may ask was not told by that");
+        assert!(told.contains(&member(1)) && !told.contains(&member(3)));
+        assert!(told.judge(&member(2)) && !told.judge(&member(2)) && !told.judge(&member(1)));
+        assert!(told.may_ask(&member(3)) && told.may_be_asked());
+        told.served(&member(3));
+        assert!(!told.may_ask(&member(3)) && !told.may_be_asked());
+        told.sent(member(2));
+        told.untell(&member(2));
+        assert!(!told.contains(&member(2)) && !told.judge(&member(2)));
+        assert!(told.0.is_sorted_by(|a, b| a.node < b.node));
+    }
+}
