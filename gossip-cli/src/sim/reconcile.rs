@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use gossip_core::sim::reconcile::{self, Base, Config, Pattern};
+use gossip_core::sim::reconcile::{self, Base, Clock, Config, Pattern};
 use gossip_core::strategy::reconcile::RepairConfig;
 use serde_json::{Map, json};
 
 use super::common::Common;
 use super::outcome::{Measure, Outcome, Sample, quantile};
 use super::{Defaults, Scenario};
+use crate::clock;
 use crate::failure::Failure;
 use crate::output::count;
 use crate::registry;
@@ -66,7 +67,7 @@ impl Scenario for Reconcile {
     const DEFAULTS: Defaults = Defaults { nodes: "2", runs: "20" };
     const PAIRS: &'static [(&'static str, &'static str)] = &[("difference", "bytes_p50")];
 
-    type World = Base;
+    type World = (Base, Option<Clock>);
     type Run = reconcile::Outcome;
     type Tally = Tally;
 
@@ -96,12 +97,17 @@ impl Scenario for Reconcile {
         WORLD_BYTES + (u64::from(self.entries) + u64::from(self.difference)) * ENTRY_BYTES
     }
 
-    fn world(&self, _: &Common) -> Base {
-        Base::new(&self.config())
+    fn world(&self, common: &Common) -> Self::World {
+        (Base::new(&self.config()), common.timing.then_some(clock::cpu as Clock))
     }
 
-    fn run(&self, base: &mut Base, seed: u64, _: &mut dyn FnMut(String)) -> reconcile::Outcome {
-        reconcile::run(base, seed)
+    fn run(
+        &self,
+        (base, clock): &mut Self::World,
+        seed: u64,
+        _: &mut dyn FnMut(String),
+    ) -> reconcile::Outcome {
+        reconcile::run(base, seed, *clock)
     }
 
     fn tally(&self, _: &Common) -> Tally {
@@ -112,8 +118,12 @@ impl Scenario for Reconcile {
         tally.0.push(run);
     }
 
-    fn outcome(&self, _: &Common, tally: Tally) -> Outcome {
-        tally.outcome(self.difference)
+    fn outcome(&self, common: &Common, tally: Tally) -> Outcome {
+        let mut outcome = tally.outcome(self.difference);
+        if common.timing {
+            outcome.measures.extend(tally.times());
+        }
+        outcome
     }
 }
 
@@ -127,7 +137,7 @@ const ENTRY_BYTES: u64 = 2_000;
 pub(super) struct Tally(Vec<reconcile::Outcome>);
 
 impl Tally {
-    fn outcome(self, difference: u32) -> Outcome {
+    fn outcome(&self, difference: u32) -> Outcome {
         let sorted = |value: fn(&reconcile::Outcome) -> u64| {
             let mut values: Vec<_> = self.0.iter().map(value).collect();
             values.sort_unstable();
@@ -174,5 +184,20 @@ impl Tally {
         }
         let fields = fields.map(|(name, value)| (name.to_owned(), value));
         Outcome { fields: Map::from_iter(fields), measures, problems, ..Outcome::default() }
+    }
+
+    /// What differs from time to time.
+    fn times(&self) -> [Measure; 2] {
+        let median = |value: fn(&reconcile::Outcome) -> Duration| {
+            let mut nanos: Vec<_> = self.0.iter().map(|run| value(run).as_nanos() as u64).collect();
+            nanos.sort_unstable();
+            quantile(&nanos, 50) as f64 / 1e3
+        };
+        let encoding = median(|run| run.answering);
+        let reading = median(|run| run.reading);
+        [
+            Measure::exact("encode_us", encoding, "CPU µs of the side that answers, median"),
+            Measure::exact("decode_us", reading, "CPU µs of the side that asks and reads, median"),
+        ]
     }
 }

@@ -58,7 +58,10 @@ pub(crate) fn all<S: Scenario>(matches: &ArgMatches) -> anyhow::Result<Vec<Varia
             let place = values
                 .iter()
                 .find_map(|(option, value)| Some(((*option).clone(), value.parse().ok()?)));
-            variants.push(parse(&line, &names, place)?);
+            let mut variant = parse::<S>(&line, &names, place)?;
+            // What is measured, a configuration must know; the rest of how concerns none of them.
+            variant.common.timing = common.timing;
+            variants.push(variant);
             if variants.len() > CONFIGURATIONS {
                 let text = format!(
                     "that is more than {CONFIGURATIONS} configurations: sweep fewer values at a time"

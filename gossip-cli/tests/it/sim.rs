@@ -43,6 +43,7 @@ const SMALL: &[(&[&str], &[&str])] = &[
         ],
         &["resurrections", "dormant", "guarded"],
     ),
+    (&["reconcile", "--entries", "500", "--runs", "2"], &["bytes", "round_trips", "over_sent"]),
     (
         &["swarm", "--nodes", "4", "--seeds", "3", "--duration", "20s"],
         &[
@@ -72,6 +73,11 @@ fn every_scenario_prints_its_fields() {
         assert!(document.get("ms").is_none(), "times only with --timing: {document}");
         let timed = sim(arguments, &["--json", "--timing"]).code(0).json();
         assert!(timed["ms"].is_u64(), "{timed}");
+        for field in ["encode_us", "decode_us"] {
+            assert!(document.get(field).is_none(), "times only with --timing: {document}");
+            let is_told = timed[field].as_f64().is_some_and(|time| time > 0.0);
+            assert_eq!(is_told, arguments[0] == "reconcile", "{field} in {timed}");
+        }
     }
 }
 

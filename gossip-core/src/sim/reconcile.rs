@@ -3,12 +3,16 @@
 //! Two production nodes on prepared disks meet; the first begins a comparison, the second none. What
 //! they say about it is counted as it is sent, and so are the facts that follow.
 
+mod stopwatch;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+pub use self::stopwatch::Clock;
+use self::stopwatch::Stopwatch;
 use super::{Packet, Rule, START, Verdict, World, delay};
 use crate::config::{ChannelSlots, ConfigSpec, Strategies};
 use crate::fact::{Domain, Draft, Envelope, FactKind, SimKeys, Verified};
@@ -77,6 +81,10 @@ pub struct Outcome {
     pub datagrams: u64,
     /// Bytes that ask for facts, and say that they came.
     pub asking_bytes: u64,
+    /// How long the second replica and its store worked at the comparison; zero without a clock.
+    pub answering: Duration,
+    /// The same of the first replica, which asks.
+    pub reading: Duration,
     /// How often the first replica had to ask before one of the two knew.
     pub round_trips: u64,
     /// Facts that were sent, beyond one of each that was missing.
@@ -110,6 +118,11 @@ impl Base {
         let rng = &mut Rng::from_number(0).fork("base");
         let mut held = MemoryState::new();
         base.fill(&mut held, "both", common, Pattern::Uniform, rng);
+        // Stores keep a sketch once somebody has asked for it, and somebody always has.
+        let shard = ShardId { channel: base.domain.channel(), topic: TopicId(0) };
+        let look = StoreOp::Sketch { shard, epoch: Epoch::of(START), cells: 0..1, key: 0 };
+        #[expect(clippy::expect_used, reason = "a question within the port's bounds")]
+        let _ = held.apply(look).expect("memory answers");
         base.held = held;
         base
     }
@@ -173,9 +186,11 @@ const PAGE: usize = 10_000;
 /// How long two replicas may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs it once: a function of the parameters and the seed.
+/// Runs it once: a function of the parameters and the seed, but for what a clock adds to it. That is
+/// the time of reading and making frames that compare, of reading the difference, and of the stores'
+/// cells and ranges, those included that a store sums up anew because it keeps fewer.
 #[must_use]
-pub fn run(base: &Base, seed: u64) -> Outcome {
+pub fn run(base: &Base, seed: u64, clock: Option<Clock>) -> Outcome {
     let Config { difference, pattern, repair, delay: way, .. } = base.config;
     let mut world = World::new(seed);
     let rng = &mut Rng::from_number(seed).fork("difference");
@@ -201,6 +216,8 @@ pub fn run(base: &Base, seed: u64) -> Outcome {
         world.add_on(spec, Box::new(strategies), held);
     }
     let ear = Ear::new(&base.domain);
+    let stopwatch = clock.map(|clock| Stopwatch::new(clock, ear.clone()));
+    stopwatch.iter().for_each(|stopwatch| world.check(Box::new(stopwatch.clone())));
     world.rule(ear.clone());
     world.rule(delay(way, way));
     world.keep_events(false);
@@ -210,10 +227,13 @@ pub fn run(base: &Base, seed: u64) -> Outcome {
     world.run_for(way * 3);
     let heard = ear.0.borrow().heard.clone();
     let began = heard.began.unwrap_or(Mono::ZERO);
+    let [reading, answering] = stopwatch.map_or_else(Default::default, |watch| watch.spent());
     Outcome {
         bytes: heard.bytes,
         datagrams: heard.datagrams,
         asking_bytes: heard.asking_bytes,
+        answering,
+        reading,
         round_trips: heard.round_trips,
         over_sent: heard.facts.saturating_sub(missing as u64),
         converged: equal.then(|| world.now().since(began).saturating_sub(way * 3)),
@@ -245,42 +265,66 @@ struct Heard {
     round_trips: u64,
 }
 
+/// What a frame says, in bytes of records.
+#[derive(Clone, Copy, Default)]
+struct Said {
+    asks: u64,
+    /// It opens a comparison.
+    begins: bool,
+    compares: u64,
+    facts: u64,
+    /// The frame's own bytes.
+    overhead: u64,
+}
+
 impl Ear {
     fn new(domain: &Domain) -> Self {
         let tag = domain.channel().tag().0;
         Self(Rc::new(RefCell::new(State { tag, heard: Heard::default() })))
     }
+
+    /// Whether the first comparison is over.
+    fn has_heard_all(&self) -> bool {
+        self.0.borrow().heard.ended
+    }
+
+    fn hears(&self, frame: &[u8]) -> Said {
+        let tag = self.0.borrow().tag;
+        let mut said = Said { overhead: DATA_HEADER_BYTES as u64, ..Said::default() };
+        // Simulated sessions are in the clear.
+        let records = frame.get(DATA_HEADER_BYTES..).filter(|_| session_of(frame).is_some());
+        let mut is_main = false;
+        for (kind, body, length) in raw_records(records.unwrap_or_default()) {
+            let length = length as u64;
+            let name = record_name(kind);
+            match name {
+                Some("channel") => {
+                    is_main = body == tag;
+                    said.overhead += if is_main { length } else { 0 };
+                }
+                _ if !is_main => {}
+                Some("compare" | "cells" | "more" | "ranges" | "same") => {
+                    said.begins |= name == Some("compare");
+                    said.compares += length;
+                }
+                Some("want" | "done" | "given" | "take" | "taken") => said.asks += length,
+                Some("fact") => said.facts += 1,
+                _ => {}
+            }
+        }
+        said
+    }
 }
 
 impl Rule for Ear {
     fn on_packet(&mut self, packet: &Packet<'_>, _: &mut Rng) -> Verdict {
-        let mut state = self.0.borrow_mut();
-        let State { tag, heard } = &mut *state;
-        let (mut compares, mut asks, mut overhead) = (0, 0, DATA_HEADER_BYTES as u64);
-        // Simulated sessions are in the clear.
-        let records =
-            packet.bytes.get(DATA_HEADER_BYTES..).filter(|_| session_of(packet.bytes).is_some());
-        let mut is_main = false;
-        for (kind, body, length) in raw_records(records.unwrap_or_default()) {
-            let length = length as u64;
-            match record_name(kind) {
-                Some("channel") => {
-                    is_main = body == *tag;
-                    overhead += if is_main { length } else { 0 };
-                }
-                _ if !is_main => {}
-                Some("compare") if heard.began.is_some() => heard.ended = true,
-                Some("compare" | "cells" | "more" | "ranges" | "same") => {
-                    // Of the full digest the first word is a list.
-                    heard.began.get_or_insert(packet.now);
-                    compares += length;
-                }
-                Some("want" | "done" | "given" | "take" | "taken") => asks += length,
-                Some("fact") => heard.facts += 1,
-                _ => {}
-            }
-        }
+        let Said { asks, begins, compares, facts, overhead } = self.hears(packet.bytes);
+        let heard = &mut self.0.borrow_mut().heard;
+        heard.ended |= begins && heard.began.is_some();
+        heard.facts += facts;
         if !heard.ended && compares > 0 {
+            // Of the full digest the first word is a list.
+            heard.began.get_or_insert(packet.now);
             heard.bytes += compares + overhead;
             heard.datagrams += 1;
             // Questions of one moment are one.

@@ -7,7 +7,7 @@ use gossip_core::strategy::reconcile::{Method, RepairConfig};
 fn runs(config: &Config) -> Vec<Outcome> {
     let base = Base::new(config);
     let seeds = if config.difference <= 100 { 200 } else { 20 };
-    let runs: Vec<_> = (1..=seeds).map(|seed| reconcile::run(&base, seed)).collect();
+    let runs: Vec<_> = (1..=seeds).map(|seed| reconcile::run(&base, seed, None)).collect();
     for (seed, run) in (1..).zip(&runs) {
         assert!(run.converged.is_some(), "seed {seed}: different for ever: {config:?}");
         assert_eq!(run.over_sent, 0, "seed {seed}: sent to who has it: {config:?}");
@@ -77,7 +77,7 @@ fn who_was_down_catches_up_for_little() {
     let base = Base::new(&config);
     let mut most = Vec::new();
     for seed in 1..=20 {
-        let run = reconcile::run(&base, seed);
+        let run = reconcile::run(&base, seed, None);
         most.push(run.bytes + run.asking_bytes);
         assert_eq!(run.over_sent, 0, "seed {seed}: what is displaced does not travel: {run:?}");
         let round = config.repair.period;
@@ -91,7 +91,7 @@ fn who_was_down_catches_up_for_little() {
 #[test]
 fn a_difference_of_tens_of_thousands_is_read() {
     let config = Config { entries: 80_000, difference: 70_000, ..Config::default() };
-    let run = reconcile::run(&Base::new(&config), 1);
+    let run = reconcile::run(&Base::new(&config), 1, None);
     assert!(run.converged.is_some(), "{run:?}");
     assert!(run.bytes <= 36 * 70_000 && run.over_sent == 0, "{run:?}");
 }
