@@ -20,6 +20,8 @@
 //! *A Merkle tree* of 65,536 leaves, 16 children to a node, fingerprints of 16 bytes; *a full digest* of ids
 //! and versions, 40 bytes each, sorted at both sides.
 //!
+//! Last, one wrong key of all: [`one_wrong_key`] says how that is counted.
+//!
 //! Ours is the mean of as many runs as fill a millisecond, the others the best of three: all are warm.
 
 use std::hint::black_box;
@@ -27,11 +29,12 @@ use std::hint::black_box;
 use gossip_benches::Dates;
 use gossip_benches::cells::{KEPT, Kept};
 use gossip_benches::cost::{Cost, timed};
-use gossip_benches::digests::{Digest, Tree};
+use gossip_benches::digests::{Digest, Shape, Tree};
 use gossip_benches::sets::{Item, SECONDS, Sets, items};
 use gossip_benches::table::{
     Figures, Row, Target, cpu_seconds, cpu_seconds_each, per_entry, report_with,
 };
+use gossip_benches::wrong_key::one_wrong_key;
 use gossip_core::rng::Rng;
 use gossip_core::sketch::{Cell, Code, Peeler, Sketch, Symbol};
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
@@ -45,9 +48,9 @@ fn main() {
     }
     // Compiled as a test, it only shows that it works.
     let scale = if arguments.iter().any(|argument| argument == "--bench") {
-        Scale { held: [10_000, 1_000_000], most: 10_000, turns: 7, symbols: 200_000 }
+        Scale { held: [10_000, 1_000_000], most: 10_000, turns: 7, symbols: 200_000, wrong: 1_000 }
     } else {
-        Scale { held: [200, 400], most: 100, turns: 1, symbols: 100 }
+        Scale { held: [200, 400], most: 100, turns: 1, symbols: 100, wrong: 40 }
     };
     let [few, many] = scale.held.map(|held| differences(held, &scale));
     let (mut figures, mut rows) = (Vec::new(), Vec::new());
@@ -56,6 +59,12 @@ fn main() {
         rows.extend(costs.iter().flat_map(|costs| costs.ratios(held)));
     }
     rows.extend(few.iter().zip(&many).map(|(few, many)| same_work(few, many, scale.held)));
+    let [_, most] = scale.held;
+    // A binary tree with 30.5 keys below each of 2^15 leaves, or about as many.
+    let shape = Shape { bits: 1, levels: (most / 30).ilog2() };
+    let (one, vain) = one_wrong_key(most, shape, scale.wrong);
+    figures.extend(one);
+    rows.extend(vain);
     figures.push(upkeep(&scale));
     rows.push(memory());
     rows.extend(overheads(&scale));
@@ -73,6 +82,8 @@ struct Scale {
     turns: u64,
     /// Symbols over which counts of cells are averaged.
     symbols: usize,
+    /// How many keys are wrong, one at a time.
+    wrong: usize,
 }
 
 /// What comparisons of sets took that differ by so many items, by each method.
@@ -221,7 +232,8 @@ fn by_riblt(sets: &Sets<'_>) -> Cost {
 fn by_digests(sets: &Sets<'_>) -> [Cost; 2] {
     let [near, far] = [&sets.here, &sets.there].map(|own| sets.common.iter().chain(own).copied());
     let digests = [&near, &far].map(|items| Digest::of(items.clone()));
-    let trees = [near, far].map(Tree::of);
+    let placed = |item: Item| (item.symbol().id, item.id);
+    let trees = [near, far].map(|items| Tree::of(Shape::WIDE, items.map(placed)));
     let compare = |run: &dyn Fn() -> (Cost, [usize; 2])| {
         Cost::least(|| {
             let (cost, alone) = run();

@@ -8,12 +8,6 @@ use crate::sets::Item;
 /// Bytes of an item in a full digest: id and version.
 const DIGEST_BYTES: usize = 40;
 
-/// Children of a tree's node.
-const FAN_OUT: usize = 16;
-
-/// Levels below the root, of four bits each: 65,536 leaves.
-const LEVELS: u32 = 4;
-
 /// Bytes of a fingerprint.
 const FINGERPRINT_BYTES: usize = 16;
 
@@ -52,10 +46,42 @@ impl Digest {
     }
 }
 
-/// A tree over the first bits of ids. A fingerprint is the sum without carry of the ids below, which
-/// are hashes: that costs nothing to keep, and nobody crafts ids here.
-#[derive(Debug)]
+/// How a tree branches.
+#[derive(Clone, Copy, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "benchmarks build it literally")]
+pub struct Shape {
+    /// Bits that tell the children of a node apart.
+    pub bits: u32,
+    /// Levels below the root.
+    pub levels: u32,
+}
+
+impl Shape {
+    /// 65,536 leaves, few levels.
+    pub const WIDE: Self = Self { bits: 4, levels: 4 };
+
+    /// Children of a node.
+    const fn fan_out(self) -> usize {
+        1 << self.bits
+    }
+
+    /// How many leaves there are.
+    #[must_use]
+    pub const fn leaves(self) -> usize {
+        1 << (self.bits * self.levels)
+    }
+
+    /// The leaf that this number is below.
+    const fn leaf(self, place: u64) -> usize {
+        (place >> (u64::BITS - self.bits * self.levels)) as usize
+    }
+}
+
+/// A tree over numbers as random as hashes are, each with an id. A fingerprint is the sum without carry
+/// of the ids below, which are hashes: that costs nothing to keep, and nobody crafts ids here.
+#[derive(Clone, Debug)]
 pub struct Tree {
+    shape: Shape,
     /// From the root down to the leaves.
     levels: Vec<Vec<u128>>,
     /// The ids below each leaf, in order.
@@ -63,47 +89,67 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree of a set.
-    pub fn of(items: impl Iterator<Item = Item>) -> Self {
-        let mut leaves = vec![Vec::new(); FAN_OUT.pow(LEVELS)];
-        for item in items {
-            let place = item.id.first_chunk().map_or(0, |first| u16::from_be_bytes(*first));
-            if let Some(leaf) = leaves.get_mut(usize::from(place)) {
-                leaf.push(item.id);
+    /// The tree of a set: numbers with ids.
+    pub fn of(shape: Shape, items: impl Iterator<Item = (u64, [u8; 32])>) -> Self {
+        let mut leaves = vec![Vec::new(); shape.leaves()];
+        for (place, id) in items {
+            if let Some(leaf) = leaves.get_mut(shape.leaf(place)) {
+                leaf.push(id);
             }
         }
         leaves.iter_mut().for_each(|leaf| leaf.sort_unstable());
         let mut levels = vec![leaves.iter().map(|ids| ids.iter().map(word).fold(0, xor)).collect()];
-        for _ in 0..LEVELS {
+        for _ in 0..shape.levels {
             let below: &Vec<u128> = levels.last().expect("the leaves are there");
-            let above = below.chunks(FAN_OUT).map(|of| of.iter().copied().fold(0, xor)).collect();
-            levels.push(above);
+            let above = below.chunks(shape.fan_out());
+            levels.push(above.map(|of| of.iter().copied().fold(0, xor)).collect());
         }
         levels.reverse();
-        Self { levels, leaves }
+        Self { shape, levels, leaves }
     }
 
-    /// Reads the difference from a partner: nodes that differ are asked for their children, and the
-    /// leaves for their lists. The cost, and how many are here alone and there alone.
+    /// Gives a number another id.
+    pub fn replace(&mut self, place: u64, old: [u8; 32], new: [u8; 32]) {
+        let mut node = self.shape.leaf(place);
+        if let Some(leaf) = self.leaves.get_mut(node) {
+            leaf.retain(|id| *id != old);
+            leaf.insert(leaf.partition_point(|id| *id < new), new);
+        }
+        for level in self.levels.iter_mut().rev() {
+            if let Some(sum) = level.get_mut(node) {
+                *sum ^= word(&old) ^ word(&new);
+            }
+            node >>= self.shape.bits;
+        }
+    }
+
+    /// How many ids are below a leaf.
     #[must_use]
-    pub fn compare(&self, partner: &Self) -> (Cost, [usize; 2]) {
+    pub fn held(&self, leaf: usize) -> usize {
+        self.leaves.get(leaf).map_or(0, Vec::len)
+    }
+
+    /// Finds the leaves that differ from a partner's: nodes that do are asked for their children.
+    #[must_use]
+    pub fn walk(&self, partner: &Self) -> (Cost, Vec<usize>) {
         let mut cost = Cost { bytes: FINGERPRINT_BYTES, ..Cost::default() };
         let mut differing = vec![0];
+        let fan_out = self.shape.fan_out();
         for (ours, theirs) in self.levels.iter().zip(&partner.levels).skip(1) {
             let message = timed(&mut cost.answering, || {
                 let mut message = Vec::new();
-                for child in differing.iter().flat_map(|node| children(theirs, *node)) {
+                for child in differing.iter().flat_map(|node| children(theirs, *node, fan_out)) {
                     message.extend_from_slice(&child.to_be_bytes());
                 }
                 message
             });
             cost.trips += 1;
             // Which nodes are asked for is a bit for each child.
-            cost.bytes += message.len() + differing.len() * FAN_OUT / 8;
+            cost.bytes += message.len() + (differing.len() * fan_out).div_ceil(8);
             differing = timed(&mut cost.reading, || {
                 let (theirs, _) = message.as_chunks::<FINGERPRINT_BYTES>();
-                let places = differing.iter().flat_map(|node| node * FAN_OUT..(node + 1) * FAN_OUT);
-                let ours = differing.iter().flat_map(|node| children(ours, *node));
+                let places = differing.iter().flat_map(|node| node * fan_out..(node + 1) * fan_out);
+                let ours = differing.iter().flat_map(|node| children(ours, *node, fan_out));
                 let pairs = places.zip(ours.zip(theirs));
                 pairs
                     .filter(|(_, (ours, theirs))| **ours != u128::from_be_bytes(**theirs))
@@ -111,6 +157,14 @@ impl Tree {
                     .collect()
             });
         }
+        (cost, differing)
+    }
+
+    /// Reads the difference from a partner: of leaves that differ it asks for the lists. The cost, and
+    /// how many are here alone and there alone.
+    #[must_use]
+    pub fn compare(&self, partner: &Self) -> (Cost, [usize; 2]) {
+        let (mut cost, differing) = self.walk(partner);
         let lists = timed(&mut cost.answering, || {
             let lists = differing.iter().filter_map(|leaf| partner.leaves.get(*leaf));
             lists.map(|ids| ids.concat()).collect::<Vec<_>>()
@@ -131,12 +185,12 @@ impl Tree {
 }
 
 /// The children of a node, of the level below it.
-fn children(below: &[u128], node: usize) -> impl Iterator<Item = &u128> {
-    below.get(node * FAN_OUT..(node + 1) * FAN_OUT).into_iter().flatten()
+fn children(below: &[u128], node: usize, fan_out: usize) -> impl Iterator<Item = &u128> {
+    below.get(node * fan_out..(node + 1) * fan_out).into_iter().flatten()
 }
 
 fn word(id: &[u8; 32]) -> u128 {
-    // The last bytes, for the first ones are the place.
+    // The last bytes, for the first ones may be the place.
     id.last_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
 

@@ -8,6 +8,7 @@ mod mesh;
 pub mod sets;
 pub mod table;
 pub mod waiting;
+pub mod wrong_key;
 
 use std::sync::Arc;
 
