@@ -52,6 +52,9 @@ pub struct ConfigSpec {
     pub redial_max: Duration,
     /// Most first contacts tried per second. Default 128 (a guess).
     pub dials_per_second: u32,
+    /// Whether frames over streams travel compressed where that spares an eighth, to members that can take
+    /// them so. Frames that come compressed are taken in any case. Default true.
+    pub compress: bool,
     /// How often an unchanged alive fact is issued anew. Default 30 s (house decision).
     pub alive_interval: Duration,
     /// How rumors of membership are told. Default: the id first and before rounds but once, for each node says anew that it is alive every
@@ -74,6 +77,7 @@ impl Default for ConfigSpec {
             redial_min: Duration::from_millis(250),
             redial_max: Duration::from_secs(15),
             dials_per_second: 128,
+            compress: true,
             alive_interval: Duration::from_secs(30),
             view_rumors: RumorConfig {
                 eager: 1,

@@ -122,7 +122,7 @@ impl Node {
             life,
             next_ticket: 0,
             now,
-            outbox: Outbox::new(config.payloads(), config.fits_datagram()),
+            outbox: Outbox::new(config.payloads(), config.fits_datagram(), config.spec().compress),
             outputs: VecDeque::new(),
             overlay,
             partners: Vec::new(),

@@ -123,6 +123,8 @@ pub struct PeerCounts {
 pub struct WireCounts {
     /// Bytes sent.
     pub sent_bytes: u64,
+    /// Bytes that compression kept from being sent.
+    pub spared_bytes: u64,
     /// Bytes received.
     pub received_bytes: u64,
     /// Frames sent.

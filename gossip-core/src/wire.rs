@@ -4,6 +4,7 @@
 //! `[kind][length][body]`; unknown kinds are skipped and counted. `docs/wire.md` is the same in
 //! prose.
 
+mod compress;
 mod cut;
 mod frame;
 mod hello;
@@ -12,6 +13,7 @@ mod pack;
 mod record;
 mod talk;
 
+pub use self::compress::{compressed, decompressed};
 pub use self::frame::{DATA_HEADER_BYTES, Frame, VERSION, data_header, decode_frame, session_of};
 pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
 pub use self::large::{AskChunks, CHUNK_BYTES, Chunk, Large, MAX_CHUNKS};

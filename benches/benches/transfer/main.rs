@@ -6,6 +6,8 @@
 //! (default 1,000,000; 200,000 with `--quick`), and to how many cores the second newcomer is kept (default 1).
 //! `--authors N`: by how many they are signed (default 1,000: hardly any key twice in a batch; fewer make
 //! verification cheaper).
+//! `--values FILE`: its paragraphs are the values, again and again, in place of bytes without structure; `--plain`: nodes do not
+//! compress what they send.
 //! Directories are beside this program: put that on a disk.
 
 mod floors;
@@ -23,7 +25,7 @@ use gossip_core::fact::{Envelope, Verified};
 use gossip_core::store::{Merge, Store as _, StoreOp};
 use gossip_core::strategy::retain::LastWrite;
 use gossip_core::testkit::facts::{self, Author};
-use gossip_core::time::Epoch;
+use gossip_core::time::{Epoch, Hlc};
 use gossip_store_rocks::{RocksConfig, RocksStore};
 
 use self::floors::Floors;
@@ -64,7 +66,7 @@ fn measure(entries: u64, cores: Option<u64>, authors: u64) {
     let beside = program.parent().map(PathBuf::from).unwrap_or_default();
     let directory = tempfile::tempdir_in(beside).expect("a directory beside the program");
     let path = |name: &str| directory.path().join(name);
-    let facts = signed(entries, authors);
+    let facts = signed(entries, authors, &values());
     let floors = floors::measure(&facts, &path("floor"));
     preload(&facts, &path("partner-0"));
     drop(facts);
@@ -173,22 +175,38 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted.get(at).copied().unwrap_or(f64::NAN)
 }
 
+/// The values that are asked for; none: bytes without structure.
+fn values() -> Vec<Vec<u8>> {
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--values").skip(1);
+    let Some(file) = arguments.next() else { return Vec::new() };
+    let text = fs::read_to_string(file).expect("the file of values can be read");
+    text.split("\n\n").map(|value| value.as_bytes().to_vec()).collect()
+}
+
 /// So many entries in time order, signed by so many authors in turn.
-fn signed(entries: u64, authors: u64) -> Vec<Verified<Envelope>> {
-    let half = entries / 2;
-    let sign = move |numbers: std::ops::Range<u64>| {
+fn signed(entries: u64, authors: u64, values: &[Vec<u8>]) -> Vec<Verified<Envelope>> {
+    let (half, start) = (entries / 2, facts::at_minute(1).bits());
+    let sign = |numbers: std::ops::Range<u64>| {
         let authors: Vec<_> =
             (0..authors).map(|number| Author::signing(number, &facts::domain())).collect();
         let one = |number: u64| {
             let author = authors.get((number % authors.len() as u64) as usize);
-            entry(author.expect("there are as many authors"), number)
+            let author = author.expect("there are as many authors");
+            match values.get(number as usize % values.len().max(1)) {
+                Some(value) => {
+                    author.put(&number.to_be_bytes(), value, Hlc::from_bits(start + 2 * number))
+                }
+                None => entry(author, number),
+            }
         };
         numbers.map(one).collect::<Vec<_>>()
     };
-    let upper = thread::spawn(move || sign(half..entries));
-    let mut facts = sign(0..half);
-    facts.extend(upper.join().expect("signing works"));
-    facts
+    thread::scope(|scope| {
+        let upper = scope.spawn(|| sign(half..entries));
+        let mut facts = sign(0..half);
+        facts.extend(upper.join().expect("signing works"));
+        facts
+    })
 }
 
 fn preload(facts: &[Verified<Envelope>], path: &Path) {

@@ -24,6 +24,9 @@ use super::Took;
 /// The first argument of a process that is a node.
 pub(crate) const FLAG: &str = "--node";
 
+/// Of a node that does not compress what it sends.
+const PLAIN: &str = "--plain";
+
 /// How often a node looks at how much it holds.
 const LOOK: Patience =
     Patience { every: Duration::from_millis(20), most: Duration::from_secs(600) };
@@ -45,6 +48,7 @@ impl Child {
         let mut command = Command::new(program);
         command.args([FLAG, &number.to_string(), &store.display().to_string()]);
         command.args([seed.unwrap_or("-"), &cores.unwrap_or(0).to_string()]);
+        command.args(std::env::args().find(|argument| argument == PLAIN));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("the program starts again");
         let input = process.stdin.take().expect("it is piped");
@@ -122,13 +126,14 @@ impl Drop for Child {
 /// The life of such a process.
 #[expect(clippy::print_stdout, reason = "its answers are lines")]
 pub(crate) fn serve(arguments: &[String]) {
-    let [_, number, store, seed, cores] = arguments else { panic!("{arguments:?}") };
+    let [_, number, store, seed, cores, plain @ ..] = arguments else { panic!("{arguments:?}") };
     pin(cores.parse().expect("a number of cores"));
     let number: u8 = number.parse().expect("a small number");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.expect("a runtime starts");
     let (begun, cpu) = (Instant::now(), cpu_seconds());
-    let gossip = runtime.block_on(start(number, Path::new(store), seed.parse().ok()));
+    let gossip =
+        runtime.block_on(start(number, Path::new(store), seed.parse().ok(), plain.is_empty()));
     println!("{}", gossip.endpoints().iter().next().expect("it listens"));
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let (word, argument) = line.split_once(' ').unwrap_or((&line, "0"));
@@ -148,12 +153,13 @@ pub(crate) fn serve(arguments: &[String]) {
     }
 }
 
-async fn start(number: u8, store: &Path, seed: Option<SocketAddr>) -> Gossip {
+async fn start(number: u8, store: &Path, seed: Option<SocketAddr>, compress: bool) -> Gossip {
     let store = RocksStore::open(store, RocksConfig::default()).expect("the store opens");
     let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let transport = TcpTransport::bind(TcpConfig::new(listen)).expect("a port is free");
     let seeds = seed.into_iter().map(Seed::Address).collect();
-    let config = ConfigSpec { cluster: "test".to_owned(), seeds, ..ConfigSpec::default() };
+    let cluster = "test".to_owned();
+    let config = ConfigSpec { cluster, compress, seeds, ..ConfigSpec::default() };
     let keys = SigningKeys::new([number + 1; 32], [number + 1; 32]);
     let strategies = Strategies::new(Box::new(keys));
     let options = RuntimeConfig::default();

@@ -150,6 +150,7 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         rounds: status.rounds,
         wire: WireDocument {
             sent_bytes: status.wire.sent_bytes,
+            spared_bytes: status.wire.spared_bytes,
             received_bytes: status.wire.received_bytes,
             sent_frames: status.wire.sent_frames,
             received_frames: status.wire.received_frames,

@@ -192,6 +192,7 @@ pub(crate) struct PeersDocument {
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct WireDocument {
     pub(crate) sent_bytes: u64,
+    pub(crate) spared_bytes: u64,
     pub(crate) received_bytes: u64,
     pub(crate) sent_frames: u64,
     pub(crate) received_frames: u64,

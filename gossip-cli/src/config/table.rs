@@ -72,6 +72,8 @@ keys! {
         links_per_host: Count(transport.links_per_host), Range::Numbers(1, 1 << 20);
         /// Bytes to request for each socket buffer of datagrams; less loses bursts, more delays the news.
         socket_buffer_bytes: Count(transport.socket_buffer_bytes), Range::Numbers(4_096, 1 << 30);
+        /// Whether what goes over tcp is compressed where that spares an eighth of it.
+        compress: Flag(spec.compress);
         /// Whether the kernel may cut one large send into datagrams.
         segmentation: Flag(transport.segmentation);
     }

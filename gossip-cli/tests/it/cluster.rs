@@ -182,7 +182,7 @@ fn members_and_status_have_their_fields() {
     );
     has_fields(
         &status["wire"],
-        &["sent_bytes", "received_bytes", "sent_frames", "received_frames"],
+        &["sent_bytes", "spared_bytes", "received_bytes", "sent_frames", "received_frames"],
     );
     has_fields(&status["verify"], &["checked", "skipped_known", "failed"]);
     assert_eq!(status["peers"], json!({"alive": 3, "suspect": 0, "dead": 0, "left": 0}));

@@ -8,7 +8,7 @@ use crate::peering::Route;
 use crate::sketch::Cell;
 use crate::status::Status;
 use crate::transport::{Address, Class, Payloads, Transmit};
-use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, Talk, data_header};
+use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, Talk, compressed, data_header};
 
 /// What frames over a stream are filled to: far above what a call costs, far below what a peer's
 /// queue holds (guess). A larger record has a frame of its own.
@@ -20,6 +20,8 @@ const FEW_BYTES: usize = 8 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Outbox {
+    /// Whether frames over streams are compressed where that pays.
+    compresses: bool,
     /// The largest fact that goes as a datagram.
     fits_datagram: usize,
     packer: Packer,
@@ -38,9 +40,9 @@ struct Queued {
 }
 
 impl Outbox {
-    pub(super) const fn new(payloads: Payloads, fits_datagram: usize) -> Self {
+    pub(super) const fn new(payloads: Payloads, fits_datagram: usize, compresses: bool) -> Self {
         let packer = Packer::new(payloads.gossip);
-        Self { fits_datagram, packer, payloads, records: Vec::new() }
+        Self { compresses, fits_datagram, packer, payloads, records: Vec::new() }
     }
 
     /// Queues a record; `None` names the session itself.
@@ -64,15 +66,16 @@ impl Outbox {
         mut send: impl FnMut(Transmit),
     ) {
         let mut records = std::mem::take(&mut self.records);
-        let Self { fits_datagram, packer, payloads, .. } = self;
+        let Self { compresses, fits_datagram, packer, payloads, .. } = self;
         records.sort_by_key(|record| (record.to, rank(record, *fits_datagram)));
         for records in records.chunk_by(|a, b| a.to == b.to) {
             let Some(to) = records.first().map(|record| record.to) else { continue };
             let of = |class| records.iter().filter(move |record| record.class == class);
             let worth_a_stream = !is_little(of(Class::Bulk), *fits_datagram);
-            let Some(Route { session, gossip, bulk }) = route(&to, worth_a_stream) else {
+            let Some(Route { session, compress, gossip, bulk }) = route(&to, worth_a_stream) else {
                 continue;
             };
+            let compress = compress && *compresses;
             let mut pack = |class, to, records: &mut dyn Iterator<Item = &Queued>| {
                 let (payload_bytes, most) = frame_bytes(*payloads, to);
                 packer.begin(session, payload_bytes, most);
@@ -81,7 +84,14 @@ impl Outbox {
                         status.unsendable_records += 1;
                     }
                 }
-                for frame in packer.take() {
+                let is_bulk = class == Class::Bulk && !matches!(to, Address::Socket(_));
+                for mut frame in packer.take() {
+                    if let Some(smaller) =
+                        (is_bulk && compress).then(|| compressed(&frame)).flatten()
+                    {
+                        status.wire.spared_bytes += (frame.len() - smaller.len()) as u64;
+                        frame = smaller;
+                    }
                     let bytes = sealed(keys, session, frame);
                     status.wire.sent_frames += 1;
                     status.wire.sent_bytes += bytes.len() as u64;
@@ -152,7 +162,7 @@ mod tests {
     use super::*;
     use crate::fact::SigningKeys;
     use crate::sketch::Symbol;
-    use crate::wire::{CHUNK_BYTES, Chunk, Frame, Record, Records, decode_frame};
+    use crate::wire::{CHUNK_BYTES, Chunk, Frame, Record, Records, decode_frame, decompressed};
 
     fn fact(bytes: usize) -> Parcel {
         Parcel::Fact { bytes: vec![7; bytes].into(), feedback: false }
@@ -161,7 +171,7 @@ mod tests {
     /// What leaves for a member, in order.
     fn sent(bulk: Address) -> Vec<String> {
         let payloads = Payloads { gossip: 1_200, bulk: 2 << 20 };
-        let mut outbox = Outbox::new(payloads, 1_177);
+        let mut outbox = Outbox::new(payloads, 1_177, true);
         let (to, tag) = (NodeId::from_bytes([1; 32]), Some(ChannelTag([2; 8])));
         let symbol = Symbol { hlc: 1, id: 2 };
         let chunk = Chunk { symbol, place: 0, bytes: vec![7; CHUNK_BYTES].into() };
@@ -179,12 +189,13 @@ mod tests {
             outbox.push(to, tag, class, parcel);
         }
         let gossip = Address::Socket(([127, 0, 0, 1], 1).into());
-        let route = Route { session: SessionId([3; 8]), gossip, bulk };
+        let route = Route { session: SessionId([3; 8]), compress: true, gossip, bulk };
         let mut names = Vec::new();
         let keys = SigningKeys::new([1; 32], [1; 32]);
         let send = |transmit: Transmit| {
             let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { return };
-            names.extend(Records::new(sealed).filter_map(|record| match record {
+            let records = decompressed(sealed, payloads.bulk).unwrap();
+            names.extend(Records::new(records).filter_map(|record| match record {
                 Ok(Record::Fact { bytes, .. }) => Some(bytes.len().to_string()),
                 Ok(Record::Talk(talk)) => {
                     Some(format!("{talk:?}").split(['(', ' ']).next()?.to_owned())

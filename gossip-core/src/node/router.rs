@@ -8,7 +8,7 @@ use crate::id::{ChannelId, NodeId};
 use crate::peering::Sender;
 use crate::transport::{Address, Class, Inbound};
 use crate::wire::{
-    DATA_HEADER_BYTES, Frame, Parcel, Record, Records, Talk, decode_frame, session_of,
+    DATA_HEADER_BYTES, Frame, Parcel, Record, Records, Talk, decode_frame, decompressed, session_of,
 };
 
 /// What the records of a frame are about, until the next channel is named.
@@ -52,7 +52,10 @@ impl Node {
         if let Some((session, member)) = session.zip(member) {
             let mut sealed = bytes;
             sealed.advance(DATA_HEADER_BYTES);
-            return match self.keys.open(session, sealed) {
+            // What is compressed holds no more than what would have come the same way without.
+            let opened = self.keys.open(session, sealed);
+            let most = most - DATA_HEADER_BYTES;
+            return match opened.and_then(|records| decompressed(records, most)) {
                 Ok(records) => {
                     self.peering.arrived(&member, from);
                     self.records(member, from, records);

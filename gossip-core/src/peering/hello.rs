@@ -225,7 +225,7 @@ impl Peering {
         Frame::Hello(Box::new(Hello {
             answers,
             alive: us.alive.clone(),
-            capabilities: 0,
+            capabilities: Hello::COMPRESSION,
             cluster: self.config.cluster(),
             commit: us.commit,
             constants: self.config.constants().hash(),

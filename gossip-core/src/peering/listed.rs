@@ -31,7 +31,7 @@ impl Listed {
         let (_, address) = self.directory.member(place)?;
         let session = session(self.place, place);
         let to = Address::Socket(address);
-        Some(Route { session, gossip: to, bulk: to })
+        Some(Route { session, compress: true, gossip: to, bulk: to })
     }
 
     /// Whose frames to us carry this id and come from there.

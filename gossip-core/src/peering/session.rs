@@ -32,6 +32,8 @@ const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) session: SessionId,
+    /// Whether the member takes frames that are compressed.
+    pub(crate) compress: bool,
     /// For everything that fits a datagram and may be lost.
     pub(crate) gossip: Address,
     /// For what is large or worth waiting for; the same, where no stream leads there.
@@ -60,6 +62,8 @@ struct Session {
     announced: Endpoints,
     /// Whether the partner's clock is too far from ours.
     clock_off: bool,
+    /// Whether the member takes frames that are compressed.
+    compress: bool,
     /// Where its datagrams come from, if it said Hello by one.
     datagram: Option<Address>,
     /// Whether it goes over a stream although both sides take datagrams.
@@ -78,7 +82,8 @@ struct Session {
 impl Session {
     fn route(&self) -> Option<Route> {
         let gossip = self.datagram.or(self.stream)?;
-        Some(Route { session: self.ours, gossip, bulk: self.stream.unwrap_or(gossip) })
+        let bulk = self.stream.unwrap_or(gossip);
+        Some(Route { session: self.ours, compress: self.compress, gossip, bulk })
     }
 
     fn uses(&self, address: Address) -> bool {
@@ -274,6 +279,7 @@ impl Sessions {
         let session = Session {
             announced,
             clock_off,
+            compress: hello.takes_compressed(),
             datagram,
             is_detour,
             missed: None,

@@ -19,13 +19,19 @@ use crate::fact::{Domain, Envelope};
 use crate::id::ChannelId;
 use crate::membership::{Alive, Leave, admit};
 use crate::transport::DATAGRAM_BYTES;
-use crate::wire::{Frame, Packer, Parcel, Record, Records, decode_frame};
+use crate::wire::{
+    DATA_HEADER_BYTES, Frame, Packer, Parcel, Record, Records, compressed, decode_frame,
+    decompressed,
+};
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// All targets with their names.
 pub const TARGETS: [(&str, Target); 2] = [("decode", decode), ("inputs", inputs)];
+
+/// Most bytes of a frame's records.
+const MOST: usize = 1 << 20;
 
 /// Takes bytes for a frame, for records and for a fact.
 ///
@@ -40,7 +46,7 @@ pub fn decode(data: &[u8]) {
         match frame {
             Frame::Data { sealed, .. } => {
                 assert_eq!(encoded, bytes, "a data frame has one form");
-                decode_records(sealed);
+                decode_compressed(&bytes, sealed);
             }
             Frame::Hello(hello) => decode_fact(hello.alive),
             Frame::Refuse { .. } | Frame::Reset { .. } | Frame::Retry { .. } => {
@@ -50,6 +56,18 @@ pub fn decode(data: &[u8]) {
     }
     decode_records(bytes.clone());
     decode_fact(bytes);
+}
+
+fn decode_compressed(frame: &[u8], body: Bytes) {
+    if let Some(smaller) = compressed(frame) {
+        let smaller = smaller.slice(DATA_HEADER_BYTES..);
+        let again = decompressed(smaller, MOST);
+        assert_eq!(again.as_ref(), Ok(&body), "what was compressed comes out as it was");
+    }
+    if let Ok(records) = decompressed(body, MOST) {
+        assert!(records.len() <= MOST.max(frame.len()), "no more than was asked for");
+        decode_records(records);
+    }
 }
 
 fn decode_records(body: Bytes) {

@@ -75,7 +75,7 @@ pub struct Hello {
     pub answers: Option<SessionId>,
     /// The sender's alive fact, a record body of the system channel.
     pub alive: Bytes,
-    /// One bit per thing that the sender can do; none is defined yet.
+    /// One bit per thing that the sender can do; [`COMPRESSION`](Self::COMPRESSION) is the only one.
     pub capabilities: u64,
     /// The sender's cluster.
     pub cluster: ClusterId,
@@ -97,6 +97,9 @@ pub struct Hello {
 }
 
 impl Hello {
+    /// The sender takes frames whose records are compressed.
+    pub const COMPRESSION: u64 = 1;
+
     pub(super) fn encode(&self, out: &mut BytesMut) {
         #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
         out.put_slice(&postcard::to_stdvec(self).expect("a Hello encodes"));
@@ -105,6 +108,12 @@ impl Hello {
     pub(super) fn decode(body: &Bytes) -> Result<Self, Why> {
         let (hello, rest) = postcard::take_from_bytes::<Self>(body).map_err(|_| Why::BadFrame)?;
         if rest.is_empty() { Ok(hello) } else { Err(Why::BadFrame) }
+    }
+
+    /// Whether the sender takes frames whose records are compressed.
+    #[must_use]
+    pub const fn takes_compressed(&self) -> bool {
+        self.capabilities & Self::COMPRESSION != 0
     }
 
     /// Whether we speak a common wire version.

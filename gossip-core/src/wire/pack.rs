@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::frame::{DATA_HEADER_BYTES, data_header};
-use super::record::{CHANNEL, FACT, RUMOR, record_len};
+use super::record::{CHANNEL, FACT, RUMOR, put_length, record_len};
 use super::talk::Talk;
 use crate::id::{ChannelTag, SessionId};
 
@@ -121,12 +121,7 @@ impl Packer {
 
     fn put_record(&mut self, kind: u8, body: &[u8]) {
         self.frame.push(kind);
-        let mut rest = body.len();
-        while rest >= 0x80 {
-            self.frame.push((rest & 0x7f) as u8 | 0x80);
-            rest >>= 7;
-        }
-        self.frame.push(rest as u8);
+        put_length(&mut self.frame, body.len());
         self.frame.extend_from_slice(body);
     }
 

@@ -15,6 +15,9 @@ pub(super) const RUMOR: u8 = 3;
 /// Kinds from here on are [`Talk`].
 pub(super) const FIRST_TALK: u8 = 16;
 
+/// All records of a frame, compressed; in no other place.
+pub(super) const COMPRESSED: u8 = 40;
+
 /// Bytes that a record of this body length takes.
 #[must_use]
 pub const fn record_len(body: usize) -> usize {
@@ -53,6 +56,7 @@ pub fn record_name(kind: u8) -> Option<&'static str> {
         CHANNEL => Some("channel"),
         FACT => Some("fact"),
         RUMOR => Some("rumor"),
+        COMPRESSED => Some("compressed"),
         talk => {
             let name = Talk::NAMES.get(usize::from(talk.checked_sub(FIRST_TALK)?)).copied();
             name.filter(|name| !name.is_empty())
@@ -103,6 +107,8 @@ impl Records {
                 let tag = body.try_into().map_err(|_| Why::BadRecord)?;
                 Record::Channel(ChannelTag(tag))
             }
+            // Where it may stand it was opened before.
+            COMPRESSED => return Err(Why::BadRecord),
             kind if kind < FIRST_TALK => Record::Unknown(kind),
             kind => Talk::decode(kind, body)?.map_or(Record::Unknown(kind), Record::Talk),
         };
@@ -126,8 +132,18 @@ impl Iterator for Records {
     }
 }
 
+/// A length of at most 21 bits, seven in each byte, the lowest first.
+pub(super) fn put_length(out: &mut Vec<u8>, length: usize) {
+    let mut rest = length;
+    while rest >= 0x80 {
+        out.push((rest & 0x7f) as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
 /// At most 21 bits: more than any frame.
-fn take_length(records: &mut impl Buf) -> Result<usize, Why> {
+pub(super) fn take_length(records: &mut impl Buf) -> Result<usize, Why> {
     let mut length = 0;
     for shift in [0, 7, 14] {
         let byte = records.try_get_u8().map_err(|_| Why::BadFrame)?;

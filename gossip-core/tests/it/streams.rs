@@ -12,8 +12,12 @@ use gossip_core::io::{Answer, Command, Event, Seed, Write, WriteError};
 use gossip_core::sketch::Symbol;
 use gossip_core::store::MemoryState;
 use gossip_core::testkit::lone::{BULK_BYTES, LISTEN, Lone, Puppet};
+use gossip_core::time::Hlc;
 use gossip_core::transport::{Address, Class, DATAGRAM_BYTES, Inbound, LinkId, Payloads};
-use gossip_core::wire::{FactLimit, Frame, Hello, Record, Talk, decode_frame};
+use gossip_core::wire::{
+    DATA_HEADER_BYTES, FactLimit, Frame, Hello, Parcel, Record, Records, Talk, compressed,
+    decode_frame, decompressed,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -61,7 +65,7 @@ fn facts(lone: &mut Lone) -> Vec<(Address, Class, usize)> {
     let mut found = Vec::new();
     for transmit in lone.take_sent() {
         let Ok(Frame::Data { sealed, .. }) = decode_frame(&transmit.bytes) else { continue };
-        let records = gossip_core::wire::Records::new(sealed).filter_map(Result::ok);
+        let records = Records::new(sealed).filter_map(Result::ok);
         let of_main = records.skip_while(
             |record| !matches!(record, Record::Channel(tag) if *tag == lone.main().tag()),
         );
@@ -442,4 +446,62 @@ fn frames_are_bounded_by_the_way_they_come() {
     assert_eq!(lone.rejected(Why::TooLarge), 2);
     let refused = |event: &&Event| matches!(event, Event::Rejected { why: Why::TooLarge, .. });
     assert_eq!(lone.events.iter().filter(refused).count(), 2);
+}
+
+/// One node writes what shrinks, over a stream to a member that does or does not take it compressed.
+#[test]
+fn bulk_is_compressed_for_who_takes_it_so() {
+    for (takes, compress) in [(true, true), (false, true), (true, false)] {
+        let spec = ConfigSpec { compress, ..ConfigSpec::default() };
+        let mut lone = Lone::over(both(), MemoryState::new(), spec, 1);
+        let (mut puppet, _) = versatile(1, &lone);
+        puppet.capabilities = if takes { Hello::COMPRESSION } else { 0 };
+        assert!(puppet.greet(&mut lone));
+        put(&mut lone, "large", 20_000).unwrap();
+        let points = symbols(&mut lone);
+        lone.take_sent();
+        want(&mut lone, &puppet, points);
+        let sent = lone.take_sent();
+        let bulk: Vec<_> = sent.iter().filter(|it| it.class == Class::Bulk).collect();
+        let [frame] = bulk[..] else { panic!("one frame of bulk: {bulk:?}") };
+        let is_small = frame.bytes.len() < 2_000;
+        assert_eq!(is_small, takes && compress, "{} bytes", frame.bytes.len());
+        assert_eq!(lone.status().wire.spared_bytes > 15_000, is_small);
+        // It is the author's fact in any case.
+        let records = decompressed(frame.bytes.slice(DATA_HEADER_BYTES..), BULK_BYTES).unwrap();
+        let facts = Records::new(records).filter(
+            |record| matches!(record, Ok(Record::Fact { bytes, .. }) if bytes.len() > 20_000),
+        );
+        assert_eq!(facts.count(), 1);
+    }
+}
+
+#[test]
+fn what_comes_compressed_is_read_if_it_would_have_come_without() {
+    let mut lone = lone(both());
+    let (puppet, at) = versatile(1, &lone);
+    assert!(puppet.greet(&mut lone));
+    let value = vec![7; 20_000];
+    let fact = puppet.author().put(b"large", &value, Hlc::from_wall(lone.now.wall));
+    let parcel = Parcel::Fact { bytes: fact.bytes().clone(), feedback: false };
+    let frame = puppet.frame(&[(Some(lone.main()), parcel)]);
+    let small = compressed(&frame).unwrap();
+    assert!(small.len() < DATAGRAM_BYTES);
+    lone.frame(puppet.address, small.clone());
+    assert_eq!(lone.rejected(Why::TooLarge), 1, "no datagram holds that much");
+    lone.frame(Address::Stream(at), small.clone());
+    lone.pass(SECOND);
+    assert_eq!((lone.rejected(Why::TooLarge), lone.totals().sum.count()), (1, 1));
+    // A bomb: 2 MiB of which the frame says that they are inside.
+    let bomb = [&[40, 0x83, 0x40, 0xff, 0xff, 0x7f], &[0xff; 8_192][..]].concat();
+    lone.frame(Address::Stream(at), puppet.raw(&bomb));
+    assert_eq!(lone.rejected(Why::TooLarge), 2);
+    lone.frame(Address::Stream(at), small.slice(..small.len() - 1));
+    assert_eq!(lone.rejected(Why::BadFrame), 1, "cut short");
+    let twice = puppet.raw(&[&small[DATA_HEADER_BYTES..], &small[DATA_HEADER_BYTES..]].concat());
+    lone.frame(Address::Stream(at), twice);
+    assert_eq!(lone.rejected(Why::BadFrame), 2, "beside another record");
+    let behind = [&[2, 0], &small[DATA_HEADER_BYTES..]].concat();
+    lone.frame(Address::Stream(at), puppet.raw(&behind));
+    assert_eq!(lone.rejected(Why::BadRecord), 2, "a fact of no channel, and what stands behind it");
 }

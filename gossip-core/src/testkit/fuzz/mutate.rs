@@ -7,8 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::config::ConfigSpec;
+use crate::id::SessionId;
 use crate::rng::Rng;
 use crate::sim::{Packet, Verdict, World};
+use crate::wire::{Packer, Parcel, compressed};
 
 /// Most bytes of an input: some datagrams or some hundred script steps.
 const MAX_BYTES: usize = 4_096;
@@ -16,7 +18,8 @@ const MAX_BYTES: usize = 4_096;
 /// Most inputs that are kept to be bent further.
 const MAX_CORPUS: usize = 1_024;
 
-/// Frames that nodes really exchange: first contact, rumors, repair, deletions, goodbyes.
+/// Frames that nodes really exchange: first contact, rumors, repair, deletions, goodbyes, and one that is
+/// compressed.
 #[must_use]
 pub fn corpus() -> Vec<Bytes> {
     let frames: Rc<RefCell<Vec<Bytes>>> = Rc::default();
@@ -42,9 +45,20 @@ pub fn corpus() -> Vec<Bytes> {
     world.run_for(Duration::from_secs(2));
     drop(world);
     let mut frames = std::mem::take(&mut *frames.borrow_mut());
+    frames.extend(large());
     frames.sort();
     frames.dedup();
     frames
+}
+
+/// What a frame of many facts is over a stream.
+fn large() -> Option<Bytes> {
+    let mut packer = Packer::new(MAX_BYTES);
+    packer.begin(SessionId(*b"session1"), MAX_BYTES, MAX_BYTES);
+    for fact in 0..20 {
+        packer.push(None, &Parcel::Fact { bytes: vec![fact; 150].into(), feedback: false });
+    }
+    packer.take().next().and_then(|frame| compressed(&frame))
 }
 
 /// Makes inputs without end, each a mutation of something before.

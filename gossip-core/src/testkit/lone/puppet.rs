@@ -19,6 +19,8 @@ use crate::wire::{Frame, Hello, Packer, Parcel, Record, Records, Talk, data_head
 pub struct Puppet {
     /// Where it is.
     pub address: Address,
+    /// What its Hello says that it can do; nothing unless changed.
+    pub capabilities: u64,
     /// Where it says that it listens; its address takes datagrams unless changed.
     pub endpoints: Endpoints,
     /// The session that its frames carry.
@@ -36,7 +38,7 @@ impl Puppet {
         let session = SessionId((0xa000_0000_0000_0000 | u64::from(number)).to_be_bytes());
         let keys = SimKeys::new(1_000 + u64::from(number));
         let (address, endpoints) = (Address::Socket(listen), Endpoints::datagram(listen));
-        Self { address, endpoints, session, config: config.clone(), keys }
+        Self { address, capabilities: 0, endpoints, session, config: config.clone(), keys }
     }
 
     /// The same peer in another session.
@@ -101,7 +103,7 @@ impl Puppet {
         Hello {
             answers: None,
             alive: self.alive(wall).bytes().clone(),
-            capabilities: 0,
+            capabilities: self.capabilities,
             cluster: self.config.cluster(),
             commit: 0,
             constants: self.config.clone().for_rule("last-write").constants().hash(),
