@@ -6,9 +6,12 @@
 
 mod anti_entropy;
 mod common;
+mod detect;
+mod detectors;
 mod execute;
 mod figure;
 mod fit;
+mod grid;
 mod interrupt;
 mod limits;
 mod measures;
@@ -118,6 +121,7 @@ impl Entry {
 /// All scenarios. A later one is a file and a line here.
 const SCENARIOS: &[Entry] = &[
     Entry::of::<anti_entropy::AntiEntropy>(),
+    Entry::of::<detect::Detect>(),
     Entry::of::<outages::Outages>(),
     Entry::of::<reconcile::Reconcile>(),
     Entry::of::<rumor::Rumor>(),

@@ -6,9 +6,12 @@
 //! production runs.
 
 mod agenda;
+mod anomaly;
 pub mod check;
+pub mod detect;
 mod disk;
 mod driver;
+mod ear;
 pub mod epidemic;
 mod host;
 pub mod outages;
@@ -19,6 +22,7 @@ pub mod tombstones;
 mod watch;
 mod world;
 
+pub use self::anomaly::{Anomaly, SOCKET_BYTES, Spells};
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};
 pub use self::host::MakeStrategies;
 pub use self::rule::{

@@ -95,7 +95,12 @@ impl Sample {
 
 /// The smallest value that is not exceeded by so many of a hundred.
 pub(crate) fn quantile(sorted: &[u64], percent: usize) -> u64 {
-    let place = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+    per_mille(sorted, percent * 10)
+}
+
+/// The smallest value that is not exceeded by so many of a thousand.
+pub(crate) fn per_mille(sorted: &[u64], share: usize) -> u64 {
+    let place = (sorted.len() * share).div_ceil(1_000).max(1) - 1;
     sorted.get(place).copied().unwrap_or_default()
 }
 
@@ -119,6 +124,7 @@ mod tests {
     fn quantiles_are_values() {
         let values: Vec<_> = (1..=100).collect();
         assert_eq!([50, 99, 100].map(|percent| quantile(&values, percent)), [50, 99, 100]);
+        assert_eq!([500, 990, 999].map(|share| per_mille(&values, share)), [50, 99, 100]);
         assert_eq!((quantile(&[7], 50), quantile(&[], 50)), (7, 0));
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::anomaly::Anomaly;
 use super::check::Observation;
 use super::host::{EVENTS, address_of, number_of};
 use super::rule::Copy;
@@ -26,6 +27,10 @@ pub(super) enum Happening {
     Merge(u32, u32, Box<(Ticket, StoreOp)>),
     /// A pause of the host may be over.
     Resume(u32),
+    /// An anomaly of the host begins.
+    Suffer(u32, Anomaly, Duration),
+    /// The host's network may be let through.
+    Unblock(u32),
     /// The node's deadline may have come.
     Wake(u32),
 }
@@ -42,8 +47,7 @@ impl World {
         self.now = self.now.max(due);
         match happening {
             Happening::Deliver { from, to, bytes } => {
-                let from = Address::Socket(address_of(from as usize));
-                self.input(to as usize, Input::Network(Inbound::Frame { from, bytes }));
+                self.deliver(from, to as usize, bytes);
             }
             Happening::Flush(host) => self.flush(host as usize),
             Happening::Input(host, boot, input) => {
@@ -58,6 +62,10 @@ impl World {
                 }
             }
             Happening::Resume(host) => self.resume(host as usize),
+            Happening::Suffer(host, anomaly, time) => {
+                self.suffer_now(host as usize, anomaly, time);
+            }
+            Happening::Unblock(host) => self.unblock(host as usize),
             Happening::Wake(host) => self.wake(host as usize),
         }
         true
@@ -69,6 +77,7 @@ impl World {
         // A pause that was made longer ends later.
         if host.paused_until <= now {
             let waiting = std::mem::take(&mut host.waiting);
+            host.waiting_bytes = 0;
             waiting.into_iter().for_each(|input| self.input(number, input));
         }
     }
@@ -187,7 +196,26 @@ impl World {
         }
     }
 
-    fn send(&mut self, number: usize, to: &Address, bytes: Bytes) {
+    /// A frame has come to a host.
+    pub(super) fn deliver(&mut self, from: u32, to: usize, bytes: Bytes) {
+        let now = self.now;
+        if let Some(host) = self.hosts.get_mut(to)
+            && (host.blocked_until > now || !host.inbound.is_empty())
+        {
+            return host.inbound.hold(from, bytes);
+        }
+        let from = Address::Socket(address_of(from as usize));
+        self.input(to, Input::Network(Inbound::Frame { from, bytes }));
+    }
+
+    /// A node sends a frame.
+    pub(super) fn send(&mut self, number: usize, to: &Address, bytes: Bytes) {
+        let now = self.now;
+        if let Some(host) = self.hosts.get_mut(number)
+            && (host.blocked_until > now || !host.outbound.is_empty())
+        {
+            return host.outbound.hold(*to, bytes);
+        }
         let Address::Socket(to) = *to else { return };
         // Where no host can be, nothing arrives.
         let Some(to) = number_of(to) else { return };

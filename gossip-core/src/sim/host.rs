@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::anomaly::{Inbound, Outbound, SOCKET_BYTES};
 use super::{Disk, START};
 use crate::config::{Config, Strategies};
 use crate::fact::{Envelope, SimKeys};
@@ -12,6 +13,7 @@ use crate::io::{Answer, Event, Input, RequestId};
 use crate::membership::Directory;
 use crate::node::Node;
 use crate::time::{Mono, Wall};
+use crate::transport::Inbound as Received;
 
 /// Makes a node's slots; called at every start of the node.
 pub type MakeStrategies = Box<dyn Fn(SimKeys) -> Strategies>;
@@ -21,6 +23,8 @@ pub(super) struct Host {
     /// When its node is woken next: at its deadline or before.
     pub(super) alarm: Option<Mono>,
     pub(super) answers: BTreeMap<RequestId, Answer>,
+    /// Until when nothing leaves or comes.
+    pub(super) blocked_until: Mono,
     pub(super) boots: u32,
     pub(super) config: Config,
     pub(super) directory: Option<Arc<Directory>>,
@@ -30,8 +34,12 @@ pub(super) struct Host {
     pub(super) exports: Vec<Envelope>,
     /// Whether there is no room for exports.
     pub(super) exports_fail: bool,
+    /// What comes while the network is blocked.
+    pub(super) inbound: Inbound,
     pub(super) keys: SimKeys,
     pub(super) node: Option<Node>,
+    /// What is sent while the network is blocked.
+    pub(super) outbound: Outbound,
     pub(super) requests: u64,
     pub(super) seed: [u8; 32],
     pub(super) clock: HostClock,
@@ -44,8 +52,25 @@ pub(super) struct Host {
     pub(super) strategies: Rc<dyn Fn(SimKeys) -> Strategies>,
     /// What came during a pause, in order; a crash takes it.
     pub(super) waiting: VecDeque<Input>,
+    /// Bytes of the frames among it.
+    pub(super) waiting_bytes: usize,
     /// Its node's deadline.
     pub(super) wake: Option<Mono>,
+}
+
+impl Host {
+    /// Keeps what comes during a pause for its end; of frames as many as a socket holds.
+    pub(super) fn defer(&mut self, input: Input) {
+        if let Input::Network(Received::Frame { bytes, .. }) = &input {
+            if self.waiting_bytes + bytes.len() > SOCKET_BYTES {
+                self.inbound.shed += 1;
+                return;
+            }
+            self.waiting_bytes += bytes.len();
+        }
+        self.deferred += 1;
+        self.waiting.push_back(input);
+    }
 }
 
 /// A wall clock that is set wrong and runs wrong.

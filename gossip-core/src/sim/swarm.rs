@@ -5,7 +5,6 @@
 //! [`Outcome`]; a plan that breaks a promise is [shrunk](shrink) to the few steps that it takes.
 
 mod chaos;
-mod ear;
 mod flavour;
 mod plan;
 mod play;

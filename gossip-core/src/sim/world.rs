@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::agenda::Agenda;
+use super::anomaly::{Inbound, Outbound};
 use super::check::{Checker, Observation, Violation};
 use super::driver::Happening;
 use super::host::{Host, HostClock, MakeStrategies, address_of};
@@ -118,6 +119,7 @@ impl World {
         self.hosts.push(Host {
             alarm: None,
             answers: BTreeMap::new(),
+            blocked_until: Mono::ZERO,
             boots: 0,
             clock: HostClock::default(),
             config,
@@ -128,13 +130,16 @@ impl World {
             exports: Vec::new(),
             exports_fail: false,
             failed_exports: 0,
+            inbound: Inbound::default(),
             keys: SimKeys::new(number as u64),
             node: None,
+            outbound: Outbound::default(),
             paused_until: Mono::ZERO,
             requests: 0,
             seed: self.rng.bytes(),
             strategies,
             waiting: VecDeque::new(),
+            waiting_bytes: 0,
             wake: None,
         });
         number
@@ -208,17 +213,6 @@ impl World {
         self.hosts.get(host).map_or(0, |host| host.clock.ahead(self.now))
     }
 
-    /// Stops a host for some time, as a suspended machine: time passes, and nothing is handled.
-    /// What came meanwhile is handled afterwards, in order.
-    pub fn pause(&mut self, host: usize, time: Duration) {
-        let until = self.now + time;
-        let paused_until = &mut self.host_mut(host).paused_until;
-        if *paused_until < until {
-            *paused_until = until;
-            self.agenda.plan(until, Happening::Resume(host as u32));
-        }
-    }
-
     /// Gives a host another configuration, from its next start on.
     pub fn configure(&mut self, host: usize, config: ConfigSpec) {
         self.host_mut(host).config = built(config);
@@ -241,8 +235,9 @@ impl World {
         dead.node = None;
         (dead.alarm, dead.wake) = (None, None);
         dead.boots += 1;
-        dead.paused_until = Mono::ZERO;
-        dead.waiting.clear();
+        (dead.blocked_until, dead.paused_until) = (Mono::ZERO, Mono::ZERO);
+        (dead.waiting, dead.waiting_bytes) = (VecDeque::new(), 0);
+        (dead.inbound, dead.outbound) = (Inbound::default(), Outbound::default());
         dead.disk.crash(crash, &mut rng);
         self.rng = rng;
         self.observe(host, &Observation::Crashed);
@@ -347,8 +342,7 @@ impl World {
         }
         // What comes as the pause ends does not overtake what came before.
         if host.paused_until > now || !host.waiting.is_empty() {
-            host.deferred += 1;
-            return host.waiting.push_back(input);
+            return host.defer(input);
         }
         self.observe(number, &Observation::Input(&input));
         if let Some(node) = &mut self.host_mut(number).node {

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::ear::Ear;
 use super::flavour::Flavour;
 use super::{Act, Config, Outcome, Plan, Step, Value};
 use crate::config::ConfigSpec;
@@ -16,6 +15,7 @@ use crate::fact::Why;
 use crate::io::{Answer, Command, RequestId, Write};
 use crate::node::Node;
 use crate::sim::check::{self, Violation};
+use crate::sim::ear::Ear;
 use crate::sim::{self, Crash, Disk, Fault, RuleId, World};
 use crate::time::Mono;
 

@@ -1,0 +1,159 @@
+//! Machines that are too slow: their network blocks, or they do not run at all.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::World;
+use super::driver::Happening;
+use crate::time::Mono;
+use crate::transport::Address;
+
+/// What a socket holds of frames while nobody takes them, in each direction: 2 MiB, as memberlist asks
+/// its system for. What comes beyond that is lost.
+pub const SOCKET_BYTES: usize = 2 << 20;
+
+/// What is wrong with a machine for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "scripts choose one")]
+pub enum Anomaly {
+    /// Its network blocks, as in Lifeguard's experiments (arXiv:1707.00788): the node goes on and its
+    /// timers run, but what it sends and what comes is held, in order, and let through in the end.
+    Blocked,
+    /// It stands still, as a stopped process or a machine without a processor does: nothing of the
+    /// node runs, and what comes is handled in the end, late deadlines too.
+    Paused,
+}
+
+/// An anomaly that comes once, or again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "scripts build it literally")]
+pub struct Spells {
+    /// What is wrong.
+    pub anomaly: Anomaly,
+    /// How long a spell lasts.
+    pub lasts: Duration,
+    /// How long all is well between two spells; `None`: there is one.
+    pub apart: Option<Duration>,
+}
+
+impl World {
+    /// Lets some hosts suffer from now on, all of them at the same times: once, or in whole cycles until
+    /// at least this time has passed. Returns when it is over.
+    pub fn suffer(&mut self, hosts: &[usize], spells: &Spells, least: Duration) -> Mono {
+        let Spells { anomaly, lasts, apart } = *spells;
+        let (mut begin, end) = (self.now, self.now + least);
+        loop {
+            for host in hosts {
+                let happening = Happening::Suffer(*host as u32, anomaly, lasts);
+                self.agenda.plan(begin, happening);
+            }
+            let Some(cycle) = apart.map(|apart| lasts + apart).filter(|cycle| !cycle.is_zero())
+            else {
+                return begin + lasts;
+            };
+            begin = begin + cycle;
+            if begin >= end {
+                return begin;
+            }
+        }
+    }
+
+    /// Stops a host for some time, as a suspended machine: time passes, and nothing is handled.
+    /// What came meanwhile is handled afterwards, in order; of frames as many as a
+    /// [socket](SOCKET_BYTES) holds.
+    pub fn pause(&mut self, host: usize, time: Duration) {
+        let until = self.now + time;
+        let paused_until = &mut self.host_mut(host).paused_until;
+        if *paused_until < until {
+            *paused_until = until;
+            self.agenda.plan(until, Happening::Resume(host as u32));
+        }
+    }
+
+    /// Blocks a host's network for some time, in both directions; its node goes on. Afterwards what it
+    /// sent leaves, in order, and then it hears what came; each as far as a [socket](SOCKET_BYTES)
+    /// held it.
+    pub fn block(&mut self, host: usize, time: Duration) {
+        let until = self.now + time;
+        let blocked_until = &mut self.host_mut(host).blocked_until;
+        if *blocked_until < until {
+            *blocked_until = until;
+            self.agenda.plan(until, Happening::Unblock(host as u32));
+        }
+    }
+
+    /// When the last anomaly of a host ends or ended; the beginning of time where there was none since
+    /// its last start.
+    #[must_use]
+    pub fn suffers_until(&self, host: usize) -> Mono {
+        let until = |host: &super::host::Host| host.paused_until.max(host.blocked_until);
+        self.hosts.get(host).map_or(Mono::ZERO, until)
+    }
+
+    /// How many frames were lost because a socket of a host was full.
+    #[must_use]
+    pub fn shed_frames(&self, host: usize) -> u64 {
+        self.hosts.get(host).map_or(0, |host| host.outbound.shed + host.inbound.shed)
+    }
+
+    pub(super) fn suffer_now(&mut self, host: usize, anomaly: Anomaly, time: Duration) {
+        match anomaly {
+            Anomaly::Blocked => self.block(host, time),
+            Anomaly::Paused => self.pause(host, time),
+        }
+    }
+
+    pub(super) fn unblock(&mut self, number: usize) {
+        let now = self.now;
+        let host = self.host_mut(number);
+        // A block that was made longer ends later.
+        if host.blocked_until > now {
+            return;
+        }
+        let (outbound, inbound) = (host.outbound.take(), host.inbound.take());
+        outbound.into_iter().for_each(|(to, bytes)| self.send(number, &to, bytes));
+        inbound.into_iter().for_each(|(from, bytes)| self.deliver(from, number, bytes));
+    }
+}
+
+/// A buffer of frames, each with where it goes or comes from.
+pub(super) struct Socket<T> {
+    frames: VecDeque<(T, Bytes)>,
+    bytes: usize,
+    /// How many frames found no room.
+    pub(super) shed: u64,
+}
+
+/// Frames on their way out, and in.
+pub(super) type Outbound = Socket<Address>;
+pub(super) type Inbound = Socket<u32>;
+
+impl<T> Default for Socket<T> {
+    fn default() -> Self {
+        Self { frames: VecDeque::new(), bytes: 0, shed: 0 }
+    }
+}
+
+impl<T> Socket<T> {
+    /// Keeps a frame, if there is room.
+    pub(super) fn hold(&mut self, peer: T, bytes: Bytes) {
+        if self.bytes + bytes.len() > SOCKET_BYTES {
+            self.shed += 1;
+            return;
+        }
+        self.bytes += bytes.len();
+        self.frames.push_back((peer, bytes));
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// All frames, in order; there is room again.
+    pub(super) fn take(&mut self) -> VecDeque<(T, Bytes)> {
+        self.bytes = 0;
+        std::mem::take(&mut self.frames)
+    }
+}
