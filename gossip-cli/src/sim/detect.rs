@@ -138,6 +138,7 @@ impl Scenario for Detect {
   gossip-cli sim detect --crashes 0 --slow-nodes 4 --slow-for 32768ms
   gossip-cli sim detect --grid --calm 0s --runs 72";
     const DEFAULTS: Defaults = Defaults { nodes: "128", runs: "10" };
+    const LOGARITHMIC: &'static [&'static str] = &["messages_per_member_per_period"];
 
     type World = (Common, MakeDetector);
     type Run = detect::Outcome;

@@ -45,6 +45,17 @@ const SMALL: &[(&[&str], &[&str])] = &[
     ),
     (&["reconcile", "--entries", "500", "--runs", "2"], &["bytes", "round_trips", "over_sent"]),
     (
+        &["detect", "--nodes", "6", "--runs", "3", "--period", "1s", "--calm", "5s"],
+        &[
+            "first_detect_ms",
+            "everywhere_ms",
+            "false_positives",
+            "false_positives_healthy",
+            "messages_per_member_per_period",
+            "bytes_per_member_per_s",
+        ],
+    ),
+    (
         &["swarm", "--nodes", "4", "--seeds", "3", "--duration", "20s"],
         &[
             "violations",
@@ -87,6 +98,7 @@ fn the_help_tells_scenarios_apart() {
     for (scenario, about) in [
         ("rumor", "How one update spreads"),
         ("anti-entropy", "How one update spreads by repair"),
+        ("detect", "How fast the dead are found"),
         ("swarm", "Chaos, then calm"),
         ("tombstones", "Whether deleted values come back"),
     ] {
@@ -195,7 +207,7 @@ fn every_step_is_held_against_its_law() {
 #[test]
 fn reports_are_whole_pages_that_need_nothing_else() {
     let scratch = Scratch::new();
-    for (name, (arguments, _)) in ["a", "b", "c", "d"].iter().zip(SMALL) {
+    for (name, (arguments, _)) in ["a", "b", "c", "d", "e"].iter().zip(SMALL) {
         let path = scratch.path(&format!("{name}.html"));
         sim(arguments, &["--report", &path]).code(0);
         check_page(&path, arguments[0]);
@@ -262,6 +274,11 @@ fn senseless_options_are_refused_with_the_next_step() {
     refused(&["anti-entropy", "--hunt", "few", "--connection-limit", "1"], "inf");
     refused(&["tombstones", "--nodes", "3", "--lost", "2"], "--lost");
     refused(&["tombstones", "--keys", "3"], "--reinserts");
+    refused(&["detect", "--nodes", "4", "--crashes", "4"], "raise --nodes");
+    refused(&["detect", "--detector", "heartbeat", "--alpha", "5"], "--alpha means nothing");
+    refused(&["detect", "--slow-every", "1s"], "--slow-nodes");
+    refused(&["detect", "--grid", "--crashes", "1"], "--grid");
+    refused(&["detect", "--nodes", "3000"], "2500");
     refused(&["swarm", "--nodes", "65"], "64");
     refused(&["swarm", "--partition", "2h"], "--duration");
     refused(&["no-such-scenario"], "no-such-scenario");

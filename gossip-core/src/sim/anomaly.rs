@@ -157,3 +157,131 @@ impl<T> Socket<T> {
         std::mem::take(&mut self.frames)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::*;
+    use crate::config::ConfigSpec;
+    use crate::io::Input;
+    use crate::rng::Rng;
+    use crate::sim::{Packet, Verdict};
+    use crate::transport::Inbound as Received;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Three nodes that know one another, and who sends when.
+    fn world() -> (World, Rc<RefCell<Vec<(Mono, usize)>>>) {
+        let mut world = World::new(1);
+        world.add_cluster(3, &ConfigSpec::default());
+        world.run_for(SECOND * 10);
+        let sent: Rc<RefCell<Vec<_>>> = Rc::default();
+        let log = sent.clone();
+        world.rule(move |packet: &Packet<'_>, _: &mut Rng| {
+            log.borrow_mut().push((packet.now, packet.from));
+            Verdict::Pass
+        });
+        (world, sent)
+    }
+
+    fn received(world: &World, host: usize) -> u64 {
+        world.node(host).map_or(0, |node| node.counters().wire.received_frames)
+    }
+
+    fn sent(world: &World, host: usize) -> u64 {
+        world.node(host).map_or(0, |node| node.counters().wire.sent_frames)
+    }
+
+    #[test]
+    fn what_is_blocked_is_let_through_in_the_end() {
+        let (mut world, log) = world();
+        let (begin, heard, said) = (world.now(), received(&world, 2), sent(&world, 2));
+        world.block(2, SECOND * 5);
+        world.run_for(SECOND * 4);
+        assert!(log.borrow().iter().all(|(_, from)| *from != 2), "nothing leaves");
+        assert!(log.borrow().len() > 3, "the others go on");
+        assert_eq!(received(&world, 2), heard, "nothing comes");
+        let meanwhile = sent(&world, 2) - said;
+        assert!(meanwhile > 3, "its timers run on");
+        world.run_for(SECOND);
+        let end = begin + SECOND * 5;
+        let burst = log.borrow().iter().filter(|at| **at == (end, 2)).count() as u64;
+        assert!(burst >= meanwhile, "what it sent leaves at once: {burst} of {meanwhile}");
+        assert!(received(&world, 2) >= heard + 3, "and what came is heard");
+        assert_eq!(world.suffers_until(2), end);
+        world.run_for(SECOND * 4);
+        assert!(log.borrow().iter().any(|(at, from)| *at > end && *from == 2), "it is over");
+    }
+
+    #[test]
+    fn who_is_paused_does_nothing() {
+        let (mut world, log) = world();
+        let (begin, heard, said) = (world.now(), received(&world, 2), sent(&world, 2));
+        world.pause(2, SECOND * 5);
+        world.run_for(SECOND * 5 - Duration::from_nanos(1));
+        assert_eq!((received(&world, 2), sent(&world, 2)), (heard, said));
+        world.run_for(SECOND);
+        assert!(received(&world, 2) >= heard + 3, "what came is heard in the end");
+        let first = log.borrow().iter().find(|(_, from)| *from == 2).map(|(at, _)| *at);
+        assert_eq!(first, Some(begin + SECOND * 5), "late deadlines too");
+    }
+
+    #[test]
+    fn sockets_are_bounded() {
+        const BYTES: usize = 60_000;
+        const FIT: u64 = (SOCKET_BYTES / BYTES) as u64;
+        for anomaly in [Anomaly::Blocked, Anomaly::Paused] {
+            let (mut world, _) = world();
+            // What a host takes that stands alone is all that comes.
+            (0..2).for_each(|host| world.crash(host));
+            world.suffer_now(2, anomaly, SECOND);
+            for _ in 0..FIT + 7 {
+                world.deliver(0, 2, Bytes::from_static(&[0; BYTES]));
+            }
+            assert_eq!(world.shed_frames(2), 7, "{anomaly:?}");
+            let heard = received(&world, 2);
+            world.run_for(SECOND * 2);
+            assert_eq!(received(&world, 2) - heard, FIT, "{anomaly:?}");
+            world.deliver(0, 2, Bytes::from_static(&[0; BYTES]));
+            assert_eq!(received(&world, 2) - heard, FIT + 1, "there is room again");
+        }
+    }
+
+    #[test]
+    fn a_crash_takes_what_its_sockets_hold() {
+        let (mut world, _) = world();
+        world.block(2, SECOND * 5);
+        world.run_for(SECOND * 2);
+        world.crash(2);
+        world.start(2);
+        assert!(world.hosts[2].outbound.is_empty() && world.hosts[2].inbound.is_empty());
+        assert_eq!(world.suffers_until(2), Mono::ZERO, "a new machine is well");
+        let frame =
+            Received::Frame { from: Address::Socket(world.address(0)), bytes: Bytes::new() };
+        let heard = received(&world, 2);
+        world.input(2, Input::Network(frame));
+        assert_eq!(received(&world, 2), heard + 1);
+    }
+
+    #[test]
+    fn spells_come_in_lock_step_and_in_whole_cycles() {
+        let (mut world, _) = world();
+        let spells = Spells { anomaly: Anomaly::Blocked, lasts: SECOND * 2, apart: Some(SECOND) };
+        let begin = world.now();
+        assert_eq!(world.suffer(&[1, 2], &spells, SECOND * 10), begin + SECOND * 12);
+        for half in 0..30 {
+            world.run_for(SECOND / 4);
+            let suffers = |host| world.suffers_until(host) > world.now();
+            let expected = half < 24 && (half / 2) % 3 < 2;
+            assert_eq!([0, 1, 2].map(suffers), [false, expected, expected], "half {half}");
+            world.run_for(SECOND / 4);
+        }
+        let once = Spells { apart: None, ..spells };
+        let begin = world.now();
+        assert_eq!(world.suffer(&[0], &once, SECOND * 10), begin + SECOND * 2);
+        world.run_for(SECOND);
+        assert_eq!(world.suffers_until(0), begin + SECOND * 2);
+    }
+}

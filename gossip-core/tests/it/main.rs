@@ -5,6 +5,7 @@
 
 mod cluster;
 mod contact;
+mod detect;
 mod durability;
 mod epidemics;
 mod epochs;

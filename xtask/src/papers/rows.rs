@@ -3,8 +3,10 @@
 //!
 //! Sources: Demers et al., "Epidemic algorithms for replicated database maintenance", PODC 1987 and
 //! Xerox CSL-89-1, tables 1 to 5; Karp, Schindelhauer, Shenker, Vöcking, "Randomized rumor spreading",
-//! FOCS 2000; Doerr, Kostrygin, arXiv:2303.11150. A tolerance is the precision of the print plus the
+//! FOCS 2000; Doerr, Kostrygin, arXiv:2303.11150; of detectors in [`detection`]. A tolerance is the precision of the print plus the
 //! error of the stated number of runs.
+
+mod detection;
 
 /// Commands whose figures stand in one table, with one picture.
 #[derive(Debug)]
@@ -70,6 +72,8 @@ pub(super) enum Value {
     Exactly(f64),
     /// A test that holds.
     Holds,
+    /// In this configuration of a sweep so many percent of what it is in the first one, within these two.
+    ShareOfFirst { label: &'static str, published: f64, from: f64, to: f64 },
 }
 
 /// What a table's picture shows.
@@ -544,4 +548,10 @@ pub(super) const TABLES: &[Table] = &[
         ],
         picture: Picture::None,
     },
+    detection::FIRST_PROBE,
+    detection::LOAD,
+    detection::GAP,
+    detection::LIFEGUARD,
+    detection::LATENCY,
+    detection::PHI,
 ];

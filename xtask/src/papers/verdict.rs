@@ -70,6 +70,9 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) ->
         Value::AtLeast(least) => {
             (format!("≥ {}", text(least)), String::new(), within(least, f64::MAX))
         }
+        Value::ShareOfFirst { label, published, from, to } => {
+            return share(field, documents, label, published, (from, to));
+        }
         Value::Exactly(exact) => (text(exact), "exact".into(), number == Some(exact)),
         Value::Holds => {
             return test(
@@ -96,6 +99,28 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) ->
 /// The standard error of the share that so many hosts show of what has this chance.
 fn rare(chance: f64, hosts: f64) -> f64 {
     (chance.max(0.0) / hosts).sqrt()
+}
+
+/// A configuration of a sweep beside the first one.
+fn share(
+    field: &'static str,
+    documents: &[Json],
+    label: &str,
+    published: f64,
+    (from, to): (f64, f64),
+) -> Verdict {
+    let labelled = |document: &&Json| document.get("label").and_then(Json::as_str) == Some(label);
+    let value = |document: Option<&Json>| document?.get(field)?.as_f64();
+    let (ours, first) = (value(documents.iter().find(labelled)), value(documents.first()));
+    let share = ours.zip(first).filter(|(_, first)| *first > 0.0);
+    let share = share.map(|(ours, first)| ours / first * 100.0);
+    Verdict {
+        field,
+        ours: share.map_or_else(|| "nothing".into(), |share| format!("{} %", text(share))),
+        published: format!("{} %", text(published)),
+        tolerance: format!("{} to {} %, {label}", text(from), text(to)),
+        holds: share.is_some_and(|share| (from..=to).contains(&share)),
+    }
 }
 
 fn test(
@@ -176,6 +201,17 @@ mod tests {
             judge(Expected { field: "residue", value }, &documents, false).holds
         };
         assert!(judge(0.2) && !judge(0.1));
+    }
+
+    #[test]
+    fn configurations_are_held_against_the_first() {
+        let documents = [json!({"label": "a", "m": 200.0}), json!({"label": "b", "m": 3.0})];
+        let judge = |label, to| {
+            let value = Value::ShareOfFirst { label, published: 1.5, from: 1.0, to };
+            judge(Expected { field: "m", value }, &documents, false)
+        };
+        assert!(judge("b", 1.5).holds && !judge("b", 1.4).holds && !judge("c", 9.0).holds);
+        assert_eq!(judge("b", 1.5).ours, "1.5 %");
     }
 
     #[test]

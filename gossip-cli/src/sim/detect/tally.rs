@@ -24,6 +24,8 @@ pub(in crate::sim) struct Tally {
     /// In whole periods: in which one the first probe was sent, and in which one it should be.
     probe_periods: Sample,
     law_periods: Sample,
+    /// How many periods after it the first suspicion came.
+    suspect_periods: Sample,
     mistaken: Mistaken,
     calm: Load,
     troubled: Load,
@@ -71,6 +73,7 @@ impl Tally {
             times: Times::default(),
             probe_periods: Sample::default(),
             law_periods: Sample::default(),
+            suspect_periods: Sample::default(),
             mistaken: Mistaken::default(),
             calm: Load::default(),
             troubled: Load::default(),
@@ -119,9 +122,13 @@ impl Tally {
         ] {
             times.extend(time.map(|time| time.as_millis() as u64));
         }
+        let periods = |time: Duration| time.as_secs_f64() / self.period.as_secs_f64();
         if let Some(probed) = probed {
-            self.probe_periods.add((probed.as_secs_f64() / self.period.as_secs_f64()).ceil());
+            self.probe_periods.add(periods(probed).ceil());
             self.law_periods.add(law(running));
+        }
+        if let (Some(probed), Some(suspected)) = (probed, suspected) {
+            self.suspect_periods.add(periods(suspected) - periods(probed));
         }
     }
 
@@ -198,6 +205,11 @@ impl Tally {
                     law,
                     "that, as a share of 1 / (1 - (1 - 1/(N-1))^(N-1))",
                 ),
+                Measure::mean(
+                    "suspect_after_probe_periods",
+                    &self.suspect_periods,
+                    "how much later the first suspicion came",
+                ),
                 exact("first_detect_p50_ms", first(500), "until the first called one dead, median"),
                 exact("first_detect_p99_ms", first(990), "the same, 99 of 100"),
                 exact("first_detect_p999_ms", first(999), "the same, 999 of 1,000"),
@@ -217,6 +229,11 @@ impl Tally {
             ),
             exact("false_suspicions", suspect, "\"suspect\", about nodes that run and are well"),
         ]);
+        if steady > 0 {
+            let share = steady_healthy as f64 / steady as f64 * 100.0;
+            let about = "the latter, in percent of those about the same nodes by all";
+            measures.push(Measure::exact("steady_healthy_percent", share, about));
+        }
         if !self.calm.time.is_zero() {
             measures.extend(self.load());
         }
