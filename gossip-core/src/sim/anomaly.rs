@@ -172,12 +172,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Three nodes that know one another, and who sends when.
-    fn world() -> (World, Rc<RefCell<Vec<(Mono, usize)>>>) {
+    /// Who sends when.
+    type Log = Rc<RefCell<Vec<(Mono, usize)>>>;
+
+    /// Three nodes that know one another.
+    fn world() -> (World, Log) {
         let mut world = World::new(1);
         world.add_cluster(3, &ConfigSpec::default());
         world.run_for(SECOND * 10);
-        let sent: Rc<RefCell<Vec<_>>> = Rc::default();
+        let sent = Log::default();
         let log = sent.clone();
         world.rule(move |packet: &Packet<'_>, _: &mut Rng| {
             log.borrow_mut().push((packet.now, packet.from));

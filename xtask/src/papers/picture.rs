@@ -181,7 +181,8 @@ const fn published(figure: &Expected) -> Option<f64> {
         | rows::Value::AtMost(_)
         | rows::Value::NoneAbove(_)
         | rows::Value::Exactly(_)
-        | rows::Value::Holds => None,
+        | rows::Value::Holds
+        | rows::Value::ShareOfFirst { .. } => None,
     }
 }
 

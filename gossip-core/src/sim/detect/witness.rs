@@ -27,22 +27,17 @@ impl Checker for Witness {
 
     fn observe(&mut self, sight: &Sight<'_>, what: &Observation<'_>, _: &mut Vec<String>) {
         let mut ledger = self.0.borrow_mut();
-        match what {
-            Observation::Input(Input::Network(Inbound::Frame { from, .. })) => {
-                if let Some(from) = host_at(*from) {
-                    ledger.pairs.of(sight.host(), from).heard = sight.now().mono;
-                }
+        if let Observation::Input(Input::Network(Inbound::Frame { from, .. })) = what {
+            if let Some(from) = host_at(*from) {
+                ledger.pairs.of(sight.host(), from).heard = sight.now().mono;
             }
-            Observation::Output(Output::Event(Event::Member { member, .. })) => {
-                if let Some(subject) = ledger.hosts.get(&member.id).copied() {
-                    ledger.verdict(sight, subject, member.status);
-                }
+        } else if let Observation::Output(Output::Event(Event::Member { member, .. })) = what {
+            if let Some(subject) = ledger.hosts.get(&member.id).copied() {
+                ledger.verdict(sight, subject, member.status);
             }
-            Observation::Output(Output::Transmit(transmit)) => {
-                let to = host_at(transmit.to);
-                ledger.sent(sight.now().mono, sight.host(), to, &transmit.bytes);
-            }
-            _ => {}
+        } else if let Observation::Output(Output::Transmit(transmit)) = what {
+            let to = host_at(transmit.to);
+            ledger.sent(sight.now().mono, sight.host(), to, &transmit.bytes);
         }
     }
 }
