@@ -1,6 +1,7 @@
 //! Scenario `detect`: how fast the dead are found, and who is called dead and is not.
 
 mod tally;
+mod times;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -218,7 +219,7 @@ impl Scenario for Detect {
     }
 
     fn tally(&self, common: &Common) -> Tally {
-        Tally::new(self.config(common, 0).period)
+        Tally::new(&self.config(common, common.seed))
     }
 
     fn fold(&self, tally: &mut Tally, seed: u64, run: detect::Outcome) {

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use gossip_core::sim::detect::{self, Case, Load, Mistaken};
+use gossip_core::sim::detect::{self, Case, Config, Load, Mistaken};
 use serde_json::{Map, Value, json};
 
+use super::times::Times;
 use crate::output::{self, count};
-use crate::sim::figure::{Axis, Figure, Mark, Series};
 use crate::sim::grid::Point;
 use crate::sim::outcome::{Measure, Outcome, Sample, Table, per_mille};
 
@@ -16,6 +16,8 @@ use crate::sim::outcome::{Measure, Outcome, Sample, Table, per_mille};
 pub(in crate::sim) struct Tally {
     /// The detector's period.
     period: Duration,
+    /// Whether anybody is to be found.
+    searches: bool,
     /// Who was to be found, and how many of them nobody found, or not everybody.
     cases: u64,
     undetected: u64,
@@ -37,16 +39,6 @@ pub(in crate::sim) struct Tally {
     points: BTreeMap<Kind, Share>,
 }
 
-/// Times in milliseconds; sorted in the end.
-#[derive(Debug, Default)]
-struct Times {
-    probed: Vec<u64>,
-    suspected: Vec<u64>,
-    detected: Vec<u64>,
-    everywhere: Vec<u64>,
-    silence: Vec<u64>,
-}
-
 /// Points of a grid that have something in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
@@ -64,9 +56,11 @@ struct Share {
 }
 
 impl Tally {
-    pub(super) fn new(period: Duration) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
+        let once = config.slow_nodes > 0 && config.slow.apart.is_none();
         Self {
-            period,
+            period: config.period,
+            searches: once || config.crashes > 0,
             cases: 0,
             undetected: 0,
             not_everywhere: 0,
@@ -108,20 +102,11 @@ impl Tally {
     }
 
     fn add_case(&mut self, case: &Case) {
-        let Case { running, probed, suspected, detected, everywhere, silence } = *case;
+        let Case { running, probed, suspected, detected, everywhere, .. } = *case;
         self.cases += 1;
         self.undetected += u64::from(detected.is_none());
         self.not_everywhere += u64::from(everywhere.is_none());
-        let times = &mut self.times;
-        for (times, time) in [
-            (&mut times.probed, probed),
-            (&mut times.suspected, suspected),
-            (&mut times.detected, detected),
-            (&mut times.everywhere, everywhere),
-            (&mut times.silence, silence),
-        ] {
-            times.extend(time.map(|time| time.as_millis() as u64));
-        }
+        self.times.add(case);
         let periods = |time: Duration| time.as_secs_f64() / self.period.as_secs_f64();
         if let Some(probed) = probed {
             self.probe_periods.add(periods(probed).ceil());
@@ -133,10 +118,7 @@ impl Tally {
     }
 
     pub(super) fn outcome(mut self) -> Outcome {
-        let Times { probed, suspected, detected, everywhere, silence } = &mut self.times;
-        for times in [probed, suspected, detected, everywhere, silence] {
-            times.sort_unstable();
-        }
+        self.times.sort();
         let problems = match self.apart.as_slice() {
             [] => Vec::new(),
             [first, ..] => vec![format!(
@@ -149,13 +131,12 @@ impl Tally {
             measures: self.measures(),
             notes: Vec::new(),
             tables: self.tables(),
-            figures: self.figures(),
+            figures: self.times.figure(self.cases).into_iter().collect(),
             problems,
         }
     }
 
     fn fields(&self) -> Map<String, Value> {
-        let Times { probed, suspected, detected, everywhere, silence } = &self.times;
         let rate = |count: u64| self.per_period(&self.calm, count);
         let records: Map<_, _> = self
             .calm
@@ -170,16 +151,10 @@ impl Tally {
             "bytes": bytes,
             "member_s": time.as_secs_f64(),
         });
-        let fields = [
-            ("first_probe_ms", quantiles(probed)),
-            ("first_suspect_ms", quantiles(suspected)),
-            ("first_detect_ms", quantiles(detected)),
-            ("everywhere_ms", quantiles(everywhere)),
-            ("silence_ms", quantiles(silence)),
-            ("records_per_member_per_period", Value::Object(records)),
-            ("troubled", troubled),
-        ];
-        fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        let fields =
+            [("records_per_member_per_period", Value::Object(records)), ("troubled", troubled)];
+        let fields = self.times.fields().into_iter().chain(fields);
+        fields.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     fn measures(&self) -> Vec<Measure> {
@@ -188,7 +163,7 @@ impl Tally {
         let exact = |name, value: u64, about| Measure::exact(name, value as f64, about);
         let mut measures =
             vec![exact("found", self.cases, "nodes that were to be found dead, in all runs")];
-        if self.cases > 0 {
+        if self.searches {
             let first = |share| per_mille(detected, share);
             let all = |share| per_mille(everywhere, share);
             let law = self.probe_periods.mean() / self.law_periods.mean().max(1.0);
@@ -229,11 +204,9 @@ impl Tally {
             ),
             exact("false_suspicions", suspect, "\"suspect\", about nodes that run and are well"),
         ]);
-        if steady > 0 {
-            let share = steady_healthy as f64 / steady as f64 * 100.0;
-            let about = "the latter, in percent of those about the same nodes by all";
-            measures.push(Measure::exact("steady_healthy_percent", share, about));
-        }
+        let share = steady_healthy as f64 / steady.max(1) as f64 * 100.0;
+        let about = "the latter, in percent of those about the same nodes by all";
+        measures.push(Measure::exact("steady_healthy_percent", share, about));
         if !self.calm.time.is_zero() {
             measures.extend(self.load());
         }
@@ -291,39 +264,7 @@ impl Tally {
             bars: None,
         }]
     }
-
-    fn figures(&self) -> Vec<Figure> {
-        let Times { suspected, detected, everywhere, .. } = &self.times;
-        if detected.is_empty() {
-            return Vec::new();
-        }
-        let curves = [
-            ("first suspicion", suspected),
-            ("first called dead", detected),
-            ("dead to all", everywhere),
-        ];
-        let curve = |(label, sorted): (&str, &Vec<u64>)| {
-            let total = self.cases.max(1) as f64;
-            let step = sorted.len().div_ceil(POINTS).max(1);
-            let known = (1_u64..).zip(sorted).map(|(rank, ms)| (*ms as f64, rank as f64 / total));
-            let last = known.clone().last();
-            Series::new(label, Mark::Line, known.step_by(step).chain(last))
-        };
-        vec![Figure {
-            id: "found".into(),
-            title: "How fast the dead are found".into(),
-            about: "The share of those that were to be found, by the milliseconds that it took until the first node \
-                    suspected one, called it dead, and until all others did."
-                .into(),
-            x: Axis::linear("ms"),
-            y: Axis::linear("share"),
-            series: curves.into_iter().map(curve).collect(),
-        }]
-    }
 }
-
-/// Most points of a curve.
-const POINTS: usize = 200;
 
 /// In which period a node that crashed is probed first, on average, where each of the others probes one
 /// of its others in every period (Das et al. 2002, with the number of nodes as it is).
@@ -339,12 +280,6 @@ fn add_load(sum: &mut Load, load: &Load) {
         *sum.records.entry(kind).or_default() += count;
     }
     sum.time += load.time;
-}
-
-fn quantiles(sorted: &[u64]) -> Value {
-    let [p50, p99, p999] = [500, 990, 999].map(|share| per_mille(sorted, share));
-    let mean = sorted.iter().sum::<u64>() as f64 / sorted.len().max(1) as f64;
-    json!({ "count": sorted.len(), "p50": p50, "p99": p99, "p999": p999, "mean": mean })
 }
 
 #[cfg(test)]
