@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use gossip_core::config::{ChannelSlots, Strategies};
 use gossip_core::fact::Keys;
-use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{
+    Heartbeat, HeartbeatConfig, PhiAccrual, PhiConfig, Swim, SwimConfig,
+};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
 use gossip_core::strategy::reconcile::{Method, Repair, RepairConfig};
@@ -20,9 +22,20 @@ pub(crate) struct Named<P, T> {
     make: fn(P) -> T,
 }
 
+/// What detectors are made of: each takes its own part.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Patience {
+    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) phi: PhiConfig,
+    pub(crate) swim: SwimConfig,
+}
+
 /// Who is alive.
-pub(crate) const DETECTORS: &[Named<HeartbeatConfig, Box<dyn Detector>>] =
-    &[Named { name: "heartbeat", make: |config| Box::new(Heartbeat::new(config)) }];
+pub(crate) const DETECTORS: &[Named<Patience, Box<dyn Detector>>] = &[
+    Named { name: "heartbeat", make: |it| Box::new(Heartbeat::new(it.heartbeat)) },
+    Named { name: "phi-accrual", make: |it| Box::new(PhiAccrual::new(it.phi)) },
+    Named { name: "swim", make: |it| Box::new(Swim::new(it.swim)) },
+];
 
 /// With whom links are kept.
 pub(crate) const OVERLAYS: &[Named<(), Box<dyn Overlay>>] =
@@ -100,7 +113,7 @@ pub(crate) fn stores() -> clap::builder::PossibleValuesParser {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Choices {
     pub(crate) detector: String,
-    pub(crate) heartbeat: HeartbeatConfig,
+    pub(crate) patience: Patience,
     pub(crate) overlay: String,
     pub(crate) reconcile: String,
     pub(crate) removal: String,
@@ -114,8 +127,8 @@ pub(crate) struct Choices {
 impl Default for Choices {
     fn default() -> Self {
         Self {
-            detector: "heartbeat".into(),
-            heartbeat: HeartbeatConfig::default(),
+            detector: "swim".into(),
+            patience: Patience::default(),
             overlay: "full-mesh".into(),
             reconcile: "adaptive".into(),
             removal: "feedback-counter".into(),
@@ -133,7 +146,7 @@ impl Choices {
     pub(crate) fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
         let removal = make(REMOVALS, &self.removal, self.removal_k);
         Strategies {
-            detector: make(DETECTORS, &self.detector, self.heartbeat),
+            detector: make(DETECTORS, &self.detector, self.patience),
             keys,
             overlay: make(OVERLAYS, &self.overlay, ()),
             sampler: make(SAMPLERS, &self.sampler, ()),
@@ -165,8 +178,9 @@ mod tests {
         for name in names(SAMPLERS) {
             assert_eq!(make(SAMPLERS, name, ()).name(), name);
         }
-        let heartbeat = HeartbeatConfig::default();
-        assert_eq!(make(DETECTORS, "heartbeat", heartbeat).name(), "heartbeat");
+        for name in names(DETECTORS) {
+            assert_eq!(make(DETECTORS, name, Patience::default()).name(), name);
+        }
         assert_eq!(make(OVERLAYS, "full-mesh", ()).name(), "full-mesh");
         for Named { name, make } in RECONCILERS {
             assert_eq!(Repair::new(make(RepairConfig::default())).name(), *name);

@@ -12,7 +12,7 @@ use crate::id::{ChannelId, ClusterId, NodeId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
 use crate::store::{MetaName, Restored};
-use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
+use crate::strategy::detector::{Swim, SwimConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::overlay::FullMesh;
 use crate::strategy::reconcile::{Repair, RepairConfig};
@@ -479,12 +479,12 @@ pub struct ChannelSlots {
 }
 
 impl Strategies {
-    /// The defaults: full mesh, shuffled sampling, heartbeats, push-pull rumors with feedback
+    /// The defaults: full mesh, shuffled sampling, SWIM, push-pull rumors with feedback
     /// and counter (k = 2), range repair, last write wins.
     #[must_use]
     pub fn new(keys: Box<dyn Keys>) -> Self {
         Self {
-            detector: Box::new(Heartbeat::new(HeartbeatConfig::default())),
+            detector: Box::new(Swim::new(SwimConfig::default())),
             keys,
             overlay: Box::new(FullMesh::default()),
             sampler: Box::new(Shuffled::default()),

@@ -3,8 +3,10 @@
 //! A pure function of (state, time, input): [`Node::handle`] takes an [`Input`],
 //! [`Node::poll_output`] drains [`Output`]s, and [`Output::Wait`] ends every drain.
 
+mod detect;
 mod life;
 mod outbox;
+mod probing;
 mod router;
 mod settle;
 
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 use self::life::Life;
 use self::outbox::Outbox;
+use self::probing::Probing;
 use crate::channel::{Channel, ChannelEffect, Env, Feedback, Rules};
 use crate::config::{ChannelSlots, Config, Strategies};
 use crate::fact::{Domain, Keys, Protection, Why};
@@ -44,6 +47,8 @@ pub struct Node {
     config: Config,
     deadline: Option<Mono>,
     detector: Box<dyn Detector>,
+    /// The detector's own generator.
+    detector_rng: Rng,
     effects: VecDeque<ChannelEffect>,
     feedback: Feedback,
     /// Whether all that follows from the inputs so far has been carried out.
@@ -59,6 +64,7 @@ pub struct Node {
     partners: Vec<NodeId>,
     partners_changed: bool,
     peering: Peering,
+    probing: Probing,
     /// Whether members came or left since links were last chosen.
     relink: bool,
     /// Members that must confirm before dormant facts are dropped.
@@ -115,6 +121,7 @@ impl Node {
             clock_disagreed: false,
             deadline: None,
             detector,
+            detector_rng: rng.fork("detector"),
             effects: VecDeque::new(),
             feedback: Feedback::new(),
             is_settled: false,
@@ -128,6 +135,7 @@ impl Node {
             partners: Vec::new(),
             partners_changed: false,
             peering,
+            probing: Probing::new(rng.fork("probing")),
             relink: false,
             required: Vec::new(),
             reaches: Vec::new(),

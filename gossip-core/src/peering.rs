@@ -96,7 +96,6 @@ pub(crate) struct Peering {
     links: Links,
     listed: Option<Listed>,
     pace: Pace,
-    pings: BTreeMap<NodeId, (u32, Mono)>,
     reach: Reach,
     rng: Rng,
     sessions: Sessions,
@@ -135,7 +134,6 @@ impl Peering {
             listed: None,
             reach,
             pace: Pace::new(spec.limits.paces, spec.limits.slowed_frames),
-            pings: BTreeMap::new(),
             rng,
             sessions: Sessions::default(),
             view,
@@ -276,7 +274,6 @@ impl Peering {
 
     /// Ends the session with a member that is gone.
     pub(crate) fn drop_session(&mut self, member: &NodeId) {
-        self.pings.remove(member);
         if self.sessions.remove(member) {
             self.effects.push(PeeringEffect::Lost(*member));
         }
@@ -295,22 +292,13 @@ impl Peering {
         self.dial(now, &target, us);
     }
 
-    /// Asks a member for a sign of life; the number to send, if there is a session.
-    pub(crate) fn ping(&mut self, now: Mono, member: NodeId) -> Option<u32> {
-        if !self.has_session(&member) {
+    /// Whether a member can be talked to; who cannot is dialled at once.
+    pub(crate) fn reach(&mut self, now: Mono, member: NodeId) -> bool {
+        let reached = self.has_session(&member);
+        if !reached {
             self.dials.hurry(now, &Target::Member(member));
-            return None;
         }
-        let nonce = self.rng.next_u64() as u32;
-        self.pings.insert(member, (nonce, now));
-        Some(nonce)
-    }
-
-    /// The answer to a ping: the round trip, if it answers our last one.
-    pub(crate) fn acknowledged(&mut self, now: Mono, from: NodeId, nonce: u32) -> Option<Duration> {
-        let (_, sent) = *self.pings.get(&from).filter(|(asked, _)| *asked == nonce)?;
-        self.pings.remove(&from);
-        Some(now.since(sent))
+        reached
     }
 
     /// What waits here, for the status.

@@ -24,6 +24,8 @@ pub struct Status {
     pub rounds: u64,
     /// Frames.
     pub wire: WireCounts,
+    /// What was sent to find out who is alive.
+    pub detector: DetectorCounts,
     /// Signatures.
     pub verify: VerifyCounts,
     /// Rejections by reason.
@@ -131,6 +133,22 @@ pub struct WireCounts {
     pub sent_frames: u64,
     /// Frames received.
     pub received_frames: u64,
+}
+
+/// Records sent to find out who is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
+pub struct DetectorCounts {
+    /// Probes, on our own behalf or for others.
+    pub pings: u64,
+    /// Answers to them, and those passed on to who asked.
+    pub acks: u64,
+    /// Members asked to probe others.
+    pub requests: u64,
+    /// Askers told that there was no answer in time.
+    pub nacks: u64,
+    /// Accusations signed.
+    pub accusations: u64,
 }
 
 /// What became of facts' signatures.

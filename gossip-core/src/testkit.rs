@@ -26,7 +26,7 @@ pub use self::mute::Mute;
 pub use self::overlay::overlay_laws;
 pub use self::reconcile::{MakeReconcile, reconcile_laws};
 pub use self::removal::removal_laws;
-pub use self::retain::retain_laws;
+pub use self::retain::{retain_laws, retain_laws_among};
 pub use self::sampler::{sampler_laws, turn_laws};
 pub use self::script::Script;
 pub use self::store::store_conformance;

@@ -20,5 +20,6 @@ pub use self::large::{AskChunks, CHUNK_BYTES, Chunk, Large, MAX_CHUNKS};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, raw_records, record_kinds, record_len, record_name};
 pub use self::talk::{
-    Cells, Compare, Glance, More, RangeContent, RangePart, Ranges, Receipt, Same, Take, Taken, Talk,
+    Cells, Compare, Glance, More, PingReq, RangeContent, RangePart, Ranges, Receipt, Same, Take,
+    Taken, Talk,
 };

@@ -194,7 +194,7 @@ fn signed(entries: u64, authors: u64, values: &[Vec<u8>]) -> Vec<Verified<Envelo
             let author = author.expect("there are as many authors");
             match values.get(number as usize % values.len().max(1)) {
                 Some(value) => {
-                    author.put(&number.to_be_bytes(), value, Hlc::from_bits(start + 2 * number))
+                    author.put(number.to_be_bytes(), value, Hlc::from_bits(start + 2 * number))
                 }
                 None => entry(author, number),
             }

@@ -103,12 +103,34 @@ keys! {
     detector {
         /// Who decides that a member is alive.
         kind: Choice(choices.detector), Range::Choices(|| names(registry::DETECTORS));
+    }
+    heartbeat {
         /// A member silent for so long is probed, and again after each further such time.
-        interval: Duration(choices.heartbeat.interval), Range::Times(LIVELY, HOUR);
+        interval: Duration(choices.patience.heartbeat.interval), Range::Times(LIVELY, HOUR);
         /// So many unanswered probes make a member suspect.
-        suspect_after: Number(choices.heartbeat.suspect_after), Range::Numbers(1, 1_000);
+        suspect_after: Number(choices.patience.heartbeat.suspect_after), Range::Numbers(1, 1_000);
         /// So many unanswered probes make a member dead.
-        dead_after: Number(choices.heartbeat.dead_after), Range::Numbers(1, 1_000);
+        dead_after: Number(choices.patience.heartbeat.dead_after), Range::Numbers(1, 1_000);
+    }
+    phi {
+        /// Each member is probed so often.
+        interval: Duration(choices.patience.phi.interval), Range::Times(LIVELY, HOUR);
+        /// Intervals between answers that are remembered of each member.
+        window: Count(choices.patience.phi.window), Range::Numbers(2, 10_000);
+    }
+    swim {
+        /// Time between two probes; each member is probed about once in it by somebody.
+        period: Duration(choices.patience.swim.period), Range::Times(LIVELY, HOUR);
+        /// How long an answer is waited for while no round trip is known.
+        timeout: Duration(choices.patience.swim.timeout), Range::Times(LIVELY, HOUR);
+        /// After so long without any answer a probe has failed.
+        patience: Duration(choices.patience.swim.patience), Range::Times(LIVELY, HOUR);
+        /// Members that are asked to probe who does not answer.
+        indirect: Count(choices.patience.swim.indirect), Range::Numbers(0, 64);
+        /// So many accusers beyond the first make a suspicion the shortest.
+        confirmations: Number(choices.patience.swim.confirmations), Range::Numbers(0, 3);
+        /// For how long who hears from nobody at all puts off verdicts.
+        alone: Duration(choices.patience.swim.alone), Range::Times(Duration::ZERO, DAY);
     }
     rumors {
         /// Which way rumors flow.

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use gossip_core::strategy::Detector;
-use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{
+    Heartbeat, HeartbeatConfig, PhiAccrual, PhiConfig, Swim, SwimConfig,
+};
 
 /// What a detector is told. What is not given stays as the detector has it by default.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,7 +46,81 @@ pub(super) struct Known {
 }
 
 /// All of them. A later one is an entry here.
-const KNOWN: &[Known] = &[Known { name: "default", ..HEARTBEAT }, HEARTBEAT];
+const KNOWN: &[Known] = &[
+    swim(
+        "default",
+        || SwimConfig::default().period,
+        |options| tuned(SwimConfig::default(), options),
+    ),
+    swim("swim", || SwimConfig::swim().period, |options| classic(SwimConfig::swim(), options)),
+    swim(
+        "lifeguard",
+        || SwimConfig::lifeguard().period,
+        |options| classic(SwimConfig::lifeguard(), options),
+    ),
+    // One component of Lifeguard each.
+    swim(
+        "lha-probe",
+        || SwimConfig::swim().period,
+        |options| {
+            classic(
+                SwimConfig { health: SwimConfig::lifeguard().health, ..SwimConfig::swim() },
+                options,
+            )
+        },
+    ),
+    swim(
+        "lha-suspicion",
+        || SwimConfig::swim().period,
+        |options| {
+            classic(
+                SwimConfig { beta: SwimConfig::lifeguard().beta, ..SwimConfig::swim() },
+                options,
+            )
+        },
+    ),
+    swim(
+        "buddy",
+        || SwimConfig::swim().period,
+        |options| classic(SwimConfig { buddy: true, ..SwimConfig::swim() }, options),
+    ),
+    Known {
+        name: "phi-accrual",
+        heeds: &["period"],
+        period: || PhiConfig::default().interval,
+        make: |options| {
+            let default = PhiConfig::default();
+            let interval = options.period.unwrap_or(default.interval);
+            Box::new(PhiAccrual::new(PhiConfig { interval, ..default }))
+        },
+    },
+    HEARTBEAT,
+];
+
+const fn swim(
+    name: &'static str,
+    period: fn() -> Duration,
+    make: fn(&Options) -> Box<dyn Detector>,
+) -> Known {
+    Known { name, heeds: &["alpha", "beta", "indirect", "period"], period, make }
+}
+
+/// With these options, the rest as it is.
+fn tuned(config: SwimConfig, options: &Options) -> Box<dyn Detector> {
+    Box::new(Swim::new(SwimConfig {
+        period: options.period.unwrap_or(config.period),
+        indirect: options.indirect.map_or(config.indirect, |indirect| indirect as usize),
+        alpha: options.alpha.unwrap_or(config.alpha),
+        beta: options.beta.unwrap_or(config.beta),
+        ..config
+    }))
+}
+
+/// The same of a detector whose probes take as long as a period, half of it for the answer to the first.
+fn classic(config: SwimConfig, options: &Options) -> Box<dyn Detector> {
+    let patience = options.period.unwrap_or(config.patience);
+    tuned(SwimConfig { patience, timeout: patience / 2, ..config }, options)
+}
 
 const HEARTBEAT: Known = Known {
     name: "heartbeat",

@@ -16,6 +16,7 @@ use super::{Channel, Pending};
 use crate::config::Limits;
 use crate::fact::{Envelope, Job, MAX_BATCH, Signature, Verdict, Verdicts, Verified, Why};
 use crate::id::{FactId, NodeId};
+use crate::membership::subject;
 use crate::mistake::{Mistake, made};
 use crate::store::{Merge, Sifted, StoreOp, StoreReply};
 use crate::time::Epoch;
@@ -257,7 +258,7 @@ impl Channel {
 
     /// Whether a fact that nobody here knows is worth its verification.
     pub(super) fn may_enter(&self, env: &Env<'_>, fact: &Envelope) -> Result<(), Why> {
-        if self.is_view() && !(env.has_room)(&fact.author()) {
+        if self.is_view() && !(env.has_room)(&about(fact)) {
             return Err(Why::TableFull);
         }
         if made(Mistake::ExpireByArrival) && fact.expires_at() < env.now.wall {
@@ -302,7 +303,7 @@ impl Channel {
             && self.pipeline.merging < merges
             && let Some((fact, from)) = self.pipeline.ready.front()
         {
-            if self.is_view() && !(env.has_room)(&fact.author()) {
+            if self.is_view() && !(env.has_room)(&about(fact)) {
                 env.reject(*from, Why::TableFull);
                 let shed = self.pipeline.ready.pop_front();
                 shed.map(|(fact, _)| self.pipeline.finish(&fact));
@@ -411,4 +412,8 @@ impl Channel {
             env.reject(from, Why::FarAhead);
         }
     }
+}
+/// Whose place in the view a fact takes.
+fn about(fact: &Envelope) -> NodeId {
+    subject(fact).unwrap_or_else(|_| fact.author())
 }

@@ -58,7 +58,9 @@ impl Channel {
             | Talk::Taken(_)
             | Talk::Want { .. }
             | Talk::Ack(_)
-            | Talk::Ping(_)) => self.with_slots(env, |slots, cx| {
+            | Talk::Nack(_)
+            | Talk::Ping(_)
+            | Talk::PingReq(_)) => self.with_slots(env, |slots, cx| {
                 slots.reconcile.heard(cx, from, talk);
             }),
         }

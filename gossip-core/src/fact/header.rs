@@ -32,6 +32,8 @@ impl FactKind {
     pub const ALIVE: Self = Self(2);
     /// A node's statement that it leaves.
     pub const LEAVE: Self = Self(3);
+    /// A node's statement that another one does not answer it.
+    pub const ACCUSATION: Self = Self(4);
 }
 
 /// Yes-or-no properties of a fact, one bit each; unknown bits are refused.

@@ -106,12 +106,12 @@ pub fn incarnation(fact: &Envelope) -> Result<u64, Why> {
     }
 }
 
-fn encode<T: Serialize>(value: &T) -> Bytes {
+pub(super) fn encode<T: Serialize>(value: &T) -> Bytes {
     #[expect(clippy::expect_used, reason = "encoding into memory that grows cannot fail")]
     Bytes::from(postcard::to_stdvec(value).expect("a statement encodes"))
 }
 
-fn decode<'a, T: Deserialize<'a>>(fact: &'a Envelope, kind: FactKind) -> Result<T, Why> {
+pub(super) fn decode<'a, T: Deserialize<'a>>(fact: &'a Envelope, kind: FactKind) -> Result<T, Why> {
     if fact.kind() != kind {
         return Err(Why::WrongKind);
     }

@@ -1,11 +1,20 @@
-//! The view's retain rule: the last word about each member.
+//! The view's retain rule: the last word of each member, and who says that it does not answer since.
 
+use std::cmp::Reverse;
+
+use super::accusation::{Accusation, Word};
 use super::alive;
 use crate::fact::{Envelope, FactKind, Why};
+use crate::id::NodeId;
 use crate::strategy::Retain;
 
-/// Keeps one fact per subject: the highest incarnation; of one incarnation a leave before an
-/// alive; of two alike the higher (version, id).
+/// Most accusations of one member that are kept: one, and as many as confirm it for Lifeguard.
+pub const MAX_ACCUSERS: usize = 4;
+
+/// Keeps a subject's last word: the highest incarnation; of one incarnation a leave before an
+/// alive; of two alike the higher (version, id). Beside it the accusations of that word, or of a later
+/// one if somebody names it: of each accuser the last, of the [`MAX_ACCUSERS`] accusers that are
+/// closest to the subject by XOR, so that everybody keeps the same.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ViewRetain;
@@ -16,17 +25,16 @@ impl Retain for ViewRetain {
     }
 
     fn limit(&self) -> usize {
-        1
+        1 + MAX_ACCUSERS
     }
 
     fn retain(&self, facts: &mut Vec<&Envelope>) {
-        let rank = |fact: &&Envelope| {
-            let leaves = fact.kind() == FactKind::LEAVE;
-            (alive::incarnation(fact).unwrap_or(0), leaves, fact.hlc(), fact.id())
-        };
-        let last_word = facts.iter().copied().max_by_key(rank);
-        facts.clear();
+        let (accusations, words): (Vec<_>, Vec<_>) =
+            facts.drain(..).partition(|fact| fact.kind() == FactKind::ACCUSATION);
+        let last_word = words.into_iter().max_by_key(|fact| rank(fact));
+        let accusers = accusers(last_word, accusations);
         facts.extend(last_word);
+        facts.extend(accusers);
     }
 
     fn rival(&self, _fact: &Envelope) -> [u8; 8] {
@@ -35,11 +43,53 @@ impl Retain for ViewRetain {
     }
 }
 
-/// Whether a fact may stand in the view: a statement of its subject, well-formed.
+/// Whether a fact may stand in the view: a statement of its subject or an accusation, well-formed.
 ///
 /// # Errors
 /// [`Why::WrongKind`], [`Why::NotTheSubject`], or what decoding finds.
 pub fn admit(fact: &Envelope) -> Result<(), Why> {
+    if fact.kind() == FactKind::ACCUSATION {
+        return Accusation::admit(fact);
+    }
     alive::incarnation(fact)?;
     if fact.key() == fact.author().as_bytes() { Ok(()) } else { Err(Why::NotTheSubject) }
 }
+
+fn rank(fact: &Envelope) -> (u64, bool, crate::time::Hlc, crate::id::FactId) {
+    let leaves = fact.kind() == FactKind::LEAVE;
+    (alive::incarnation(fact).unwrap_or(0), leaves, fact.hlc(), fact.id())
+}
+
+/// The accusations that count beside this last word.
+fn accusers<'a>(
+    last_word: Option<&Envelope>,
+    accusations: Vec<&'a Envelope>,
+) -> impl Iterator<Item = &'a Envelope> + use<'a> {
+    let word = |fact: &Envelope| Accusation::decode(fact).ok().map(|it| it.word);
+    let latest = accusations.iter().filter_map(|fact| word(fact)).max();
+    let left = last_word.is_some_and(|fact| fact.kind() == FactKind::LEAVE);
+    let said = last_word.and_then(|fact| Word::of(fact).ok());
+    let stands = |accused: Word| match said {
+        // Who has left answers nobody, and need not.
+        Some(said) if left => accused.incarnation > said.incarnation,
+        Some(said) => accused >= said,
+        None => true,
+    };
+    let counts = latest.filter(|latest| stands(*latest));
+    let mut kept: Vec<_> =
+        accusations.into_iter().filter(|fact| counts.is_some() && word(fact) == counts).collect();
+    kept.sort_by_key(|fact| (distance(fact), Reverse((fact.hlc(), fact.id()))));
+    kept.dedup_by_key(|fact| fact.author());
+    kept.into_iter().take(MAX_ACCUSERS)
+}
+
+/// How far an accuser is from whom it accuses.
+fn distance(fact: &Envelope) -> [u8; 32] {
+    let mut distance = *fact.author().as_bytes();
+    let subject = super::subject(fact).unwrap_or(NodeId::from_bytes([0; 32]));
+    distance.iter_mut().zip(subject.as_bytes()).for_each(|(byte, other)| *byte ^= other);
+    distance
+}
+
+#[cfg(all(test, feature = "testkit"))]
+mod tests;

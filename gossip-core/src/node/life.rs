@@ -6,13 +6,13 @@ use bytes::Bytes;
 
 use super::{Node, Room};
 use crate::fact::{Domain, Draft, Envelope, FactKind, Job, MAX_BATCH, Verdict, Verdicts};
-use crate::id::{BootId, Endpoints, TopicId};
+use crate::id::{BootId, Endpoints, NodeId, TopicId};
 use crate::io::{Answer, Event, Output, Refused, RequestId, Ticket};
-use crate::membership::{Alive, Leave, incarnation};
+use crate::membership::{Alive, Leave, Word, incarnation};
 use crate::mistake::{Mistake, made};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
-use crate::time::{Mono, Now, Wall, earliest};
+use crate::time::{Hlc, Mono, Now, Wall, earliest};
 use crate::transport::Class;
 use crate::wire::FactLimit;
 
@@ -56,6 +56,8 @@ pub(super) struct Life {
     /// Leaving for good is being made durable.
     parting: Option<(Ticket, RequestId)>,
     next_alive: Option<Mono>,
+    /// When we last said that we are alive.
+    said: Hlc,
     /// When to try again to make an incarnation durable.
     retry: Option<Mono>,
     /// The incarnation being made durable.
@@ -90,6 +92,7 @@ impl Life {
             telling: None,
             parting: None,
             next_alive: None,
+            said: Hlc::ZERO,
             retry: None,
             unborn: None,
         }
@@ -327,6 +330,22 @@ impl Node {
         true
     }
 
+    /// Somebody says that this word of ours was the last: says another one. A later incarnation than
+    /// ours is gone beyond, which takes the store; true where that is so.
+    pub(super) fn refute(&mut self, word: Word) -> bool {
+        let ours = Word { incarnation: self.life.incarnation, hlc: self.life.said };
+        if self.life.left || !self.life.is_known() || word < ours {
+            return false;
+        }
+        if word.incarnation > self.life.incarnation {
+            self.life.incarnation = word.incarnation.saturating_add(1);
+            self.begin_life();
+        } else {
+            self.state_alive();
+        }
+        true
+    }
+
     fn state_alive(&mut self) {
         let spec = self.config.spec();
         let alive = Alive {
@@ -343,17 +362,28 @@ impl Node {
         self.life.next_alive = Some(self.now.mono + spec.alive_interval);
         if let Some(fact) = self.state(FactKind::ALIVE, alive.encode()) {
             self.life.alive = Some(fact.bytes().clone());
+            self.life.said = fact.hlc();
         }
     }
 
     /// Signs a statement about ourselves and puts it into the view.
     fn state(&mut self, kind: FactKind, value: Bytes) -> Option<Envelope> {
+        self.say_of(self.keys.id(), kind, value)
+    }
+
+    /// Signs a statement about a member and puts it into the view.
+    pub(super) fn say_of(
+        &mut self,
+        about: NodeId,
+        kind: FactKind,
+        value: Bytes,
+    ) -> Option<Envelope> {
         let hlc = self.clock.tick(self.now.wall);
         let draft = Draft {
             context: Vec::new(),
             expires_at: Wall::ZERO,
             hlc,
-            key: Bytes::copy_from_slice(self.keys.id().as_bytes()),
+            key: Bytes::copy_from_slice(about.as_bytes()),
             kind,
             topic: TopicId(0),
             value: Some(value),

@@ -130,11 +130,12 @@ fn rank(Queued { class, parcel, .. }: &Queued, fits_datagram: usize) -> u8 {
     }
 }
 
-/// Whether bulk is no more than a few datagrams take.
+/// Whether bulk is no more than a few datagrams take, and nothing that asks whether a stream leads there.
 fn is_little<'a>(mut bulk: impl Iterator<Item = &'a Queued> + Clone, fits_datagram: usize) -> bool {
+    let probes = |parcel: &Parcel| matches!(parcel, Parcel::Talk(Talk::Ping(_) | Talk::Ack(_)));
     let lengths = bulk.clone().map(|record| fact_bytes(&record.parcel));
     lengths.sum::<usize>() <= FEW_BYTES
-        && bulk.all(|record| fact_bytes(&record.parcel) <= fits_datagram)
+        && bulk.all(|it| fact_bytes(&it.parcel) <= fits_datagram && !probes(&it.parcel))
 }
 
 /// What a fact takes, or cells do. Other talk counts as nothing: all of it is made to fit a datagram.

@@ -6,9 +6,9 @@ use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId};
 use crate::peering::Sender;
-use crate::transport::{Address, Class, Inbound};
+use crate::transport::{Address, Inbound};
 use crate::wire::{
-    DATA_HEADER_BYTES, Frame, Parcel, Record, Records, Talk, decode_frame, decompressed, session_of,
+    DATA_HEADER_BYTES, Frame, Record, Records, Talk, decode_frame, decompressed, session_of,
 };
 
 /// What the records of a frame are about, until the next channel is named.
@@ -100,18 +100,10 @@ impl Node {
 
     fn record(&mut self, from: NodeId, at: Address, about: About, record: Record) {
         match (about, record) {
-            (About::Session, Record::Talk(Talk::Ping(nonce))) => {
-                self.outbox.push(from, None, Class::Gossip, Parcel::Talk(Talk::Ack(nonce)));
-            }
-            (About::Session, Record::Talk(Talk::Ack(nonce))) => {
-                match self.peering.acknowledged(self.now.mono, from, nonce) {
-                    Some(rtt) => {
-                        let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
-                        self.roster.measured(&from, micros);
-                    }
-                    None => self.reject(Some(from), Some(at), Why::Unasked),
-                }
-            }
+            (About::Session, Record::Talk(Talk::Ping(nonce))) => self.on_ping(from, at, nonce),
+            (About::Session, Record::Talk(Talk::PingReq(asked))) => self.on_ping_req(from, asked),
+            (About::Session, Record::Talk(Talk::Ack(nonce))) => self.on_ack(from, at, nonce),
+            (About::Session, Record::Talk(Talk::Nack(nonce))) => self.on_nack(from, at, nonce),
             (About::Session, _) => self.blame(Sender::Session(at), Some(from), Why::BadRecord),
             (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use super::{Node, Room};
 use crate::channel::{Channel, ChannelEffect};
-use crate::fact::{Blame, Envelope};
+use crate::fact::{Blame, Envelope, FactKind};
 use crate::id::{ChannelId, NodeId};
 use crate::io::{Event, Output, Ticket};
 use crate::membership::{Member, MemberStatus};
 use crate::peering::{PeeringEffect, Sender};
 use crate::store::StoreOp;
-use crate::strategy::detector::Finding;
+use crate::strategy::detector::Sign;
 use crate::time::{Epoch, earliest};
 use crate::transport::{Class, Transmit};
 use crate::wire::{Parcel, Talk};
@@ -61,7 +61,13 @@ impl Node {
         let read_only = self.status.store.read_only;
         let channels = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
-        let rest = [earliest(channels), dial, self.detector.deadline(), self.life.deadline()];
+        let rest = [
+            earliest(channels),
+            dial,
+            self.detector.deadline(),
+            self.life.deadline(),
+            self.probing.deadline(),
+        ];
         earliest(rest)
     }
 
@@ -156,50 +162,7 @@ impl Node {
         }
     }
 
-    /// A member gave a sign of life.
-    pub(super) fn heard(&mut self, member: NodeId) {
-        // Whoever a directory lists is alive.
-        if self.peering.listed().is_some() {
-            return;
-        }
-        if let Some(finding) = self.detector.heard(self.now.mono, member) {
-            self.found(finding);
-        }
-    }
-
-    /// What the detector finds due.
-    pub(super) fn detect(&mut self) {
-        for finding in self.detector.poll(self.now.mono) {
-            self.found(finding);
-        }
-    }
-
-    fn found(&mut self, finding: Finding) {
-        match finding {
-            Finding::Alive(member) => self.judge(member, MemberStatus::Alive),
-            Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect),
-            Finding::Dead(member) => {
-                self.judge(member, MemberStatus::Dead);
-                self.peering.drop_session(&member);
-                let status = self.roster.member(&member).map(|member| member.status);
-                if status == Some(MemberStatus::Left) {
-                    self.detector.forget(member);
-                }
-            }
-            Finding::Probe(member) => {
-                if let Some(nonce) = self.peering.ping(self.now.mono, member) {
-                    self.outbox.push(member, None, Class::Gossip, Parcel::Talk(Talk::Ping(nonce)));
-                }
-            }
-        }
-    }
-
-    fn judge(&mut self, member: NodeId, status: MemberStatus) {
-        let changed = self.roster.judge(self.now.wall, &member, status);
-        self.announce(changed);
-    }
-
-    fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
+    pub(super) fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
         if let Some((member, before)) = changed {
             self.partners_changed = true;
             self.event(Event::Member { member: Box::new(member), before });
@@ -208,6 +171,9 @@ impl Node {
 
     /// The view has a new last word about a member.
     fn view_changed(&mut self, fact: &Envelope) {
+        if fact.kind() == FactKind::ACCUSATION {
+            return self.accusation(fact);
+        }
         let (subject, wall) = (fact.author(), self.now.wall);
         if subject == self.keys.id() && self.not_ours(fact) {
             return;
@@ -247,15 +213,12 @@ impl Node {
                 self.view_equal.remove(&subject);
             }
         } else {
-            self.detector.watch(self.now.mono, subject);
+            self.watch(subject);
             // A statement newer than the last one, and recent, is a sign of life.
             let said_at = fact.hlc().wall();
             let recent = wall.since(said_at) <= self.config.spec().alive_interval;
-            // A relayed word does not raise the dead: nobody here can reach them.
-            let dead = self.roster.member(&subject).map(|member| member.status)
-                == Some(MemberStatus::Dead);
-            if recent && !dead && known.is_none_or(|before| said_at > before) {
-                self.heard(subject);
+            if recent && known.is_none_or(|before| said_at > before) {
+                self.sign(subject, Sign::Renewed);
             }
         }
         match self.roster.member(&subject) {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::sampler::nodes;
 use crate::id::NodeId;
+use crate::rng::Rng;
 use crate::strategy::Detector;
-use crate::strategy::detector::Finding;
+use crate::strategy::detector::{DetectorCx, Finding, Sign};
 use crate::time::Mono;
 
 /// Within so long a silent member is dead, in virtual time: any patience beyond it is none.
@@ -42,7 +43,7 @@ fn it_is_complete(make: &impl Fn() -> Box<dyn Detector>) {
     scene.run(PATIENCE);
     for member in silent {
         let found = scene.found(member);
-        let is_dead = matches!(found.as_slice(), [.., Finding::Dead(_)]);
+        let is_dead = found.iter().any(|finding| matches!(finding, Finding::Dead(_)));
         assert!(is_dead, "{:?}: who is silent is not called dead: {found:?}", scene.detector);
         let probe = found.iter().position(|finding| matches!(finding, Finding::Probe(_)));
         let suspect = found.iter().position(|finding| matches!(finding, Finding::Suspect(_)));
@@ -72,10 +73,10 @@ fn the_dead_come_back(make: &impl Fn() -> Box<dyn Detector>) {
     let members = scene.members.clone();
     scene.run(PATIENCE);
     for member in &members {
-        let found = scene.detector.heard(scene.now, *member);
-        assert_eq!(found, Some(Finding::Alive(*member)), "{:?}: dead for ever", scene.detector);
-        let again = scene.detector.heard(scene.now, *member);
-        assert_eq!(again, None, "{:?}: alive twice", scene.detector);
+        let found = scene.hears(*member);
+        assert_eq!(found, [Finding::Alive(*member)], "{:?}: dead for ever", scene.detector);
+        let again = scene.hears(*member);
+        assert!(again.is_empty(), "{:?}: alive twice", scene.detector);
     }
     scene.findings.clear();
     scene.run(PATIENCE);
@@ -95,8 +96,8 @@ fn the_forgotten_are_forgotten(make: &impl Fn() -> Box<dyn Detector>) {
     scene.run(PATIENCE);
     assert!(scene.findings.is_empty(), "{:?}: finds who left", scene.detector);
     for member in members {
-        let heard = scene.detector.heard(scene.now, member);
-        assert_eq!(heard, None, "{:?}: hears who left", scene.detector);
+        let heard = scene.hears(member);
+        assert!(heard.is_empty(), "{:?}: hears who left", scene.detector);
     }
     assert_eq!(scene.detector.deadline(), None, "{:?}: waits for nobody", scene.detector);
 }
@@ -110,21 +111,37 @@ struct Scene {
     now: Mono,
     regular: Vec<NodeId>,
     rewatching: Vec<NodeId>,
+    rng: Rng,
 }
 
 impl Scene {
-    fn new(mut detector: Box<dyn Detector>, count: usize) -> Self {
-        let members = nodes(count);
-        members.iter().for_each(|member| detector.watch(Mono::ZERO, *member));
-        Self {
+    fn new(detector: Box<dyn Detector>, count: usize) -> Self {
+        let mut scene = Self {
             answering: Vec::new(),
             detector,
             findings: Vec::new(),
-            members,
+            members: nodes(count),
             now: Mono::ZERO,
             regular: Vec::new(),
             rewatching: Vec::new(),
+            rng: Rng::from_number(1),
+        };
+        for member in scene.members.clone() {
+            scene.with(|detector, cx| detector.watch(cx, member));
         }
+        scene
+    }
+
+    fn with(&mut self, act: impl FnOnce(&mut dyn Detector, &mut DetectorCx<'_>)) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        let mut cx = DetectorCx { findings: &mut findings, now: self.now, rng: &mut self.rng };
+        act(&mut *self.detector, &mut cx);
+        findings
+    }
+
+    /// A frame of a member arrives.
+    fn hears(&mut self, member: NodeId) -> Vec<Finding> {
+        self.with(|detector, cx| detector.sign(cx, member, Sign::Heard))
     }
 
     fn halves(&self) -> (Vec<NodeId>, Vec<NodeId>) {
@@ -146,18 +163,24 @@ impl Scene {
             self.now = self.now.max(next);
             let heard = signs.iter().filter(|(_, due)| **due <= next).map(|(member, _)| *member);
             for member in heard.collect::<Vec<_>>() {
-                self.findings.extend(self.detector.heard(self.now, member));
+                let mut found = self.hears(member);
+                // The frame is the answer to a probe, unless it is one of a regular row.
+                if !self.regular.contains(&member) {
+                    let answered = Sign::Answered(ROUND_TRIP);
+                    found.extend(self.with(|detector, cx| detector.sign(cx, member, answered)));
+                }
+                self.findings.extend(found);
                 signs.remove(&member);
                 if self.regular.contains(&member) {
                     signs.insert(member, self.now + REGULAR);
                 }
             }
-            for member in &self.rewatching {
-                self.detector.watch(self.now, *member);
+            for member in self.rewatching.clone() {
+                self.with(|detector, cx| detector.watch(cx, member));
             }
-            let findings = self.detector.poll(self.now);
+            let findings = self.with(|detector, cx| detector.poll(cx));
             for finding in &findings {
-                if let Finding::Probe(member) = finding
+                if let Finding::Probe(member) | Finding::Warn(member) = finding
                     && self.answering.contains(member)
                 {
                     signs.insert(*member, self.now + ROUND_TRIP);
@@ -172,17 +195,25 @@ impl Scene {
 
     fn found(&self, member: NodeId) -> Vec<Finding> {
         let about = |finding: &&Finding| match finding {
-            Finding::Alive(about)
+            Finding::Accuse(about)
+            | Finding::Alive(about)
+            | Finding::Ask { about, .. }
+            | Finding::Convict(about)
             | Finding::Dead(about)
             | Finding::Probe(about)
-            | Finding::Suspect(about) => *about == member,
+            | Finding::ProbeByStream(about)
+            | Finding::Suspect(about)
+            | Finding::Warn(about) => *about == member,
         };
         self.findings.iter().filter(about).copied().collect()
     }
 
     fn is_unsuspected(&self, member: NodeId) {
         let found = self.found(member);
-        let quiet = found.iter().all(|finding| matches!(finding, Finding::Probe(_)));
+        let judges = |finding: &Finding| {
+            matches!(finding, Finding::Accuse(_) | Finding::Dead(_) | Finding::Suspect(_))
+        };
+        let quiet = !found.iter().any(judges);
         assert!(quiet, "{:?}: suspects who answers: {found:?}", self.detector);
     }
 }

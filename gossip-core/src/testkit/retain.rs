@@ -13,13 +13,25 @@ use crate::time::Hlc;
 /// # Panics
 /// If a law is broken.
 pub fn retain_laws(rule: &dyn Retain, seeds: std::ops::Range<u64>) {
+    retain_laws_among(rule, seeds, facts_of_a_key);
+}
+
+/// The same on facts of a key that somebody else makes up: for a rule about facts of other kinds.
+///
+/// # Panics
+/// If a law is broken.
+pub fn retain_laws_among(
+    rule: &dyn Retain,
+    seeds: std::ops::Range<u64>,
+    facts: impl Fn(&mut Rng) -> Vec<Envelope>,
+) {
     assert!((1..=MAX_CONTEXT).contains(&rule.limit()), "{rule:?}: the limit is out of range");
     let kebab = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     let name = rule.name();
     assert!(!name.is_empty() && name.bytes().all(kebab), "{name:?} is not kebab-case");
     for seed in seeds {
         let rng = &mut Rng::from_number(seed);
-        let facts = facts_of_a_key(rng);
+        let facts = facts(rng);
         merging_has_no_order(rule, rng, &facts);
         few_are_kept_but_one(rule, rng, &facts);
         rivals_lose(rule, rng, &facts);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::large::{AskChunks, Chunk, Large};
 use super::record::FIRST_TALK;
 use crate::fact::{Signature, Why};
-use crate::id::BootId;
+use crate::id::{BootId, NodeId};
 use crate::sketch::{Cell, Census, Symbol};
 use crate::state::{Item, Part, Point, Set, Span};
 use crate::time::Epoch;
@@ -269,11 +269,23 @@ pub struct Taken {
     pub left: u64,
 }
 
+/// "Ask this member for a sign of life, and tell me of it."
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct PingReq {
+    /// The asker's number, which the answer repeats: [`Talk::Ack`] or [`Talk::Nack`].
+    pub nonce: u32,
+    /// Whom to ask.
+    pub about: NodeId,
+    /// How many milliseconds the asker waits. A Nack comes after four fifths of them.
+    pub patience_ms: u32,
+}
+
 /// One thing that a node says to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "whoever hears talk must consider each form")]
 pub enum Talk {
-    /// The answer to a [`Ping`](Self::Ping).
+    /// The answer to a [`Ping`](Self::Ping), or what came of a [`PingReq`].
     Ack(u32),
     /// "Send me these rumors": those of an offer that the sender lacks, by the first 8 bytes of their
     /// ids.
@@ -355,6 +367,10 @@ pub enum Talk {
     AskChunks(AskChunks),
     /// A chunk.
     Chunk(Chunk),
+    /// Ask another member on our behalf.
+    PingReq(PingReq),
+    /// "Whom you made me ask has not answered me yet."
+    Nack(u32),
 }
 
 /// Encodes to the end of a buffer that is used again and again.
@@ -383,7 +399,7 @@ impl Talk {
     pub const NO_EXCHANGE: u32 = 0;
 
     /// The stable names of all forms, kebab-case, in the order of their kinds on the wire.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 27] = [
         "ack",
         "compare",
         "done",
@@ -408,6 +424,9 @@ impl Talk {
         "large",
         "ask-chunks",
         "chunk",
+        "",
+        "ping-req",
+        "nack",
     ];
 
     /// Replaces what a buffer holds by the record's body; its kind.
@@ -443,6 +462,8 @@ impl Talk {
             Self::Large(large) => body(out, 21, large),
             Self::AskChunks(asked) => body(out, 22, asked),
             Self::Chunk(chunk) => body(out, 23, chunk),
+            Self::PingReq(asked) => body(out, 25, asked),
+            Self::Nack(nonce) => body(out, 26, nonce),
         }
     }
 
@@ -481,6 +502,8 @@ impl Talk {
             21 => Self::Large(whole(body)?),
             22 => Self::AskChunks(whole(body)?),
             23 => Self::Chunk(whole(body)?),
+            25 => Self::PingReq(whole(body)?),
+            26 => Self::Nack(whole(body)?),
             _ => return Ok(None),
         };
         Ok(Some(talk))

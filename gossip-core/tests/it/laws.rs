@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gossip_core::id::NodeId;
-use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{
+    Heartbeat, HeartbeatConfig, PhiAccrual, PhiConfig, PhiFormula, Swim, SwimConfig,
+};
 use gossip_core::strategy::dissemination::{RumorConfig, RumorMongering};
 use gossip_core::strategy::overlay::FullMesh;
 use gossip_core::strategy::reconcile::{Method, Repair, RepairConfig};
@@ -79,6 +81,15 @@ fn detectors() {
     let hasty =
         HeartbeatConfig { interval: Duration::from_millis(700), suspect_after: 1, dead_after: 2 };
     detector_laws(move || Box::new(Heartbeat::new(hasty)));
+    detector_laws(|| Box::new(PhiAccrual::new(PhiConfig::default())));
+    let normal = PhiConfig { formula: PhiFormula::Normal, ..PhiConfig::default() };
+    detector_laws(move || Box::new(PhiAccrual::new(normal)));
+    detector_laws(|| Box::new(Swim::new(SwimConfig::default())));
+    // In the papers a member that speaks but does not answer is suspected: that alone is not lawful.
+    for classic in [SwimConfig::swim(), SwimConfig::lifeguard()] {
+        let config = SwimConfig { any_sign: true, ..classic };
+        detector_laws(move || Box::new(Swim::new(config)));
+    }
 }
 
 #[test]

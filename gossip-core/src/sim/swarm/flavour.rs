@@ -9,17 +9,19 @@ use crate::config::{ChannelSlots, ConfigSpec, Limits, Strategies};
 use crate::fact::{Keys, MAX_CONTEXT};
 use crate::rng::Rng;
 use crate::sim::epidemic::Ending;
-use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
+use crate::strategy::detector::{Heartbeat, HeartbeatConfig, Swim, SwimConfig};
 use crate::strategy::dissemination::{RumorConfig, RumorMongering};
 use crate::strategy::reconcile::{Method, RepairConfig};
 use crate::strategy::removal::Limit;
 use crate::strategy::retain::KeepSiblings;
-use crate::strategy::{Direction, Retain};
+use crate::strategy::{Detector, Direction, Retain};
 
 /// What all nodes of a seed are told, besides their cluster.
 pub(super) struct Flavour {
     ending: Ending,
     limits: Limits,
+    /// Whether one member is probed at a time, and others asked; else everybody.
+    probes: bool,
     repair: RepairConfig,
     rumors: RumorConfig,
     siblings: bool,
@@ -65,7 +67,7 @@ impl Flavour {
             _ => Method::Adaptive,
         };
         let repair = RepairConfig { method, ..repair };
-        Self { ending, limits, repair, rumors, siblings }
+        Self { ending, limits, probes: rng.chance(0.6), repair, rumors, siblings }
     }
 
     /// Whether concurrent writes of a key stay side by side.
@@ -87,16 +89,25 @@ impl Flavour {
     }
 
     pub(super) fn strategies(&self, keys: Box<dyn Keys>) -> Strategies {
-        let interval = Duration::from_secs(4);
-        let patience = HeartbeatConfig { interval, ..HeartbeatConfig::default() };
         let defaults = ChannelSlots::new(self.rumors, self.repair);
         let siblings = || Arc::new(KeepSiblings::default()) as Arc<dyn Retain>;
         let retain = if self.siblings { siblings() } else { defaults.retain };
         let rumors = RumorMongering::new(self.rumors, self.ending.rule());
         Strategies {
-            detector: Box::new(Heartbeat::new(patience)),
+            detector: self.detector(),
             main: ChannelSlots { dissemination: Box::new(rumors), retain, ..defaults },
             ..Strategies::new(keys)
+        }
+    }
+
+    /// As patient as it takes to see much in a short time.
+    fn detector(&self) -> Box<dyn Detector> {
+        if self.probes {
+            let period = Duration::from_secs(1);
+            Box::new(Swim::new(SwimConfig { period, ..SwimConfig::default() }))
+        } else {
+            let interval = Duration::from_secs(4);
+            Box::new(Heartbeat::new(HeartbeatConfig { interval, ..HeartbeatConfig::default() }))
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Detector, Finding};
+use super::{Detector, DetectorCx, Finding, Sign};
 use crate::id::NodeId;
 use crate::time::Mono;
 
@@ -72,9 +72,9 @@ impl Detector for Heartbeat {
         "heartbeat"
     }
 
-    fn watch(&mut self, now: Mono, member: NodeId) {
+    fn watch(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         if !self.members.contains_key(&member) {
-            self.schedule(member, now + self.config.interval, 0);
+            self.schedule(member, cx.now + self.config.interval, 0);
         }
     }
 
@@ -84,31 +84,39 @@ impl Detector for Heartbeat {
         }
     }
 
-    fn heard(&mut self, now: Mono, member: NodeId) -> Option<Finding> {
-        let probes = self.members.get(&member)?.probes;
-        self.schedule(member, now + self.config.interval, 0);
-        (probes > self.config.suspect_after).then_some(Finding::Alive(member))
+    fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
+        let Some(probes) = self.members.get(&member).map(|watch| watch.probes) else { return };
+        let is_dead = probes > self.config.dead_after;
+        match sign {
+            Sign::Heard | Sign::Answered(_) => {}
+            // A relayed word does not raise the dead: it is asked itself.
+            Sign::Renewed if is_dead => return cx.find(Finding::Probe(member)),
+            Sign::Renewed => {}
+            Sign::Vouched | Sign::Missed | Sign::Accused(_) | Sign::Convicted => return,
+        }
+        self.schedule(member, cx.now + self.config.interval, 0);
+        if probes > self.config.suspect_after {
+            cx.find(Finding::Alive(member));
+        }
     }
 
-    fn poll(&mut self, now: Mono) -> Vec<Finding> {
-        let mut findings = Vec::new();
+    fn poll(&mut self, cx: &mut DetectorCx<'_>) {
         while let Some((&(due, member), ())) = self.due.first_key_value() {
-            if due > now {
+            if due > cx.now {
                 break;
             }
             let probes = self.members.get(&member).map_or(0, |watch| watch.probes) + 1;
-            self.schedule(member, now + self.config.interval, probes);
+            self.schedule(member, cx.now + self.config.interval, probes);
             // The probe just due is the `probes`-th; the ones before it stayed unanswered.
             match probes - 1 {
                 missed if missed == self.config.suspect_after => {
-                    findings.push(Finding::Suspect(member));
-                    findings.push(Finding::Probe(member));
+                    cx.find(Finding::Suspect(member));
+                    cx.find(Finding::Probe(member));
                 }
-                missed if missed >= self.config.dead_after => findings.push(Finding::Dead(member)),
-                _ => findings.push(Finding::Probe(member)),
+                missed if missed >= self.config.dead_after => cx.find(Finding::Dead(member)),
+                _ => cx.find(Finding::Probe(member)),
             }
         }
-        findings
     }
 
     fn deadline(&self) -> Option<Mono> {
@@ -118,39 +126,35 @@ impl Detector for Heartbeat {
 
 #[cfg(test)]
 mod tests {
+    use super::super::scene::{PEER, Scene};
     use super::*;
-
-    const PEER: NodeId = NodeId::from_bytes([1; 32]);
-
-    fn after(seconds: u64) -> Mono {
-        Mono::ZERO + Duration::from_secs(seconds)
-    }
 
     #[test]
     fn silence_is_probed_then_suspected_then_dead() {
-        let mut detector = Heartbeat::new(HeartbeatConfig::default());
-        detector.watch(after(0), PEER);
-        assert!(detector.poll(after(1)).is_empty());
-        assert_eq!(detector.poll(after(2)), [Finding::Probe(PEER)]);
-        assert_eq!(detector.poll(after(4)), [Finding::Probe(PEER)]);
-        assert_eq!(detector.poll(after(6)), [Finding::Suspect(PEER), Finding::Probe(PEER)]);
-        assert_eq!(detector.poll(after(8)), [Finding::Probe(PEER)]);
-        assert_eq!(detector.poll(after(10)), [Finding::Probe(PEER)]);
-        assert_eq!(detector.poll(after(12)), [Finding::Dead(PEER)]);
-        assert_eq!(detector.deadline(), None, "the dead are redialled, not probed");
-        assert_eq!(detector.heard(after(99), PEER), Some(Finding::Alive(PEER)));
-        assert_eq!(detector.deadline(), Some(after(101)));
+        let mut scene = Scene::new(Heartbeat::new(HeartbeatConfig::default()));
+        scene.watch(0, PEER);
+        assert!(scene.poll(1_000).is_empty());
+        assert_eq!(scene.poll(2_000), [Finding::Probe(PEER)]);
+        assert_eq!(scene.poll(4_000), [Finding::Probe(PEER)]);
+        assert_eq!(scene.poll(6_000), [Finding::Suspect(PEER), Finding::Probe(PEER)]);
+        assert_eq!(scene.poll(8_000), [Finding::Probe(PEER)]);
+        assert_eq!(scene.poll(10_000), [Finding::Probe(PEER)]);
+        assert_eq!(scene.poll(12_000), [Finding::Dead(PEER)]);
+        assert_eq!(scene.deadline(), None, "the dead are redialled, not probed");
+        assert_eq!(scene.sign(98_000, PEER, Sign::Renewed), [Finding::Probe(PEER)]);
+        assert_eq!(scene.sign(99_000, PEER, Sign::Heard), [Finding::Alive(PEER)]);
+        assert_eq!(scene.deadline(), Some(101_000));
     }
 
     #[test]
     fn a_sign_of_life_starts_over() {
-        let mut detector = Heartbeat::new(HeartbeatConfig::default());
-        detector.watch(after(0), PEER);
-        detector.poll(after(2));
-        assert_eq!(detector.heard(after(3), PEER), None);
-        assert!(detector.poll(after(4)).is_empty());
-        detector.forget(PEER);
-        assert_eq!(detector.heard(after(5), PEER), None);
-        assert_eq!(detector.deadline(), None);
+        let mut scene = Scene::new(Heartbeat::new(HeartbeatConfig::default()));
+        scene.watch(0, PEER);
+        scene.poll(2_000);
+        assert!(scene.sign(3_000, PEER, Sign::Heard).is_empty());
+        assert!(scene.poll(4_000).is_empty());
+        scene.detector.forget(PEER);
+        assert!(scene.sign(5_000, PEER, Sign::Heard).is_empty());
+        assert_eq!(scene.deadline(), None);
     }
 }

@@ -421,7 +421,9 @@ impl Dissemination for RumorMongering {
             | Talk::Given { .. }
             | Talk::Large(_)
             | Talk::More(_)
+            | Talk::Nack(_)
             | Talk::Ping(_)
+            | Talk::PingReq(_)
             | Talk::Pull(_)
             | Talk::Ranges(_)
             | Talk::Receipt(_)

@@ -378,7 +378,9 @@ impl Reconcile for Repair {
             | Talk::Feedback { .. }
             | Talk::Large(_)
             | Talk::Offer { .. }
+            | Talk::Nack(_)
             | Talk::Ping(_)
+            | Talk::PingReq(_)
             | Talk::Pull(_)
             | Talk::Receipt(_)
             | Talk::Stale(_)

@@ -8,7 +8,7 @@ use gossip_core::fact::Envelope;
 use gossip_core::id::{FactId, NodeId};
 use gossip_core::rng::Rng;
 use gossip_core::store::StoreReply;
-use gossip_core::strategy::detector::{Finding, Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{DetectorCx, Finding, Heartbeat, HeartbeatConfig, Sign};
 use gossip_core::strategy::dissemination::{Exclusions, RumorConfig, RumorMongering};
 use gossip_core::strategy::reconcile::{Repair, RepairConfig};
 use gossip_core::strategy::removal::{Feedback, Limit};
@@ -230,11 +230,11 @@ impl Detector for LawlessDetector {
         "lawless"
     }
 
-    fn watch(&mut self, now: Mono, member: NodeId) {
+    fn watch(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         if matches!(self.vice, Vice::WatchesAnew) {
             self.inner.forget(member);
         }
-        self.inner.watch(now, member);
+        self.inner.watch(cx, member);
     }
 
     fn forget(&mut self, member: NodeId) {
@@ -243,25 +243,23 @@ impl Detector for LawlessDetector {
         }
     }
 
-    fn heard(&mut self, now: Mono, member: NodeId) -> Option<Finding> {
-        match self.vice {
-            Vice::HearsNobody => None,
-            Vice::Insists => self.inner.heard(now, member).map(|_| Finding::Dead(member)),
-            Vice::CallsNobodyDead
-            | Vice::ForgetsNobody
-            | Vice::Panics
-            | Vice::SuspectsNobody
-            | Vice::WatchesAnew => self.inner.heard(now, member),
+    fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
+        if matches!(self.vice, Vice::HearsNobody) {
+            return;
+        }
+        self.inner.sign(cx, member, sign);
+        if matches!(self.vice, Vice::Insists) {
+            cx.findings.iter_mut().for_each(|finding| *finding = Finding::Dead(member));
         }
     }
 
-    fn poll(&mut self, now: Mono) -> Vec<Finding> {
-        let mut findings = self.inner.poll(now);
+    fn poll(&mut self, cx: &mut DetectorCx<'_>) {
+        self.inner.poll(cx);
         match self.vice {
-            Vice::CallsNobodyDead => findings.retain(|f| !matches!(f, Finding::Dead(_))),
-            Vice::SuspectsNobody => findings.retain(|f| !matches!(f, Finding::Suspect(_))),
+            Vice::CallsNobodyDead => cx.findings.retain(|f| !matches!(f, Finding::Dead(_))),
+            Vice::SuspectsNobody => cx.findings.retain(|f| !matches!(f, Finding::Suspect(_))),
             Vice::Panics => {
-                for finding in &mut findings {
+                for finding in cx.findings.iter_mut() {
                     if let Finding::Probe(member) = *finding {
                         *finding = Finding::Suspect(member);
                     }
@@ -269,7 +267,6 @@ impl Detector for LawlessDetector {
             }
             Vice::ForgetsNobody | Vice::HearsNobody | Vice::Insists | Vice::WatchesAnew => {}
         }
-        findings
     }
 
     fn deadline(&self) -> Option<Mono> {

@@ -1,0 +1,115 @@
+//! The view's retain rule obeys the laws of its slot, and keeps who was refuted out.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+
+use super::{MAX_ACCUSERS, ViewRetain, admit};
+use crate::fact::{Draft, Envelope, FactKind};
+use crate::id::{BootId, Endpoints, NodeId};
+use crate::membership::{Accusation, Alive, Charge, Leave, Word};
+use crate::rng::Rng;
+use crate::strategy::Retain as _;
+use crate::testkit::facts::{Author, domain};
+use crate::testkit::retain_laws_among;
+use crate::time::Hlc;
+
+/// What is said about author 0, by whom it is and by others.
+fn facts(rng: &mut Rng) -> Vec<Envelope> {
+    let subject = Author::simulated(0, &domain());
+    let mut facts = Vec::new();
+    for _ in 0..rng.below(40) {
+        let said = hlc(110 + rng.below(100));
+        let word = Word { incarnation: 1 + rng.below(3), hlc: hlc(90 + rng.below(20)) };
+        let fact = match rng.below(8) {
+            0 => leaves(&subject, said, word.incarnation),
+            1 | 2 => lives(&subject, said, word.incarnation),
+            _ => {
+                let accuser = Author::simulated(1 + rng.below(19), &domain());
+                let charge = if rng.below(3) == 0 { Charge::Dead } else { Charge::Silent };
+                accuses(&accuser, said, subject.id(), Accusation { word, charge })
+            }
+        };
+        if !facts.contains(&fact) {
+            facts.push(fact);
+        }
+    }
+    facts
+}
+
+fn hlc(bits: u64) -> Hlc {
+    Hlc::from_bits(bits)
+}
+
+fn lives(author: &Author, said: Hlc, incarnation: u64) -> Envelope {
+    let alive = Alive {
+        incarnation,
+        boot: BootId(*b"one boot"),
+        box_key: [0; 32],
+        endpoints: Endpoints::datagram(SocketAddr::from(([127, 0, 0, 1], 7946))),
+        name: String::new(),
+        tags: std::collections::BTreeMap::new(),
+        versions: Alive::VERSIONS,
+        capabilities: 0,
+        program: String::new(),
+    };
+    states(author, said, author.id(), FactKind::ALIVE, alive.encode())
+}
+
+fn leaves(author: &Author, said: Hlc, incarnation: u64) -> Envelope {
+    let leave = Leave { incarnation, returning: true };
+    states(author, said, author.id(), FactKind::LEAVE, leave.encode())
+}
+
+fn accuses(author: &Author, said: Hlc, about: NodeId, accusation: Accusation) -> Envelope {
+    states(author, said, about, FactKind::ACCUSATION, accusation.encode())
+}
+
+fn states(author: &Author, said: Hlc, about: NodeId, kind: FactKind, value: Bytes) -> Envelope {
+    let draft = Draft { kind, value: Some(value), ..author.draft(about.as_bytes(), said) };
+    let fact = author.sign(&draft).into_inner();
+    admit(&fact).expect("it may stand in the view");
+    fact
+}
+
+#[test]
+fn what_is_kept_of_a_member_depends_on_no_order() {
+    retain_laws_among(&ViewRetain::default(), 0..2_000, facts);
+}
+
+#[test]
+fn a_newer_word_ends_all_accusations_and_an_older_one_none() {
+    let subject = Author::simulated(0, &domain());
+    let accusation =
+        Accusation { word: Word { incarnation: 2, hlc: hlc(100) }, charge: Charge::Silent };
+    let accusers: Vec<_> = (1..10)
+        .map(|number| Author::simulated(number, &domain()))
+        .map(|accuser| accuses(&accuser, hlc(120), subject.id(), accusation))
+        .collect();
+    let kept = |word: &Envelope| {
+        let mut facts: Vec<_> = accusers.iter().chain([word]).collect();
+        ViewRetain::default().retain(&mut facts);
+        facts.iter().filter(|fact| fact.kind() == FactKind::ACCUSATION).count()
+    };
+    assert_eq!(kept(&lives(&subject, hlc(100), 2)), MAX_ACCUSERS);
+    assert_eq!(kept(&lives(&subject, hlc(101), 1)), MAX_ACCUSERS, "of an incarnation before");
+    assert_eq!(kept(&lives(&subject, hlc(101), 2)), 0);
+    assert_eq!(kept(&lives(&subject, hlc(99), 3)), 0);
+    assert_eq!(kept(&leaves(&subject, hlc(100), 2)), 0, "who has left answers nobody");
+}
+
+#[test]
+fn nobody_accuses_itself_or_what_was_not_said_yet() {
+    let author = Author::simulated(1, &domain());
+    let subject = Author::simulated(0, &domain()).id();
+    let refused = |about: NodeId, word: u64| {
+        let word = Word { incarnation: 1, hlc: hlc(word) };
+        let value = Accusation { word, charge: Charge::Silent }.encode();
+        let draft = author.draft(about.as_bytes(), hlc(100));
+        let draft = Draft { kind: FactKind::ACCUSATION, value: Some(value), ..draft };
+        admit(&author.sign(&draft)).is_err()
+    };
+    assert!(refused(author.id(), 50));
+    assert!(refused(subject, 101));
+    assert!(!refused(subject, 100));
+}

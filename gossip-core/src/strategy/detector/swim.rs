@@ -1,0 +1,395 @@
+//! SWIM with Lifeguard: one member is probed per period, and who answers nobody is suspected for a
+//! while before it is called dead.
+//!
+//! ```text
+//!  period        timeout                     patience
+//!    │ Probe ──────▶│ Ask k members, stream ────▶│ no answer: Suspect, Accuse
+//!                                                │
+//!  alive ───────────────────────────────────▶ suspect ──due──▶ last attempt ──silence──▶ dead
+//!    ▲                                           │                  │                     │
+//!    └────────────── a sign of life, or a newer word of its own ────┴─────────────────────┘
+//! ```
+//! docs/algorithms/detection.md says what is SWIM's, what is Lifeguard's, and what is ours.
+
+mod config;
+mod health;
+mod member;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+pub use self::config::SwimConfig;
+use self::health::Health;
+use self::member::{Standing, Watched};
+use super::rota::Rota;
+use super::{Detector, DetectorCx, Finding, Sign};
+use crate::id::NodeId;
+use crate::time::{Mono, earliest};
+
+/// Periods without a frame of anybody after which a node takes itself for paused or cut off (a guess:
+/// of two expected in each period, none in eight is e^-16).
+const QUIET_PERIODS: u32 = 8;
+
+/// The detector of SWIM and Lifeguard, and of this project's defaults.
+#[derive(Clone, Debug)]
+pub struct Swim {
+    config: SwimConfig,
+    health: Health,
+    /// Who was heard last and when; and last of all others.
+    heard: [(Mono, Option<NodeId>); 2],
+    members: BTreeMap<NodeId, Watched>,
+    /// When the next probe is due.
+    next: Option<Mono>,
+    probes: Vec<Probe>,
+    /// Whom to probe: the living and the suspect.
+    rota: Rota,
+    /// When suspicions end.
+    suspects: BTreeSet<(Mono, NodeId)>,
+}
+
+/// A probe that was not answered yet.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    about: NodeId,
+    since: Mono,
+    /// When others are asked; `None`: they were.
+    ask_at: Option<Mono>,
+    ends: Mono,
+    /// Members that were asked and have not said anything.
+    owing: u32,
+}
+
+impl Swim {
+    /// A detector with these parameters.
+    #[must_use]
+    pub const fn new(config: SwimConfig) -> Self {
+        Self {
+            config,
+            health: Health::new(config.health),
+            heard: [(Mono::ZERO, None); 2],
+            members: BTreeMap::new(),
+            next: None,
+            probes: Vec::new(),
+            rota: Rota::new(),
+            suspects: BTreeSet::new(),
+        }
+    }
+
+    /// Members that are not dead, ourselves included.
+    fn living(&self) -> usize {
+        self.rota.len() + 1
+    }
+
+    fn timeout(&self, member: &NodeId) -> Duration {
+        let timeout = self.members.get(member).map(|watched| watched.timeout(&self.config));
+        self.health.stretched(timeout.unwrap_or(self.config.timeout))
+    }
+
+    /// How long a probe of a member may take, all ways together.
+    fn patience(&self, member: &NodeId) -> Duration {
+        let patience = self.health.stretched(self.config.patience);
+        if self.config.adapt { patience.max(self.timeout(member) * 3) } else { patience }
+    }
+
+    fn probe(&mut self, cx: &mut DetectorCx<'_>) {
+        if let Some(about) = self.rota.turn(cx.rng) {
+            self.begin(cx, about);
+        }
+    }
+
+    fn begin(&mut self, cx: &mut DetectorCx<'_>, about: NodeId) {
+        if self.probes.iter().any(|probe| probe.about == about) {
+            return;
+        }
+        let accused = self.members.get(&about).is_some_and(Watched::is_suspect);
+        let warns = accused && self.config.buddy;
+        cx.find(if warns { Finding::Warn(about) } else { Finding::Probe(about) });
+        let ask_at = Some(cx.now + self.timeout(&about));
+        let ends = cx.now + self.patience(&about);
+        self.probes.push(Probe { about, since: cx.now, ask_at, ends, owing: 0 });
+    }
+
+    /// Asks others to probe a member; how many.
+    fn ask(&self, cx: &mut DetectorCx<'_>, about: NodeId) -> u32 {
+        let patience = self.timeout(&about);
+        let lives =
+            |it: &NodeId| *it != about && self.members.get(it).is_some_and(Watched::is_alive);
+        let helpers = self.rota.some(cx.rng, self.config.indirect, lives);
+        let count = helpers.len() as u32;
+        for helper in helpers {
+            cx.find(Finding::Ask { helper, about, patience });
+        }
+        if self.config.stream {
+            cx.find(Finding::ProbeByStream(about));
+        }
+        count
+    }
+
+    fn poll_probes(&mut self, cx: &mut DetectorCx<'_>) {
+        for mut probe in std::mem::take(&mut self.probes) {
+            if self.spoke(&probe) {
+                continue;
+            }
+            if probe.ends <= cx.now {
+                self.failed(cx, probe);
+                continue;
+            }
+            if probe.ask_at.take_if(|at| *at <= cx.now).is_some() {
+                probe.owing = self.ask(cx, probe.about);
+            }
+            self.probes.push(probe);
+        }
+    }
+
+    /// Whether a member that was probed gave another sign of life meanwhile, where any counts.
+    fn spoke(&self, probe: &Probe) -> bool {
+        let heard = self.members.get(&probe.about).map(|watched| watched.heard);
+        self.config.any_sign && heard > Some(probe.since)
+    }
+
+    /// Nobody had an answer of it. Who heard from nobody else meanwhile has no reason to blame it.
+    fn failed(&mut self, cx: &mut DetectorCx<'_>, probe: Probe) {
+        self.health.worse(1 + probe.owing);
+        if self.config.guard && !self.hears(probe.since, &probe.about) && self.living() > 2 {
+            return;
+        }
+        self.suspect(cx, probe.about, 1);
+        cx.find(Finding::Accuse(probe.about));
+    }
+
+    /// Whether anybody but this member was heard since then.
+    fn hears(&self, since: Mono, but: &NodeId) -> bool {
+        self.heard.iter().any(|(at, who)| *at >= since && who.is_some_and(|who| who != *but))
+    }
+
+    fn suspect(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, accusers: u32) {
+        let (living, confirmations) = (self.living(), self.config.confirmations);
+        let Some(watched) = self.members.get_mut(&member) else { return };
+        match &mut watched.standing {
+            Standing::Dead => {}
+            Standing::Suspect(suspicion) if suspicion.attempt.is_none() => {
+                self.suspects.remove(&(suspicion.due, member));
+                suspicion.accused(accusers, living, confirmations);
+                self.suspects.insert((suspicion.due, member));
+            }
+            Standing::Suspect(_) => {}
+            Standing::Alive => {
+                let mut suspicion = watched.suspicion(cx.now, living, &self.config);
+                suspicion.accused(accusers, living, confirmations);
+                self.suspects.insert((suspicion.due, member));
+                watched.standing = Standing::Suspect(suspicion);
+                cx.find(Finding::Suspect(member));
+            }
+        }
+    }
+
+    /// It lives: suspicion ends, and the dead are watched again.
+    fn lives(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
+        let Some(watched) = self.members.get_mut(&member) else { return };
+        match watched.standing {
+            Standing::Alive => return,
+            Standing::Suspect(suspicion) => {
+                self.suspects.remove(&(suspicion.due, member));
+            }
+            Standing::Dead => self.rota.add(cx.rng, member),
+        }
+        watched.standing = Standing::Alive;
+        watched.returned(cx.now, &self.config);
+        self.next.get_or_insert(cx.now);
+        cx.find(Finding::Alive(member));
+    }
+
+    fn convict(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
+        let Some(watched) = self.members.get_mut(&member) else { return };
+        if let Standing::Suspect(suspicion) = watched.standing {
+            self.suspects.remove(&(suspicion.due, member));
+        }
+        if !watched.is_dead() {
+            watched.standing = Standing::Dead;
+            self.rota.remove(&member);
+            self.probes.retain(|probe| probe.about != member);
+            cx.find(Finding::Dead(member));
+        }
+    }
+
+    fn poll_suspects(&mut self, cx: &mut DetectorCx<'_>) {
+        while let Some(&(due, member)) = self.suspects.first().filter(|(due, _)| *due <= cx.now) {
+            self.suspects.remove(&(due, member));
+            let Some(Standing::Suspect(suspicion)) =
+                self.members.get(&member).map(|watched| watched.standing)
+            else {
+                continue;
+            };
+            let first = suspicion.attempt;
+            let alone = self.config.guard
+                && self.living() > 2
+                && first.is_some_and(|first| {
+                    !self.hears(first, &member) && cx.now.since(first) < self.config.alone
+                });
+            if self.config.last_attempt && (first.is_none() || alone) {
+                self.attempt(cx, member);
+            } else {
+                self.convict(cx, member);
+                if self.config.hearsay {
+                    cx.find(Finding::Convict(member));
+                }
+            }
+        }
+    }
+
+    /// Asks a suspect once more, by all ways.
+    fn attempt(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
+        cx.find(if self.config.buddy { Finding::Warn(member) } else { Finding::Probe(member) });
+        self.ask(cx, member);
+        let due = cx.now + self.patience(&member);
+        if let Some(Standing::Suspect(suspicion)) =
+            self.members.get_mut(&member).map(|watched| &mut watched.standing)
+        {
+            suspicion.due = due;
+            suspicion.attempt.get_or_insert(cx.now);
+            self.suspects.insert((due, member));
+        }
+    }
+
+    /// We were not run, or heard from nobody: whatever went unanswered meanwhile says nothing of others.
+    fn excuse(&mut self, cx: &mut DetectorCx<'_>) {
+        if !self.config.guard {
+            return;
+        }
+        self.probes.clear();
+        let late: Vec<_> = std::mem::take(&mut self.suspects).into_iter().collect();
+        for (due, member) in late {
+            let again = due.max(cx.now + self.patience(&member));
+            if let Some(Standing::Suspect(suspicion)) =
+                self.members.get_mut(&member).map(|watched| &mut watched.standing)
+            {
+                suspicion.due = again;
+                suspicion.attempt = None;
+                self.suspects.insert((again, member));
+            }
+        }
+    }
+
+    fn heard(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
+        let [last, other] = self.heard;
+        if cx.now.since(last.0) > self.quiet() {
+            self.excuse(cx);
+        }
+        let other = if last.1 == Some(member) { other } else { last };
+        self.heard = [(cx.now, Some(member)), other];
+    }
+
+    fn quiet(&self) -> Duration {
+        self.health.stretched(self.config.period) * QUIET_PERIODS
+    }
+
+    fn answered(&mut self, member: &NodeId) {
+        let before = self.probes.len();
+        self.probes.retain(|probe| probe.about != *member);
+        if self.probes.len() < before {
+            self.health.better();
+        }
+    }
+}
+
+impl Detector for Swim {
+    fn name(&self) -> &'static str {
+        "swim"
+    }
+
+    fn watch(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
+        if self.members.contains_key(&member) {
+            return;
+        }
+        self.members.insert(member, Watched::new(cx.now));
+        self.rota.add(cx.rng, member);
+        if self.next.is_none() {
+            // Nodes that start together do not probe together.
+            let nanos = u64::try_from(self.config.period.as_nanos()).unwrap_or(u64::MAX);
+            let wait = Duration::from_nanos(cx.rng.below(nanos.max(1)));
+            self.next = Some(cx.now + wait);
+        }
+    }
+
+    fn forget(&mut self, member: NodeId) {
+        if let Some(watched) = self.members.remove(&member) {
+            if let Standing::Suspect(suspicion) = watched.standing {
+                self.suspects.remove(&(suspicion.due, member));
+            }
+            self.rota.remove(&member);
+            self.probes.retain(|probe| probe.about != member);
+        }
+    }
+
+    fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
+        let Some(watched) = self.members.get_mut(&member) else { return };
+        let (is_dead, hearsay) = (watched.is_dead(), self.config.hearsay);
+        match sign {
+            Sign::Heard => {
+                watched.heard = cx.now;
+                self.heard(cx, member);
+                if self.config.any_sign || is_dead {
+                    self.lives(cx, member);
+                }
+            }
+            Sign::Answered(trip) => {
+                watched.measured(trip);
+                self.answered(&member);
+            }
+            Sign::Vouched => {
+                self.answered(&member);
+                if self.config.any_sign {
+                    self.lives(cx, member);
+                }
+            }
+            Sign::Missed => {
+                let probe = self.probes.iter_mut().find(|probe| probe.about == member);
+                if let Some(probe) = probe {
+                    probe.owing = probe.owing.saturating_sub(1);
+                }
+            }
+            Sign::Accused(accusers) => self.suspect(cx, member, accusers),
+            Sign::Convicted if hearsay => self.convict(cx, member),
+            Sign::Convicted => self.suspect(cx, member, 1),
+            // It may have said so before it died. If it does not answer, that is said of this word too: whoever
+            // has only this one would go on believing it.
+            Sign::Renewed if is_dead && !hearsay => self.begin(cx, member),
+            Sign::Renewed => self.lives(cx, member),
+        }
+    }
+
+    fn accused(&mut self, _cx: &mut DetectorCx<'_>) {
+        self.health.worse(1);
+    }
+
+    fn accusers(&self) -> u32 {
+        self.config.confirmations + 1
+    }
+
+    fn poll(&mut self, cx: &mut DetectorCx<'_>) {
+        let late = self.deadline().map_or(Duration::ZERO, |due| cx.now.since(due));
+        if late > self.config.period.max(LATE) {
+            self.excuse(cx);
+        }
+        self.poll_probes(cx);
+        self.poll_suspects(cx);
+        if self.next.is_some_and(|next| next <= cx.now) {
+            self.probe(cx);
+            let period = self.health.stretched(self.config.period);
+            self.next = (self.rota.len() > 0).then(|| cx.now + period);
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let probes = self.probes.iter().map(|probe| Some(probe.ask_at.unwrap_or(probe.ends)));
+        let suspect = self.suspects.first().map(|(due, _)| *due);
+        earliest(probes.chain([self.next, suspect]))
+    }
+}
+
+/// A wake-up that comes so much later than asked for says that this process, or its machine, stood
+/// still (a guess: what a scheduler on a busy machine may take).
+const LATE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests;

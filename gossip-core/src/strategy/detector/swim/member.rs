@@ -1,0 +1,179 @@
+//! One member as the detector sees it: how it stands, its round trips, and its suspicion.
+
+use std::time::Duration;
+
+use super::SwimConfig;
+use crate::time::Mono;
+
+/// Most that damping multiplies a suspicion by.
+const MOST_DAMPING: u32 = 4;
+
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) standing: Standing,
+    /// When a frame of it last arrived.
+    pub(super) heard: Mono,
+    trip: Option<Trip>,
+    /// How often it came back lately, and when it last did.
+    returns: (u32, Mono),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Standing {
+    Alive,
+    Suspect(Suspicion),
+    Dead,
+}
+
+/// A suspicion under way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Suspicion {
+    pub(super) since: Mono,
+    pub(super) accusers: u32,
+    /// When it ends, unless the last attempt is under way: when that does.
+    pub(super) due: Mono,
+    shortest: Duration,
+    longest: Duration,
+    /// When the first last attempt was made.
+    pub(super) attempt: Option<Mono>,
+}
+
+/// Round trips: smoothed, and their mean deviation.
+#[derive(Clone, Copy, Debug)]
+struct Trip {
+    smoothed: Duration,
+    deviation: Duration,
+}
+
+impl Watched {
+    /// A member that is watched from now on.
+    pub(super) const fn new(now: Mono) -> Self {
+        Self { standing: Standing::Alive, heard: now, trip: None, returns: (0, Mono::ZERO) }
+    }
+
+    pub(super) const fn is_dead(&self) -> bool {
+        matches!(self.standing, Standing::Dead)
+    }
+
+    pub(super) const fn is_suspect(&self) -> bool {
+        matches!(self.standing, Standing::Suspect(_))
+    }
+
+    pub(super) const fn is_alive(&self) -> bool {
+        matches!(self.standing, Standing::Alive)
+    }
+
+    /// Takes note of a round trip: RFC 6298, section 2.
+    pub(super) fn measured(&mut self, time: Duration) {
+        self.trip = Some(match self.trip {
+            None => Trip { smoothed: time, deviation: time / 2 },
+            Some(Trip { smoothed, deviation }) => Trip {
+                smoothed: (smoothed * 7 + time) / 8,
+                deviation: (deviation * 3 + smoothed.abs_diff(time)) / 4,
+            },
+        });
+    }
+
+    /// How long an answer is waited for.
+    pub(super) fn timeout(&self, config: &SwimConfig) -> Duration {
+        match self.trip.filter(|_| config.adapt) {
+            Some(Trip { smoothed, deviation }) => {
+                (smoothed + deviation * 4).max(config.least_timeout)
+            }
+            None => config.timeout,
+        }
+    }
+
+    /// It came back from suspicion or death.
+    pub(super) fn returned(&mut self, now: Mono, config: &SwimConfig) {
+        let (count, last) = self.returns;
+        let lately = now.since(last) < config.damping;
+        self.returns = (if lately { count + 1 } else { 1 }, now);
+    }
+
+    /// A suspicion that begins now, among so many members; what was heard of them before damps it.
+    pub(super) fn suspicion(&self, now: Mono, members: usize, config: &SwimConfig) -> Suspicion {
+        let (count, last) = self.returns;
+        let returns = if now.since(last) < config.damping { count } else { 0 };
+        let damping = f64::from((returns + 2).min(2 * MOST_DAMPING)) / 2.0;
+        let digits = (members.max(1) as f64).log10().max(1.0);
+        let shortest = config.period.mul_f64(config.alpha * digits * damping);
+        let longest = shortest.mul_f64(config.beta.max(1.0));
+        let mut suspicion =
+            Suspicion { since: now, accusers: 0, due: now, shortest, longest, attempt: None };
+        suspicion.accused(1, members, config.confirmations);
+        suspicion
+    }
+}
+
+impl Suspicion {
+    /// So many accuse the member now: the more, the sooner it ends (Lifeguard, section IV-B).
+    /// Where fewer could confirm than are asked for, they do.
+    pub(super) fn accused(&mut self, accusers: u32, members: usize, confirmations: u32) {
+        if accusers <= self.accusers {
+            return;
+        }
+        self.accusers = accusers;
+        let others = u32::try_from(members.saturating_sub(2)).unwrap_or(u32::MAX);
+        let wanted = confirmations.min(others);
+        let share =
+            if wanted == 0 { 1.0 } else { f64::from(accusers).ln() / f64::from(wanted + 1).ln() };
+        let spared = (self.longest - self.shortest).mul_f64(share.clamp(0.0, 1.0));
+        self.due = self.since + (self.longest - spared);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn millis(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn a_suspicion_shrinks_with_each_accuser() {
+        let config = SwimConfig::lifeguard();
+        let watched = Watched::new(Mono::ZERO);
+        let mut suspicion = watched.suspicion(Mono::ZERO, 100, &config);
+        assert_eq!(suspicion.due, Mono::ZERO + millis(60_000));
+        suspicion.accused(2, 100, 3);
+        assert_eq!(suspicion.due, Mono::ZERO + millis(35_000));
+        suspicion.accused(1, 100, 3);
+        assert_eq!(suspicion.due, Mono::ZERO + millis(35_000), "nobody takes anything back");
+        suspicion.accused(4, 100, 3);
+        assert_eq!(suspicion.due, Mono::ZERO + millis(10_000));
+        suspicion.accused(9, 100, 3);
+        assert_eq!(suspicion.due, Mono::ZERO + millis(10_000));
+        let among_two = watched.suspicion(Mono::ZERO, 2, &config);
+        assert_eq!(among_two.due, Mono::ZERO + millis(5_000), "nobody else could confirm it");
+    }
+
+    #[test]
+    fn waits_follow_round_trips() {
+        let config = SwimConfig::default();
+        let mut watched = Watched::new(Mono::ZERO);
+        assert_eq!(watched.timeout(&config), config.timeout);
+        watched.measured(millis(200));
+        assert_eq!(watched.timeout(&config), millis(600));
+        (0..50).for_each(|_| watched.measured(millis(200)));
+        assert!(watched.timeout(&config) < millis(202));
+        (0..50).for_each(|_| watched.measured(millis(1)));
+        assert_eq!(watched.timeout(&config), config.least_timeout);
+        assert_eq!(watched.timeout(&SwimConfig::swim()), millis(500));
+    }
+
+    #[test]
+    fn who_flaps_is_suspected_for_longer() {
+        let config = SwimConfig::default();
+        let mut watched = Watched::new(Mono::ZERO);
+        let calm = watched.suspicion(Mono::ZERO, 100, &config).due.since(Mono::ZERO);
+        let now = Mono::ZERO + millis(1_000_000);
+        (0..2).for_each(|_| watched.returned(now, &config));
+        assert_eq!(watched.suspicion(now, 100, &config).due.since(now), calm * 2);
+        (0..20).for_each(|_| watched.returned(now, &config));
+        assert_eq!(watched.suspicion(now, 100, &config).due.since(now), calm * 4);
+        let later = now + config.damping;
+        assert_eq!(watched.suspicion(later, 100, &config).due.since(later), calm);
+    }
+}
