@@ -22,7 +22,7 @@ pub mod tombstones;
 mod watch;
 mod world;
 
-pub use self::anomaly::{Anomaly, SOCKET_BYTES, Spells};
+pub use self::anomaly::{Anomaly, SOCKET_BYTES, STUCK_FRAMES, Spells};
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};
 pub use self::host::MakeStrategies;
 pub use self::rule::{

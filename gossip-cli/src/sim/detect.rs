@@ -53,8 +53,9 @@ pub(super) struct Detect {
     /// How long they are well before they are slow again [default: they are slow once, and are to be found]
     #[arg(long, value_parser = humantime::parse_duration, value_name = "DURATION")]
     slow_every: Option<Duration>,
-    /// What is wrong with them: their network is blocked and their timers run on, or all of it stands still
-    #[arg(long, default_value = "blocked", value_parser = ["blocked", "paused"])]
+    /// What is wrong with them: their network is blocked and their timers run on; all of it stands still; or
+    /// it is blocked and senders wait, so that hardly anything was said in the end
+    #[arg(long, default_value = "blocked", value_parser = ["blocked", "paused", "stuck"])]
     slow_how: String,
     /// How long nodes are slow again and again, at least
     #[arg(long, default_value = "120s", value_parser = humantime::parse_duration, value_name = "DURATION")]
@@ -90,7 +91,11 @@ impl Detect {
     fn config(&self, common: &Common, seed: u64) -> Config {
         let point = self.grid.then(|| Point::of(seed));
         let slow_nodes = point.map_or(self.slow_nodes, |point| point.nodes);
-        let anomaly = if self.slow_how == "paused" { Anomaly::Paused } else { Anomaly::Blocked };
+        let anomaly = match self.slow_how.as_str() {
+            "paused" => Anomaly::Paused,
+            "stuck" => Anomaly::Stuck,
+            _ => Anomaly::Blocked,
+        };
         let slow = Spells {
             anomaly,
             lasts: point.map_or(self.slow_for, |point| point.slow),

@@ -14,6 +14,10 @@ use crate::transport::Address;
 /// its system for. What comes beyond that is lost.
 pub const SOCKET_BYTES: usize = 2 << 20;
 
+/// What leaves in the end of a node whose senders wait: one frame for each of the tasks that send in
+/// memberlist, for probes, gossip and answers.
+pub const STUCK_FRAMES: usize = 3;
+
 /// What is wrong with a machine for a while.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "scripts choose one")]
@@ -24,6 +28,9 @@ pub enum Anomaly {
     /// It stands still, as a stopped process or a machine without a processor does: nothing of the
     /// node runs, and what comes is handled in the end, late deadlines too.
     Paused,
+    /// As [blocked](Self::Blocked), but senders wait, and say nothing else meanwhile: of what the node says
+    /// in a spell only the first [three](STUCK_FRAMES) frames leave in the end.
+    Stuck,
 }
 
 /// An anomaly that comes once, or again and again.
@@ -76,11 +83,17 @@ impl World {
     /// sent leaves, in order, and then it hears what came; each as far as a [socket](SOCKET_BYTES)
     /// held it.
     pub fn block(&mut self, host: usize, time: Duration) {
+        self.block_beyond(host, time, usize::MAX);
+    }
+
+    /// The same; of what the host sends at most so many frames are held.
+    fn block_beyond(&mut self, number: usize, time: Duration, most_frames: usize) {
         let until = self.now + time;
-        let blocked_until = &mut self.host_mut(host).blocked_until;
-        if *blocked_until < until {
-            *blocked_until = until;
-            self.agenda.plan(until, Happening::Unblock(host as u32));
+        let host = self.host_mut(number);
+        host.outbound.most_frames = most_frames;
+        if host.blocked_until < until {
+            host.blocked_until = until;
+            self.agenda.plan(until, Happening::Unblock(number as u32));
         }
     }
 
@@ -102,6 +115,7 @@ impl World {
         match anomaly {
             Anomaly::Blocked => self.block(host, time),
             Anomaly::Paused => self.pause(host, time),
+            Anomaly::Stuck => self.block_beyond(host, time, STUCK_FRAMES),
         }
     }
 
@@ -122,6 +136,7 @@ impl World {
 pub(super) struct Socket<T> {
     frames: VecDeque<(T, Bytes)>,
     bytes: usize,
+    most_frames: usize,
     /// How many frames found no room.
     pub(super) shed: u64,
 }
@@ -132,14 +147,14 @@ pub(super) type Inbound = Socket<u32>;
 
 impl<T> Default for Socket<T> {
     fn default() -> Self {
-        Self { frames: VecDeque::new(), bytes: 0, shed: 0 }
+        Self { frames: VecDeque::new(), bytes: 0, most_frames: usize::MAX, shed: 0 }
     }
 }
 
 impl<T> Socket<T> {
     /// Keeps a frame, if there is room.
     pub(super) fn hold(&mut self, peer: T, bytes: Bytes) {
-        if self.bytes + bytes.len() > SOCKET_BYTES {
+        if self.bytes + bytes.len() > SOCKET_BYTES || self.frames.len() >= self.most_frames {
             self.shed += 1;
             return;
         }
@@ -216,6 +231,22 @@ mod tests {
         assert_eq!(world.suffers_until(2), end);
         world.run_for(SECOND * 4);
         assert!(log.borrow().iter().any(|(at, from)| *at > end && *from == 2), "it is over");
+    }
+
+    #[test]
+    fn senders_that_wait_say_little_in_the_end() {
+        let (mut world, log) = world();
+        let (begin, said) = (world.now(), sent(&world, 2));
+        world.suffer_now(2, Anomaly::Stuck, SECOND * 5);
+        world.run_for(SECOND * 5 - Duration::from_nanos(1));
+        let meanwhile = sent(&world, 2) - said;
+        assert!(meanwhile > 3 && log.borrow().iter().all(|(_, from)| *from != 2));
+        assert_eq!(world.shed_frames(2), meanwhile - STUCK_FRAMES as u64);
+        world.run_for(SECOND);
+        assert!(log.borrow().contains(&(begin + SECOND * 5, 2)), "what was held leaves");
+        world.block(2, SECOND * 5);
+        world.run_for(SECOND * 6);
+        assert_eq!(world.shed_frames(2), meanwhile - STUCK_FRAMES as u64, "this block holds all");
     }
 
     #[test]
