@@ -22,7 +22,7 @@ use gossip_core::strategy::retain::LastWrite;
 use gossip_core::testkit::facts::{self, Author};
 use gossip_core::time::{Epoch, Hlc};
 
-pub use self::mesh::Mesh;
+pub use self::mesh::{Handled, Mesh};
 
 /// Bytes of an entry's key.
 pub const KEY_BYTES: usize = 32;

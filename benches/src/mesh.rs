@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gossip_core::config::{ChannelSlots, ConfigSpec, Strategies};
 use gossip_core::fact::{SimKeys, Verifier};
@@ -12,18 +12,37 @@ use gossip_core::io::{Boot, Command, Input, Output, RequestId, Seed, Write};
 use gossip_core::node::Node;
 use gossip_core::sim;
 use gossip_core::store::MemoryState;
+use gossip_core::strategy::detector::Detector;
 use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RepairConfig;
 use gossip_core::time::{Mono, Now};
 use gossip_core::transport::{Address, DATAGRAM_BYTES, Inbound, Transmit};
 
 /// Nodes with their stores, and the frames between them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Mesh {
     /// Sent and not yet delivered, with their senders.
     frames: VecDeque<(usize, Transmit)>,
+    handled: Handled,
     members: Vec<Member>,
     now: Mono,
+}
+
+/// What nodes were given, and what they took for it: everything that followed included, up to frames
+/// that are ready to be sent.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "benchmarks build it literally")]
+pub struct Handled {
+    /// Frames from others.
+    pub messages: u64,
+    /// Bytes of these.
+    pub message_bytes: u64,
+    /// How long they took.
+    pub message_time: Duration,
+    /// Timers that went off.
+    pub timers: u64,
+    /// How long they took.
+    pub timer_time: Duration,
 }
 
 #[derive(Debug)]
@@ -46,26 +65,46 @@ impl Mesh {
         repair: RepairConfig,
         state: &MemoryState,
     ) -> Self {
-        let mut mesh = Self { frames: VecDeque::new(), members: Vec::new(), now: Mono::ZERO };
-        for number in 0..count {
-            let seeds = if number == 0 { Vec::new() } else { vec![Seed::Address(address_of(0))] };
-            let config = ConfigSpec { cluster: "test".to_owned(), seeds, ..ConfigSpec::default() };
-            let config = config.build(DATAGRAM_BYTES).expect("the configuration is good");
-            let slots = Strategies {
-                main: ChannelSlots::new(rumors, repair),
-                ..Strategies::new(Box::new(SimKeys::new(number as u64)))
-            };
-            let boot = Boot {
-                directory: None,
-                endpoints: Endpoints::datagram(address_of(number)),
-                restored: state.restored(),
-                seed: [number as u8; 32],
-            };
-            let node = Node::new(mesh.clocks(), config, slots, boot);
-            mesh.members.push(Member { deadline: None, node, state: state.clone() });
-            mesh.drain(number);
+        let mut mesh = Self::default();
+        for _ in 0..count {
+            let main = ChannelSlots::new(rumors, repair);
+            mesh.add(state, |keys| Strategies { main, ..Strategies::new(keys) });
         }
         mesh
+    }
+
+    /// So many nodes with a detector each that hold nothing and do nothing but know one another.
+    ///
+    /// # Panics
+    /// If the configuration is refused.
+    #[must_use]
+    pub fn watching(count: usize, detector: impl Fn() -> Box<dyn Detector>) -> Self {
+        let mut mesh = Self::default();
+        for _ in 0..count {
+            let detector = detector();
+            mesh.add(&MemoryState::new(), |keys| Strategies { detector, ..Strategies::new(keys) });
+        }
+        mesh
+    }
+
+    /// One more node, whose seed is the first.
+    fn add(&mut self, state: &MemoryState, strategies: impl FnOnce(Box<SimKeys>) -> Strategies) {
+        let number = self.members.len();
+        let seeds = if number == 0 { Vec::new() } else { vec![Seed::Address(address_of(0))] };
+        let config = ConfigSpec { cluster: "test".to_owned(), seeds, ..ConfigSpec::default() };
+        let config = config.build(DATAGRAM_BYTES).expect("the configuration is good");
+        let mut seed = [0; 32];
+        seed.split_at_mut(8).0.copy_from_slice(&(number as u64).to_le_bytes());
+        let boot = Boot {
+            directory: None,
+            endpoints: Endpoints::datagram(address_of(number)),
+            restored: state.restored(),
+            seed,
+        };
+        let slots = strategies(Box::new(SimKeys::new(number as u64)));
+        let node = Node::new(self.clocks(), config, slots, boot);
+        self.members.push(Member { deadline: None, node, state: state.clone() });
+        self.drain(number);
     }
 
     /// Lets time pass. Frames arrive at once.
@@ -74,10 +113,18 @@ impl Mesh {
         self.deliver();
         while let Some((due, number)) = self.next_wake().filter(|(due, _)| *due <= end) {
             self.now = self.now.max(due);
+            let begun = Instant::now();
             self.input(number, Input::Wake);
+            self.handled.timer_time += begun.elapsed();
+            self.handled.timers += 1;
             self.deliver();
         }
         self.now = end;
+    }
+
+    /// What was handled since the last call.
+    pub fn handled(&mut self) -> Handled {
+        std::mem::take(&mut self.handled)
     }
 
     /// Lets time pass for one member alone, and takes what it sends instead of delivering it.
@@ -148,12 +195,16 @@ impl Mesh {
     }
 
     fn deliver(&mut self) {
+        let begun = Instant::now();
         while let Some((from, Transmit { to, class: _, bytes })) = self.frames.pop_front() {
             let from = Address::Socket(address_of(from));
             if let Address::Socket(to) = to {
+                self.handled.messages += 1;
+                self.handled.message_bytes += bytes.len() as u64;
                 self.input(number_of(to), Input::Network(Inbound::Frame { from, bytes }));
             }
         }
+        self.handled.message_time += begun.elapsed();
     }
 
     fn next_wake(&self) -> Option<(Mono, usize)> {
