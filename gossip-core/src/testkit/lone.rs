@@ -21,6 +21,7 @@ use crate::sim::START;
 use crate::state::{Set, Totals};
 use crate::status::Status;
 use crate::store::{MemoryState, StoreOp, StoreReply};
+use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::{Address, DATAGRAM_BYTES, Inbound, Payloads, Transmit};
 
@@ -118,7 +119,9 @@ impl Lone {
             restored: store.restored(),
             seed: Rng::from_number(seed).bytes(),
         };
-        let strategies = Strategies::new(Box::new(keys));
+        // Puppets answer no probes unless they are made to: nobody is called dead within seconds.
+        let detector = Box::new(Heartbeat::new(HeartbeatConfig::default()));
+        let strategies = Strategies { detector, ..Strategies::new(Box::new(keys)) };
         let mut lone = Self {
             answers: BTreeMap::new(),
             events: Vec::new(),

@@ -3,6 +3,7 @@
 use super::{Checker, Observation, PerHost, Sight};
 use crate::config::Config;
 use crate::io::Output;
+use crate::membership::MAX_ACCUSERS;
 use crate::status::Status;
 use crate::transport::DATAGRAM_BYTES;
 
@@ -70,7 +71,8 @@ fn limit(config: &Config, name: &str) -> Option<usize> {
         "large-facts-bytes" => 8 * (config.fact_limit().bytes as usize + DATAGRAM_BYTES),
         "links" => limits.links,
         "paces" => limits.paces,
-        "sessions" | "view-facts" => limits.members,
+        "sessions" => limits.members,
+        "view-facts" => limits.members * (1 + MAX_ACCUSERS),
         // Own questions, answers to partners, receipts, and what commands ask for.
         "tickets" => limits.hellos + 8 + 256 + 4_096 + 2 * limits.members + 2 * limits.writes,
         "writes" => limits.writes,

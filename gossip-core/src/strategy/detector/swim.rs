@@ -149,10 +149,10 @@ impl Swim {
 
     /// Nobody had an answer of it. Who heard from nobody else meanwhile has no reason to blame it.
     fn failed(&mut self, cx: &mut DetectorCx<'_>, probe: Probe) {
-        self.health.worse(1 + probe.owing);
-        if self.config.guard && !self.hears(probe.since, &probe.about) && self.living() > 2 {
+        if self.is_guarded() && !self.hears(probe.since, &probe.about) {
             return;
         }
+        self.health.worse(1 + probe.owing);
         self.suspect(cx, probe.about, 1);
         cx.find(Finding::Accuse(probe.about));
     }
@@ -160,6 +160,27 @@ impl Swim {
     /// Whether anybody but this member was heard since then.
     fn hears(&self, since: Mono, but: &NodeId) -> bool {
         self.heard.iter().any(|(at, who)| *at >= since && who.is_some_and(|who| who != *but))
+    }
+
+    /// Whether who hears from nobody judges nobody. Of two, each is all that the other could hear.
+    fn is_guarded(&self) -> bool {
+        self.config.guard && self.living() > 2
+    }
+
+    /// For how long nobody was heard.
+    fn silence(&self, now: Mono) -> Duration {
+        let [(last, _), _] = self.heard;
+        now.since(last)
+    }
+
+    /// Who hears from nobody for long is alone, whatever the reason: then all are suspect at once.
+    fn poll_silence(&mut self, cx: &mut DetectorCx<'_>) {
+        if self.is_guarded() && self.silence(cx.now) >= self.config.alone {
+            let living = self.members.iter().filter(|(_, watched)| watched.is_alive());
+            for member in living.map(|(member, _)| *member).collect::<Vec<_>>() {
+                self.suspect(cx, member, 1);
+            }
+        }
     }
 
     fn suspect(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, accusers: u32) {
@@ -221,12 +242,10 @@ impl Swim {
                 continue;
             };
             let first = suspicion.attempt;
-            let alone = self.config.guard
-                && self.living() > 2
-                && first.is_some_and(|first| {
-                    !self.hears(first, &member) && cx.now.since(first) < self.config.alone
-                });
-            if self.config.last_attempt && (first.is_none() || alone) {
+            let puts_off = self.is_guarded()
+                && self.silence(cx.now) < self.config.alone
+                && first.is_some_and(|first| !self.hears(first, &member));
+            if self.config.last_attempt && (first.is_none() || puts_off) {
                 self.attempt(cx, member);
             } else {
                 self.convict(cx, member);
@@ -272,7 +291,7 @@ impl Swim {
 
     fn heard(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         let [last, other] = self.heard;
-        if cx.now.since(last.0) > self.quiet() {
+        if self.silence(cx.now) > self.quiet() {
             self.excuse(cx);
         }
         let other = if last.1 == Some(member) { other } else { last };
@@ -300,6 +319,9 @@ impl Detector for Swim {
     fn watch(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         if self.members.contains_key(&member) {
             return;
+        }
+        if self.members.is_empty() {
+            self.heard = [(cx.now, None); 2];
         }
         self.members.insert(member, Watched::new(cx.now));
         self.rota.add(cx.rng, member);
@@ -369,9 +391,13 @@ impl Detector for Swim {
     fn poll(&mut self, cx: &mut DetectorCx<'_>) {
         let late = self.deadline().map_or(Duration::ZERO, |due| cx.now.since(due));
         if late > self.config.period.max(LATE) {
+            // Nor could anybody be heard.
+            let [last, _] = self.heard;
+            self.heard = [(cx.now, None), last];
             self.excuse(cx);
         }
         self.poll_probes(cx);
+        self.poll_silence(cx);
         self.poll_suspects(cx);
         if self.next.is_some_and(|next| next <= cx.now) {
             self.probe(cx);

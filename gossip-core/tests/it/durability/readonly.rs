@@ -126,7 +126,8 @@ fn a_read_only_node_costs_its_partners_next_to_nothing() {
     assert_eq!(tap.take(), [], "nobody gives what cannot be kept");
     let frames = after.sent_frames - before.sent_frames;
     let bytes = after.received_bytes - before.received_bytes;
-    assert!(frames < 3_000 && bytes < 300_000, "{frames} frames, {bytes} bytes in 5 minutes");
+    // Eight of ten are probes and answers to them: each node probes four times a second.
+    assert!(frames < 4_000 && bytes < 300_000, "{frames} frames, {bytes} bytes in 5 minutes");
     // Somebody new is given what it holds.
     world.crash(2);
     world.disk(2).restore(sim::Disk::default());

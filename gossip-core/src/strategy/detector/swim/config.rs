@@ -41,15 +41,16 @@ pub struct SwimConfig {
     /// Whether any frame of a member is a sign of life, and not only what it says of itself. Default true.
     pub any_sign: bool,
     /// Whether who hears from nobody, or was not run in time, judges nobody. Default true: a node that is
-    /// paused or cut off finds everybody silent. Such a node convicts after `alone` all the same.
+    /// paused or cut off finds everybody silent. After `alone` it suspects all of them.
     pub guard: bool,
-    /// For how long verdicts are put off by who hears from nobody at all. Default 30 s (a guess: longer than
+    /// For how long who hears from nobody at all judges nobody. Default 30 s (a guess: longer than
     /// a pause that one would call short).
     pub alone: Duration,
     /// Whether a member is asked once more, by all ways, before it is called dead. Default true.
     pub last_attempt: bool,
-    /// Whether what others say is a verdict: "dead", and a word of itself that somebody brought after it
-    /// was dead. Default false: then both are reasons to ask it. True in the papers.
+    /// Whether what others say is a verdict: "dead" (SWIM's Confirm), and a word of itself that somebody brought
+    /// after it was dead. Default false: then the one is a reason to suspect it, the other to ask it. Off in the
+    /// papers' settings too, for what Lifeguard's authors count are verdicts after a member's own suspicion.
     pub hearsay: bool,
     /// How long a return from suspicion or death makes the next suspicion of that member longer, each by
     /// half, up to four times. Default 60 s (a guess); zero: never.
@@ -103,7 +104,7 @@ impl SwimConfig {
             guard: false,
             alone: Duration::ZERO,
             last_attempt: false,
-            hearsay: true,
+            hearsay: false,
             damping: Duration::ZERO,
         }
     }
