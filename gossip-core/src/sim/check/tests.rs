@@ -301,7 +301,7 @@ fn tables_beyond_their_limits_are_noticed() {
     let limits = Limits { members: 1, ..Limits::default() };
     world.configure(0, ConfigSpec { limits, ..ConfigSpec::default() });
     let said = says(&mut Bounds::default(), &world, 0, &drained);
-    assert!(said.contains("view-facts is 2; the limit is 1"), "{said}");
+    assert!(said.contains("members is 2; the limit is 1"), "{said}");
 }
 
 #[test]

@@ -30,7 +30,8 @@ pub struct SwimConfig {
     /// Default 8 (Lifeguard); 0: none.
     pub health: u32,
     /// The shortest suspicion: this times log10 of the members, or 1 if that is more, times the period.
-    /// Default 4 (memberlist; with the short period: 2.1 s at 128 members).
+    /// Default 3: with the short period 1.6 s at 128 members, so that a crash is found within 3 s (measured:
+    /// docs/algorithms/detection.md). 4 in memberlist.
     pub alpha: f64,
     /// The longest suspicion, as a multiple of the shortest. Default 3. 1: all are alike.
     pub beta: f64,
@@ -68,7 +69,7 @@ impl Default for SwimConfig {
             indirect: 3,
             stream: true,
             health: 8,
-            alpha: 4.0,
+            alpha: 3.0,
             beta: 3.0,
             confirmations: 3,
             buddy: true,
