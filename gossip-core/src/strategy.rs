@@ -1,8 +1,9 @@
 //! The slots' traits. One folder per slot holds the implementations, which import traits only.
 //!
 //! Two tiers, no third. A *policy* answers one question, sends nothing and has no timer:
-//! [`Sampler`], [`Overlay`], [`Detector`], [`Removal`], [`Retain`]. A *protocol* owns kinds on
-//! the wire and a deadline, and acts only through its [`Cx`]: [`Dissemination`], [`Reconcile`].
+//! [`Sampler`], [`Overlay`], [`Removal`], [`Retain`]. A *protocol* owns kinds on the wire and a
+//! deadline, and acts only through its [`Cx`]: [`Dissemination`], [`Reconcile`]. A [`Detector`] is
+//! one too, of the node and not of a channel: it acts through findings ([`detector::DetectorCx`]).
 
 mod connections;
 mod cx;

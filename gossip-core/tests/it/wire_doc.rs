@@ -13,8 +13,8 @@ use gossip_core::fact::{
     Domain, Dot, Draft, Envelope, FactKind, Job, Keys, SigningKeys, Verdict, Verified, Verifier,
     Why,
 };
-use gossip_core::id::{BootId, ChannelId, ClusterId, Endpoints, SessionId, TopicId};
-use gossip_core::membership::{Alive, Leave};
+use gossip_core::id::{BootId, ChannelId, ClusterId, Endpoints, NodeId, SessionId, TopicId};
+use gossip_core::membership::{Accusation, Alive, Charge, Leave, Word};
 use gossip_core::sketch::{Census, Code, Sketch, Symbol};
 use gossip_core::state::{Item, Point, Set, Sum};
 use gossip_core::strategy::Retain;
@@ -23,9 +23,9 @@ use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
     AskChunks, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, DATA_HEADER_BYTES,
-    FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, RangeContent, RangePart, Ranges,
-    Receipt, Record, Records, Same, Take, Taken, Talk, compressed, data_header, decode_frame,
-    decompressed, session_of,
+    FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, PingReq, RangeContent, RangePart,
+    Ranges, Receipt, Record, Records, Same, Take, Taken, Talk, compressed, data_header,
+    decode_frame, decompressed, session_of,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -110,6 +110,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("siblings", siblings().bytes().to_vec()),
         ("alive", alive().bytes().to_vec()),
         ("leave", leave().bytes().to_vec()),
+        ("accusation", accusation().bytes().to_vec()),
         ("rumor", data(true, &rumor())),
         ("cluster-id", cluster().as_bytes().to_vec()),
         ("main-id", main().channel().as_bytes().to_vec()),
@@ -123,7 +124,8 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("rival-keep-siblings", KeepSiblings::default().rival(&entry()).to_vec()),
     ];
     samples.extend(talks().into_iter().map(|(name, talk)| {
-        let of_session = matches!(talk, Talk::Ack(_) | Talk::Ping(_));
+        let of_session =
+            matches!(talk, Talk::Ack(_) | Talk::Nack(_) | Talk::Ping(_) | Talk::PingReq(_));
         (name, data(!of_session, &Parcel::Talk(talk)))
     }));
     samples
@@ -153,6 +155,8 @@ fn talks() -> Vec<(&'static str, Talk)> {
         parts,
     };
     let dormant = Ranges { set: Set::Dormant { from: Epoch::ZERO, upto: epoch }, ..ranges.clone() };
+    let about = NodeId::from_bytes([9; 32]);
+    let asked = PingReq { nonce: 0xdead_beef, about, patience_ms: 500 };
     vec![
         ("ack", Talk::Ack(0xdead_beef)),
         ("ask", Talk::Ask(vec![*b"8 bytes!"])),
@@ -171,7 +175,9 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ),
         ("more", Talk::More(More { exchange, epoch, mark: [6; 4], from: 77, upto: 300, key: 0 })),
         ("offer", Talk::Offer { rumors: vec![(*b"8 bytes!", 2)], feedback: true }),
+        ("nack", Talk::Nack(0xdead_beef)),
         ("ping", Talk::Ping(0xdead_beef)),
+        ("ping-req", Talk::PingReq(asked)),
         ("pull", Talk::Pull(vec![*b"8 bytes!"])),
         ("ranges", Talk::Ranges(ranges)),
         ("ranges-dormant", Talk::Ranges(Ranges { parts: Vec::new(), ..dormant })),
@@ -375,6 +381,14 @@ fn words() -> Alive {
 
 fn leave() -> Verified<Envelope> {
     statement(FactKind::LEAVE, &Leave { incarnation: WALL.millis(), returning: true }.encode())
+}
+
+fn accusation() -> Verified<Envelope> {
+    let word = Word { incarnation: WALL.millis(), hlc: Hlc::from_wall(WALL) };
+    let value = Accusation { word, charge: Charge::Silent }.encode();
+    let accused = NodeId::from_bytes([9; 32]);
+    let kind = FactKind::ACCUSATION;
+    sign(Draft { kind, ..draft(accused.as_bytes(), Some(&value)) }, &view())
 }
 
 fn hello() -> Hello {
