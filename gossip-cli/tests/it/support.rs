@@ -22,7 +22,7 @@ pub(crate) const QUICK: &[(&str, &str)] = &[
     ("GOSSIP_VIEW_RUMORS_PERIOD", "100ms"),
     ("GOSSIP_VIEW_REPAIR_PERIOD", "200ms"),
     ("GOSSIP_VIEW_REPAIR_PERIOD_MAX", "1s"),
-    ("GOSSIP_DETECTOR_INTERVAL", "200ms"),
+    ("GOSSIP_SWIM_PERIOD", "100ms"),
 ];
 
 /// The program with these arguments, and none of this process's settings.
