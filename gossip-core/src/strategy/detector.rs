@@ -2,7 +2,6 @@
 
 mod heartbeat;
 mod phi_accrual;
-mod rota;
 #[cfg(test)]
 mod scene;
 mod swim;

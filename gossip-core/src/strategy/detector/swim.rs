@@ -14,6 +14,7 @@
 mod config;
 mod health;
 mod member;
+mod rota;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -21,7 +22,8 @@ use std::time::Duration;
 pub use self::config::SwimConfig;
 use self::health::Health;
 use self::member::{Standing, Watched};
-use super::rota::Rota;
+use self::rota::Rota;
+
 use super::{Detector, DetectorCx, Finding, Sign};
 use crate::id::NodeId;
 use crate::time::{Mono, earliest};
