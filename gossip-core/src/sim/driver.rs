@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::anomaly::Anomaly;
 use super::check::Observation;
-use super::host::{EVENTS, address_of, number_of};
+use super::host::{EVENTS, number_of};
 use super::rule::Copy;
 use super::{Disk, Packet, World};
 use crate::io::{ExportError, Input, Output, Ticket};
@@ -204,7 +204,7 @@ impl World {
         {
             return host.inbound.hold(from, bytes);
         }
-        let from = Address::Socket(address_of(from as usize));
+        let from = Address::Socket(self.address(from as usize));
         self.input(to, Input::Network(Inbound::Frame { from, bytes }));
     }
 
@@ -218,7 +218,7 @@ impl World {
         }
         let Address::Socket(to) = *to else { return };
         // Where no host can be, nothing arrives.
-        let Some(to) = number_of(to) else { return };
+        let Some(to) = self.moved.get(&to).copied().or_else(|| number_of(to)) else { return };
         let from = number as u32;
         if self.rules.is_empty() {
             return self.at(Duration::ZERO, Happening::Deliver { from, to, bytes });

@@ -20,6 +20,8 @@ pub type MakeStrategies = Box<dyn Fn(SimKeys) -> Strategies>;
 
 /// One machine: a disk and a clock, and perhaps a node that runs.
 pub(super) struct Host {
+    /// Where its next node listens.
+    pub(super) address: SocketAddr,
     /// When its node is woken next: at its deadline or before.
     pub(super) alarm: Option<Mono>,
     pub(super) answers: BTreeMap<RequestId, Answer>,

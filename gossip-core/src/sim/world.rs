@@ -37,6 +37,8 @@ pub struct World {
     /// Whether hosts keep events for the script.
     pub(super) keeps_events: bool,
     pub(super) hosts: Vec<Host>,
+    /// Who is where it was not at first: hosts by address.
+    pub(super) moved: BTreeMap<SocketAddr, u32>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
     pub(super) rules: Vec<Ruling>,
@@ -60,6 +62,7 @@ impl World {
             keeps_siblings: false,
             keeps_events: true,
             hosts: Vec::new(),
+            moved: BTreeMap::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
             rules: Vec::new(),
@@ -117,6 +120,7 @@ impl World {
     ) -> usize {
         let number = self.hosts.len();
         self.hosts.push(Host {
+            address: address_of(number),
             alarm: None,
             answers: BTreeMap::new(),
             blocked_until: Mono::ZERO,
@@ -269,7 +273,7 @@ impl World {
         seed.update(&host.seed).update(&u64::from(host.boots).to_le_bytes());
         let boot = Boot {
             directory: host.directory.clone(),
-            endpoints: Endpoints::datagram(address_of(number)),
+            endpoints: Endpoints::datagram(host.address),
             restored,
             seed: *seed.finalize().as_bytes(),
         };
@@ -388,7 +392,24 @@ impl World {
     /// A host's address.
     #[must_use]
     pub fn address(&self, host: usize) -> SocketAddr {
-        address_of(host)
+        self.hosts.get(host).map_or_else(|| address_of(host), |host| host.address)
+    }
+
+    /// Gives a host that does not run another address, from its next start on; another host's address is
+    /// taken from that host, which is nowhere until it moves as well.
+    pub fn relocate(&mut self, host: usize, address: SocketAddr) {
+        assert!(self.host(host).node.is_none(), "host {host} runs");
+        self.host_mut(host).address = address;
+        self.moved.insert(address, host as u32);
+    }
+
+    /// Adds a host with default strategies at an address, and starts its node. Returns its number.
+    pub fn add_at(&mut self, config: ConfigSpec, address: SocketAddr) -> usize {
+        let strategies = |keys| Strategies::new(Box::new(keys));
+        let number = self.place(built(config), None, Rc::new(strategies));
+        self.relocate(number, address);
+        self.start(number);
+        number
     }
 
     /// A host's node id.

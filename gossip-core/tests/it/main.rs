@@ -13,6 +13,7 @@ mod hostile;
 mod large;
 mod laws;
 mod listed;
+mod membership;
 mod messages;
 mod outages;
 mod runtime;

@@ -1,0 +1,33 @@
+//! Restarts of many at once, with stale words about them around.
+
+use super::*;
+
+/// A member was cut off long enough to bury all others, who restart all at once as it comes back with its
+/// accusations.
+#[test]
+fn all_restart_at_once_among_stale_accusations_and_all_are_alive() {
+    let mut world = cluster(1, 100);
+    let cut = world.rule(sim::cut(|host| host == 99));
+    world.run_for(seconds(90));
+    assert_eq!(world.node(99).unwrap().status().peers.dead, 99);
+    world.end_rule(cut);
+    (0..99).for_each(|host| world.crash(host));
+    (0..99).for_each(|host| world.start(host));
+    let time = time_until_one_view(&mut world, seconds(60));
+    assert!(time.is_some_and(|time| time < seconds(15)), "{time:?}");
+    (0..100).for_each(|host| drop(world.events(host)));
+    world.run_for(seconds(60));
+    assert_eq!(deaths(&mut world), 0);
+}
+
+#[test]
+fn all_restart_one_after_the_other_and_nobody_is_hidden() {
+    let mut world = cluster(2, 16);
+    for host in 0..16 {
+        world.crash(host);
+        world.run_for(seconds(15));
+        world.start(host);
+        let time = time_until_one_view(&mut world, seconds(30));
+        assert!(time.is_some_and(|time| time < seconds(10)), "host {host}: {time:?}");
+    }
+}
