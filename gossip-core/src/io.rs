@@ -85,6 +85,9 @@ pub enum Command {
         /// The channel.
         channel: ChannelId,
     },
+    /// Throw a member out: answered by [`Answer::Done`] at once. Everybody stops talking with it, and so does it
+    /// when it hears of that; a restart makes it a member again. Deletions still wait for it.
+    Evict(NodeId),
     /// All current values of a key: answered by [`Answer::Facts`].
     Get {
         /// The channel.
@@ -279,6 +282,9 @@ pub enum Refused {
     /// A goodbye is under way already.
     #[error("this node is leaving already")]
     Leaving,
+    /// This node itself, or it is no member: nobody evicts itself, and who has left or was evicted evicts nobody.
+    #[error("a node evicts others, and only while it is a member; to leave, leave")]
+    Oneself,
     /// This node hands out its own writes, to take the cluster's state anew: leave when it has, or
     /// stop it.
     #[error("this node is taking the cluster's state anew; leave later, or stop it instead")]
@@ -286,6 +292,9 @@ pub enum Refused {
     /// The store did not do it, or not durably.
     #[error("the store failed")]
     StoreFailed,
+    /// Nobody of that id is known.
+    #[error("nobody of that id is known")]
+    UnknownMember,
     /// This node is not in that channel.
     #[error("this node is not in that channel")]
     UnknownChannel,
@@ -319,6 +328,11 @@ pub enum Event {
     /// Most partners' clocks disagree with ours (or agree again): own writes are refused, and
     /// expired values are kept, until it is set right.
     ClockDisagrees(bool),
+    /// This node was evicted: it says nothing any more until it is restarted.
+    Evicted {
+        /// By whom.
+        by: NodeId,
+    },
     /// Own writes could not be exported, so nothing is forgotten and the channel stands still. Told
     /// once; tried again every few seconds. Make room where exports go.
     ExportFailed {

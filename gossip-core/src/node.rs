@@ -235,6 +235,7 @@ impl Node {
                     env.answer(request, Answer::Done);
                 });
             }
+            Command::Evict(member) => self.evict(request, member),
             Command::Get { channel, key } => {
                 self.on_channel(request, channel, |channel, env| channel.get(env, request, key));
             }
@@ -283,6 +284,7 @@ impl Node {
             suspect: self.roster.count(MemberStatus::Suspect),
             dead: self.roster.count(MemberStatus::Dead),
             left: self.roster.count(MemberStatus::Left),
+            evicted: self.roster.count(MemberStatus::Evicted),
         };
         let partners = self.peering.listed().unwrap_or_else(|| Partners::new(&self.partners));
         for channel in self.channels.values() {
@@ -312,6 +314,9 @@ impl Node {
 
     fn wake(&mut self) {
         self.live();
+        if self.life.is_evicted() {
+            return;
+        }
         let dials = self.peering.deadline().is_some_and(|due| due <= self.now.mono);
         if dials && self.life.is_known() {
             let us = self.introduction();

@@ -168,6 +168,11 @@ impl Peering {
         self.pace.blame(now, sender);
     }
 
+    /// Whether who writes from this address may be told again that it is not heard.
+    pub(crate) fn may_show(&mut self, now: Mono, from: Address, pause: Duration) -> bool {
+        self.pace.may_reset(now, from, pause)
+    }
+
     pub(crate) fn is_slowed(&self, now: Mono, node: &NodeId) -> bool {
         let slowed = |address| self.pace.is_slowed(now, Sender::Session(address));
         self.route(node).is_some_and(|route| slowed(route.gossip) || slowed(route.bulk))

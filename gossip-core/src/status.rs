@@ -117,6 +117,8 @@ pub struct PeerCounts {
     pub dead: usize,
     /// Left.
     pub left: usize,
+    /// Evicted.
+    pub evicted: usize,
 }
 
 /// Frames and their bytes, headers of lower layers excluded.

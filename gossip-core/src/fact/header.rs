@@ -34,6 +34,8 @@ impl FactKind {
     pub const LEAVE: Self = Self(3);
     /// A node's statement that another one does not answer it.
     pub const ACCUSATION: Self = Self(4);
+    /// A node's statement that another one is a member no more.
+    pub const EVICTION: Self = Self(5);
 }
 
 /// Yes-or-no properties of a fact, one bit each; unknown bits are refused.

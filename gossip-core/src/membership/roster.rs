@@ -19,6 +19,8 @@ pub enum MemberStatus {
     Dead,
     /// It said goodbye.
     Left,
+    /// Somebody threw it out. It may come back with a later incarnation, as after a restart.
+    Evicted,
 }
 
 impl MemberStatus {
@@ -30,6 +32,7 @@ impl MemberStatus {
             Self::Suspect => "suspect",
             Self::Dead => "dead",
             Self::Left => "left",
+            Self::Evicted => "evicted",
         }
     }
 }
@@ -55,6 +58,8 @@ pub struct Member {
 /// All members, ourselves included, by id.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
+    /// Up to which incarnation members are evicted, known ones or not.
+    evicted: BTreeMap<NodeId, u64>,
     members: BTreeMap<NodeId, Member>,
     /// Who said goodbye for now.
     returning: BTreeSet<NodeId>,
@@ -72,7 +77,16 @@ impl Roster {
         self.members.values()
     }
 
-    /// Whether a member may come back with what it holds: everybody but who left for good.
+    /// Whether a member is evicted, as far as we know it.
+    #[must_use]
+    pub fn is_evicted(&self, id: &NodeId) -> bool {
+        // Hardly ever is anybody evicted, and this is asked for every frame.
+        !self.evicted.is_empty()
+            && self.member(id).is_some_and(|member| member.status == MemberStatus::Evicted)
+    }
+
+    /// Whether a member may come back with what it holds: everybody but who left for good. Who was evicted
+    /// may: it did not agree to forget anything.
     #[must_use]
     pub fn may_return(&self, member: &Member) -> bool {
         member.status != MemberStatus::Left || self.returning.contains(&member.id)
@@ -110,7 +124,7 @@ impl Roster {
         (before != Some(member.status)).then(|| (member.clone(), before))
     }
 
-    /// Changes our verdict about a member that has not left; `None` when it stands so already.
+    /// Changes our verdict about a member that has neither left nor been evicted; `None` when it stands so already.
     pub fn judge(
         &mut self,
         wall: Wall,
@@ -118,11 +132,35 @@ impl Roster {
         status: MemberStatus,
     ) -> Option<(Member, Option<MemberStatus>)> {
         let member = self.members.get_mut(id)?;
-        if member.status == status || member.status == MemberStatus::Left {
+        let is_gone = matches!(member.status, MemberStatus::Left | MemberStatus::Evicted);
+        if member.status == status || is_gone {
             return None;
         }
         let before = member.status;
         member.status = status;
+        member.since = wall;
+        Some((member.clone(), Some(before)))
+    }
+
+    /// Takes note that a member is evicted up to this incarnation. Returns what changed, as
+    /// [`said`](Self::said) does; a goodbye stays one.
+    pub fn evict(
+        &mut self,
+        wall: Wall,
+        id: NodeId,
+        incarnation: u64,
+    ) -> Option<(Member, Option<MemberStatus>)> {
+        let member = self.members.get_mut(&id);
+        if member.as_ref().is_some_and(|member| member.alive.incarnation > incarnation) {
+            return None;
+        }
+        let latest = self.evicted.entry(id).or_default();
+        *latest = incarnation.max(*latest);
+        let member = member.filter(|member| {
+            !matches!(member.status, MemberStatus::Left | MemberStatus::Evicted)
+        })?;
+        let before = member.status;
+        member.status = MemberStatus::Evicted;
         member.since = wall;
         Some((member.clone(), Some(before)))
     }
@@ -142,10 +180,12 @@ impl Roster {
 
     fn said_alive(&mut self, wall: Wall, fact: &Envelope, alive: Alive) {
         let said_at = fact.hlc().wall();
+        self.evicted.retain(|id, evicted| *id != fact.author() || *evicted >= alive.incarnation);
+        let evicted = self.evicted.contains_key(&fact.author());
         let fresh = Member {
             id: fact.author(),
             alive: alive.clone(),
-            status: MemberStatus::Alive,
+            status: if evicted { MemberStatus::Evicted } else { MemberStatus::Alive },
             since: wall,
             rtt_us: None,
             said_at,
@@ -156,7 +196,7 @@ impl Roster {
         member.alive = alive;
         // A later statement of the same incarnation is a sign of life too; the detector decides
         // what it is worth. A new incarnation is alive, whatever the old one was.
-        if restarted && member.status != MemberStatus::Alive {
+        if restarted && member.status != MemberStatus::Alive && !evicted {
             member.status = MemberStatus::Alive;
             member.since = wall;
             self.returning.remove(&fact.author());

@@ -1,9 +1,11 @@
-//! The view's retain rule: the last word of each member, and who says that it does not answer since.
+//! The view's retain rule: the last word of each member, who evicted it, and who says that it does not answer
+//! since.
 
 use std::cmp::Reverse;
 
 use super::accusation::{Accusation, Word};
 use super::alive;
+use super::eviction::Eviction;
 use crate::fact::{Envelope, FactKind, Why};
 use crate::id::NodeId;
 use crate::strategy::Retain;
@@ -14,7 +16,9 @@ pub const MAX_ACCUSERS: usize = 4;
 /// Keeps a subject's last word: the highest incarnation; of one incarnation a leave before an
 /// alive; of two alike the higher (version, id). Beside it the accusations of that word, or of a later
 /// one if somebody names it: of each accuser the last, of the [`MAX_ACCUSERS`] accusers that are
-/// closest to the subject by XOR, so that everybody keeps the same.
+/// closest to the subject by XOR, so that everybody keeps the same. And the last eviction of the latest
+/// incarnation that anybody evicted, unless the subject has spoken of a later one; it ends accusations of that
+/// one and those before.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct ViewRetain;
@@ -25,15 +29,23 @@ impl Retain for ViewRetain {
     }
 
     fn limit(&self) -> usize {
-        1 + MAX_ACCUSERS
+        2 + MAX_ACCUSERS
     }
 
     fn retain(&self, facts: &mut Vec<&Envelope>) {
         let (accusations, words): (Vec<_>, Vec<_>) =
             facts.drain(..).partition(|fact| fact.kind() == FactKind::ACCUSATION);
+        let (evictions, words): (Vec<_>, Vec<_>) =
+            words.into_iter().partition(|fact| fact.kind() == FactKind::EVICTION);
         let last_word = words.into_iter().max_by_key(|fact| rank(fact));
-        let accusers = accusers(last_word, accusations);
+        let spoken = last_word.and_then(|fact| alive::incarnation(fact).ok());
+        let eviction = evictions
+            .into_iter()
+            .max_by_key(|fact| (evicted(fact), fact.hlc(), fact.id()))
+            .filter(|fact| evicted(fact) >= spoken);
+        let accusers = accusers(last_word, eviction.and_then(evicted), accusations);
         facts.extend(last_word);
+        facts.extend(eviction);
         facts.extend(accusers);
     }
 
@@ -43,13 +55,16 @@ impl Retain for ViewRetain {
     }
 }
 
-/// Whether a fact may stand in the view: a statement of its subject or an accusation, well-formed.
+/// Whether a fact may stand in the view: a statement of its subject, an accusation or an eviction,
+/// well-formed.
 ///
 /// # Errors
 /// [`Why::WrongKind`], [`Why::NotTheSubject`], or what decoding finds.
 pub fn admit(fact: &Envelope) -> Result<(), Why> {
-    if fact.kind() == FactKind::ACCUSATION {
-        return Accusation::admit(fact);
+    match fact.kind() {
+        FactKind::ACCUSATION => return Accusation::admit(fact),
+        FactKind::EVICTION => return Eviction::admit(fact),
+        _ => {}
     }
     alive::incarnation(fact)?;
     if fact.key() == fact.author().as_bytes() { Ok(()) } else { Err(Why::NotTheSubject) }
@@ -60,9 +75,15 @@ fn rank(fact: &Envelope) -> (u64, bool, crate::time::Hlc, crate::id::FactId) {
     (alive::incarnation(fact).unwrap_or(0), leaves, fact.hlc(), fact.id())
 }
 
-/// The accusations that count beside this last word.
+/// The incarnation that a fact evicts, if it does.
+fn evicted(fact: &Envelope) -> Option<u64> {
+    Eviction::decode(fact).ok().map(|eviction| eviction.incarnation)
+}
+
+/// The accusations that count beside this last word and this evicted incarnation.
 fn accusers<'a>(
     last_word: Option<&Envelope>,
+    evicted: Option<u64>,
     accusations: Vec<&'a Envelope>,
 ) -> impl Iterator<Item = &'a Envelope> + use<'a> {
     let word = |fact: &Envelope| Accusation::decode(fact).ok().map(|it| it.word);
@@ -75,7 +96,7 @@ fn accusers<'a>(
         Some(said) => accused >= said,
         None => true,
     };
-    let counts = latest.filter(|latest| stands(*latest));
+    let counts = latest.filter(|latest| stands(*latest) && Some(latest.incarnation) > evicted);
     let mut kept: Vec<_> =
         accusations.into_iter().filter(|fact| counts.is_some() && word(fact) == counts).collect();
     kept.sort_by_key(|fact| (distance(fact), Reverse((fact.hlc(), fact.id()))));

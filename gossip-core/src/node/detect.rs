@@ -119,7 +119,7 @@ impl Node {
                 self.judge(member, MemberStatus::Dead);
                 self.peering.drop_session(&member);
                 let status = self.roster.member(&member).map(|member| member.status);
-                if status == Some(MemberStatus::Left) {
+                if matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted)) {
                     self.detector.forget(member);
                 }
             }
@@ -179,6 +179,9 @@ impl Node {
 
     /// Says of a member that it does not answer, unless enough others say so of the same word.
     fn accuse(&mut self, member: NodeId, charge: Charge) {
+        if self.roster.is_evicted(&member) {
+            return;
+        }
         let Some(word) = self.last_word(&member) else { return };
         let me = self.keys.id();
         let before: Vec<_> = self.accusers(&member, word).collect();
@@ -214,7 +217,7 @@ impl Node {
     }
 
     /// What the view holds about a member.
-    fn about(&self, member: &NodeId) -> Vec<Envelope> {
+    pub(super) fn about(&self, member: &NodeId) -> Vec<Envelope> {
         let shard = ShardId { channel: self.view_id, topic: TopicId(0) };
         self.view_state.head(shard, member.as_bytes())
     }

@@ -1,19 +1,22 @@
-//! The node's own life: its incarnation, what it says about itself, and its goodbyes.
+//! The node's own life: its incarnation, and what it says about itself.
+
+mod evicted;
+mod goodbye;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use self::goodbye::Goodbye;
 use super::{Node, Room};
 use crate::fact::{Domain, Draft, Envelope, FactKind, Job, MAX_BATCH, Verdict, Verdicts};
 use crate::id::{BootId, Endpoints, NodeId, TopicId};
 use crate::io::{Answer, Event, Output, Refused, RequestId, Ticket};
-use crate::membership::{Alive, Leave, Word, incarnation};
+use crate::membership::{Alive, Word, incarnation, subject};
 use crate::mistake::{Mistake, made};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
 use crate::time::{Hlc, Mono, Now, Wall, earliest};
-use crate::transport::Class;
 use crate::wire::FactLimit;
 
 /// So many foreign statements under our key within [`JUMP_WINDOW`] mean that it is in use
@@ -21,14 +24,8 @@ use crate::wire::FactLimit;
 const JUMPS: usize = 3;
 const JUMP_WINDOW: Duration = Duration::from_secs(60);
 
-/// How long a goodbye is told before the node may stop (a guess: several round trips).
-const GOODBYE: Duration = Duration::from_millis(500);
-
 /// How long after a failure the store is asked again to keep an incarnation (a guess).
 const RETRY: Duration = Duration::from_secs(1);
-
-/// Most members that hear a goodbye directly; rumor carries it on.
-const GOODBYE_PARTNERS: usize = 64;
 
 /// What the node is to others.
 ///
@@ -41,8 +38,12 @@ const GOODBYE_PARTNERS: usize = 64;
 pub(super) struct Life {
     alive: Option<Bytes>,
     boot: BootId,
+    /// When this start began.
+    born: Wall,
     domain: Domain,
     endpoints: Endpoints,
+    /// Somebody has evicted this start: it says nothing any more.
+    evicted: bool,
     /// Whether the store knows the largest fact of our cluster.
     founded: bool,
     incarnation: u64,
@@ -51,8 +52,8 @@ pub(super) struct Life {
     jumps: Vec<Mono>,
     /// Whether a goodbye was said: for now, or for good.
     left: bool,
-    /// Goodbyes that are being told, and until when.
-    telling: Option<(Vec<RequestId>, Mono)>,
+    /// The goodbye that is being told.
+    telling: Option<Goodbye>,
     /// Leaving for good is being made durable.
     parting: Option<(Ticket, RequestId)>,
     next_alive: Option<Mono>,
@@ -78,8 +79,10 @@ impl Life {
         Self {
             alive: None,
             boot: BootId(rng.fork("boot").bytes()),
+            born: now.wall,
             domain,
             endpoints,
+            evicted: false,
             founded: restored.meta.contains_key(&MetaName::FactBytes),
             owned: restored.meta.contains_key(&MetaName::Owner),
             incarnation: if made(Mistake::ReuseIncarnation) && stored > 0 {
@@ -98,9 +101,14 @@ impl Life {
         }
     }
 
-    /// Whether others may know of us: our incarnation is durable.
+    /// Whether others may know of us: our incarnation is durable, and nobody has evicted it.
     pub(super) const fn is_known(&self) -> bool {
-        self.alive.is_some()
+        self.alive.is_some() && !self.evicted
+    }
+
+    /// Whether this start was evicted.
+    pub(super) const fn is_evicted(&self) -> bool {
+        self.evicted
     }
 
     pub(super) const fn boot(&self) -> BootId {
@@ -116,7 +124,7 @@ impl Life {
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
-        let goodbye = self.telling.as_ref().map(|(_, due)| *due);
+        let goodbye = self.telling.as_ref().map(Goodbye::deadline);
         earliest([self.next_alive, goodbye, self.retry])
     }
 }
@@ -212,12 +220,13 @@ impl Node {
         }
     }
 
-    /// Keeps a member's last word for the next start, if the store can.
+    /// Keeps a member's last word for the next start, or who evicted it, if the store can.
     pub(super) fn remember_member(&mut self, fact: &Envelope) {
         if self.status.store.read_only {
             return;
         }
-        self.remember(MetaName::Member(fact.author()), Some(fact.bytes().clone()));
+        let Ok(member) = subject(fact) else { return };
+        self.remember(MetaName::Member(member), Some(fact.bytes().clone()));
     }
 
     /// What the largest fact of our cluster is, is settled, and kept for the next start.
@@ -256,56 +265,7 @@ impl Node {
         if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
             self.state_alive();
         }
-        if let Some((requests, _)) = self.life.telling.take_if(|(_, due)| *due <= self.now.mono) {
-            requests.into_iter().for_each(|request| self.answer(request, Answer::Done));
-        }
-    }
-
-    /// Goodbye for now: partners stop talking to this node, and wait for it.
-    pub(super) fn stop(&mut self, request: RequestId) {
-        if self.life.left || !self.life.is_known() {
-            self.life.left = true;
-            return self.answer(request, Answer::Done);
-        }
-        self.say_goodbye(request, true);
-    }
-
-    /// Goodbye for good, once it is durable: were it said before and forgotten in a crash, this
-    /// node would come back with what nobody waited for it to forget.
-    pub(super) fn leave(&mut self, request: RequestId) {
-        let main = self.channels.get(&self.config.main_channel());
-        if !self.life.is_known() {
-            self.life.left = true;
-            self.answer(request, Answer::Done);
-        } else if self.life.parting.is_some() {
-            self.answer(request, Answer::Refused(Refused::Leaving));
-        } else if main.is_some_and(|channel| channel.is_renewing()) {
-            self.answer(request, Answer::Refused(Refused::Renewing));
-        } else {
-            let ticket = self.remember(MetaName::Left, Some(Bytes::new()));
-            self.life.parting = Some((ticket, request));
-        }
-    }
-
-    fn say_goodbye(&mut self, request: RequestId, returning: bool) {
-        self.life.left = true;
-        self.life.next_alive = None;
-        let value = Leave { incarnation: self.life.incarnation, returning }.encode();
-        let Some(fact) = self.state(FactKind::LEAVE, value) else {
-            return self.answer(request, Answer::Done);
-        };
-        self.refresh_partners();
-        let partners: Vec<_> = self.partners.iter().copied().take(GOODBYE_PARTNERS).collect();
-        let patience = if partners.is_empty() { Duration::ZERO } else { GOODBYE };
-        let (mut requests, _) = self.life.telling.take().unwrap_or_default();
-        requests.push(request);
-        self.life.telling = Some((requests, self.now.mono + patience));
-        self.in_view(|view, env| {
-            for partner in partners {
-                env.send_fact(view.id(), partner, Class::Gossip, &fact, false);
-            }
-        });
-        self.live();
+        self.tell_goodbye();
     }
 
     /// Whether this statement under our own key is not our last one: another process, or our own

@@ -78,6 +78,9 @@ impl Node {
     }
 
     fn records(&mut self, member: NodeId, from: Address, records: Bytes) {
+        if self.turns_away(member, from) {
+            return;
+        }
         self.heard(member);
         let mut about = About::Session;
         for record in Records::new(records) {
@@ -111,6 +114,11 @@ impl Node {
                 self.unpumped.insert(id);
             }
             (About::Channel(id), Record::Talk(talk)) => {
+                if let Talk::Feedback { known, new } = &talk
+                    && id == self.view_id
+                {
+                    self.confirmed(from, known, new);
+                }
                 self.in_channel(id, |channel, env| channel.on_talk(env, from, talk));
             }
             (About::Channel(_), Record::Channel(_) | Record::Unknown(_)) | (About::Nothing, _) => {}

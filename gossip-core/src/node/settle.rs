@@ -58,6 +58,9 @@ impl Node {
     }
 
     fn next_deadline(&self) -> Option<crate::time::Mono> {
+        if self.life.is_evicted() {
+            return self.life.deadline();
+        }
         let read_only = self.status.store.read_only;
         let channels = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
@@ -171,8 +174,10 @@ impl Node {
 
     /// The view has a new last word about a member.
     fn view_changed(&mut self, fact: &Envelope) {
-        if fact.kind() == FactKind::ACCUSATION {
-            return self.accusation(fact);
+        match fact.kind() {
+            FactKind::ACCUSATION => return self.accusation(fact),
+            FactKind::EVICTION => return self.eviction(fact),
+            _ => {}
         }
         let (subject, wall) = (fact.author(), self.now.wall);
         if subject == self.keys.id() && self.not_ours(fact) {
@@ -201,7 +206,7 @@ impl Node {
             return;
         }
         // Whoever stopped is found again where it was: its goodbye says nothing of that.
-        if after != before && !(left && waits) {
+        if after != before && !(left && waits) && !self.roster.is_evicted(&subject) {
             self.remember_member(fact);
         }
         self.partners_changed |= after != before;
@@ -212,7 +217,7 @@ impl Node {
                 self.peering.unlink(subject);
                 self.view_equal.remove(&subject);
             }
-        } else {
+        } else if !self.roster.is_evicted(&subject) {
             self.watch(subject);
             // A statement newer than the last one, and recent, is a sign of life.
             let said_at = fact.hlc().wall();
@@ -237,6 +242,7 @@ impl Node {
             .roster
             .iter()
             .filter(|member| member.id != me && self.roster.may_return(member))
+            .filter(|member| member.status != MemberStatus::Evicted)
             .map(|member| member.id)
             .collect();
         let links = self.overlay.links(&members);

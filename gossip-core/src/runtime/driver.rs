@@ -285,6 +285,7 @@ const fn needs_store(command: &Command) -> bool {
         | Command::Total { .. }
         | Command::Write { .. } => true,
         Command::Compare { .. }
+        | Command::Evict(_)
         | Command::Join(_)
         | Command::Leave
         | Command::Members

@@ -1,8 +1,10 @@
 //! The life of a cluster: how members come, go, are missed, and come back.
 
+mod eviction;
 mod heal;
 mod identity;
 mod joining;
+mod leaving;
 mod merge;
 mod pause;
 mod restart;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::{MAX_ACCUSERS, ViewRetain, admit};
 use crate::fact::{Draft, Envelope, FactKind};
 use crate::id::{BootId, Endpoints, NodeId};
-use crate::membership::{Accusation, Alive, Charge, Leave, Word};
+use crate::membership::{Accusation, Alive, Charge, Eviction, Leave, Word};
 use crate::rng::Rng;
 use crate::strategy::Retain as _;
 use crate::testkit::facts::{Author, domain};
@@ -21,9 +21,13 @@ fn facts(rng: &mut Rng) -> Vec<Envelope> {
     for _ in 0..rng.below(40) {
         let said = hlc(110 + rng.below(100));
         let word = Word { incarnation: 1 + rng.below(3), hlc: hlc(90 + rng.below(20)) };
-        let fact = match rng.below(8) {
+        let fact = match rng.below(9) {
             0 => leaves(&subject, said, word.incarnation),
             1 | 2 => lives(&subject, said, word.incarnation),
+            8 => {
+                let by = Author::simulated(1 + rng.below(19), &domain());
+                evicts(&by, said, subject.id(), word.incarnation)
+            }
             _ => {
                 let accuser = Author::simulated(1 + rng.below(19), &domain());
                 let charge = if rng.below(3) == 0 { Charge::Dead } else { Charge::Silent };
@@ -65,6 +69,10 @@ fn accuses(author: &Author, said: Hlc, about: NodeId, accusation: Accusation) ->
     states(author, said, about, FactKind::ACCUSATION, accusation.encode())
 }
 
+fn evicts(author: &Author, said: Hlc, about: NodeId, incarnation: u64) -> Envelope {
+    states(author, said, about, FactKind::EVICTION, Eviction { incarnation }.encode())
+}
+
 fn states(author: &Author, said: Hlc, about: NodeId, kind: FactKind, value: Bytes) -> Envelope {
     let draft = Draft { kind, value: Some(value), ..author.draft(about.as_bytes(), said) };
     let fact = author.sign(&draft).into_inner();
@@ -96,6 +104,39 @@ fn a_newer_word_ends_all_accusations_and_an_older_one_none() {
     assert_eq!(kept(&lives(&subject, hlc(101), 2)), 0);
     assert_eq!(kept(&lives(&subject, hlc(99), 3)), 0);
     assert_eq!(kept(&leaves(&subject, hlc(100), 2)), 0, "who has left answers nobody");
+}
+
+#[test]
+fn an_eviction_stands_until_a_later_incarnation_speaks() {
+    let subject = Author::simulated(0, &domain());
+    let by = Author::simulated(1, &domain());
+    let accusation =
+        Accusation { word: Word { incarnation: 2, hlc: hlc(100) }, charge: Charge::Silent };
+    let evicted = evicts(&by, hlc(120), subject.id(), 2);
+    let accused = accuses(&by, hlc(120), subject.id(), accusation);
+    let kept = |word: &Envelope| {
+        let mut facts: Vec<_> = vec![&evicted, &accused, word];
+        ViewRetain::default().retain(&mut facts);
+        facts.iter().filter(|fact| **fact != word).map(|fact| fact.kind()).collect::<Vec<_>>()
+    };
+    assert_eq!(kept(&lives(&subject, hlc(150), 1)), [FactKind::EVICTION]);
+    assert_eq!(kept(&lives(&subject, hlc(150), 2)), [FactKind::EVICTION]);
+    assert_eq!(kept(&lives(&subject, hlc(100), 3)), []);
+}
+
+#[test]
+fn nobody_evicts_itself_or_for_ever() {
+    let author = Author::simulated(1, &domain());
+    let subject = Author::simulated(0, &domain()).id();
+    let refused = |about: NodeId, incarnation: u64| {
+        let value = Eviction { incarnation }.encode();
+        let draft = author.draft(about.as_bytes(), hlc(100));
+        let draft = Draft { kind: FactKind::EVICTION, value: Some(value), ..draft };
+        admit(&author.sign(&draft)).is_err()
+    };
+    assert!(refused(author.id(), 1));
+    assert!(refused(subject, u64::MAX));
+    assert!(!refused(subject, 1));
 }
 
 #[test]

@@ -32,6 +32,10 @@ use crate::time::{Mono, earliest};
 /// of two expected in each period, none in eight is e^-16).
 const QUIET_PERIODS: u32 = 8;
 
+/// Whoever hears nobody at all calls others dead after so many times the time after which it suspects them:
+/// more than the longest stalls of Lifeguard's experiments, 32 s, and than two minutes (a guess).
+const ALONE_CONVICTS: u32 = 5;
+
 /// The detector of SWIM and Lifeguard, and of this project's defaults.
 #[derive(Clone, Debug)]
 pub struct Swim {
@@ -151,12 +155,17 @@ impl Swim {
 
     /// Nobody had an answer of it. Who heard from nobody else meanwhile has no reason to blame it.
     fn failed(&mut self, cx: &mut DetectorCx<'_>, probe: Probe) {
-        if self.is_guarded() && !self.hears(probe.since, &probe.about) {
+        if self.is_alone(probe.since, &probe.about) {
             return;
         }
         self.health.worse(1 + probe.owing);
         self.suspect(cx, probe.about, 1);
         cx.find(Finding::Accuse(probe.about));
+    }
+
+    /// Whether it may be we who are cut off: nobody but this member was to be heard since then, and was not.
+    fn is_alone(&self, since: Mono, but: &NodeId) -> bool {
+        self.is_guarded() && !self.hears(since, but)
     }
 
     /// Whether anybody but this member was heard since then.
@@ -175,7 +184,8 @@ impl Swim {
         now.since(last)
     }
 
-    /// Who hears from nobody for long is alone, whatever the reason: then all are suspect at once.
+    /// Who hears from nobody for long is alone, whatever the reason: then all are suspect at once. It accuses
+    /// nobody: who hears nobody reaches nobody, and what it says later would have to be refuted.
     fn poll_silence(&mut self, cx: &mut DetectorCx<'_>) {
         if self.is_guarded() && self.silence(cx.now) >= self.config.alone {
             let living = self.members.iter().filter(|(_, watched)| watched.is_alive());
@@ -244,10 +254,9 @@ impl Swim {
                 continue;
             };
             let first = suspicion.attempt;
-            let puts_off = self.is_guarded()
-                && self.silence(cx.now) < self.config.alone
-                && first.is_some_and(|first| !self.hears(first, &member));
-            if self.config.last_attempt && (first.is_none() || puts_off) {
+            let alone = first.is_some_and(|first| self.is_alone(first, &member))
+                && self.silence(cx.now) < self.config.alone * ALONE_CONVICTS;
+            if self.config.last_attempt && (first.is_none() || alone) {
                 self.attempt(cx, member);
             } else {
                 self.convict(cx, member);

@@ -5,13 +5,16 @@ use super::*;
 /// A partition of this cluster into two, until each has buried the other and for some time more.
 fn part(world: &mut World, inside: usize, time: Duration) -> sim::RuleId {
     let cut = world.rule(sim::cut(move |host| host < inside));
-    world.run_for(time);
     let all = world.len();
-    for host in 0..all {
-        let own = if host < inside { inside } else { all - inside };
-        let peers = world.node(host).unwrap().status().peers;
-        assert_eq!((peers.alive, peers.dead), (own, all - own), "host {host}");
-    }
+    let buried = world.run_until(seconds(600), seconds(1), |world| {
+        (0..all).all(|host| {
+            let own = if host < inside { inside } else { all - inside };
+            let peers = world.node(host).unwrap().status().peers;
+            (peers.alive, peers.dead) == (own, all - own)
+        })
+    });
+    assert!(buried);
+    world.run_for(time);
     cut
 }
 

@@ -44,8 +44,9 @@ pub struct SwimConfig {
     /// Whether who hears from nobody, or was not run in time, judges nobody. Default true: a node that is
     /// paused or cut off finds everybody silent. After `alone` it suspects all of them.
     pub guard: bool,
-    /// For how long who hears from nobody at all judges nobody. Default 30 s (a guess: longer than
-    /// a pause that one would call short).
+    /// For how long who hears from nobody at all suspects nobody; it convicts nobody for five times that, and
+    /// accuses nobody. Default 30 s (a guess: longer than a pause that one would call short). Longer: the last
+    /// one of three or more that lives takes longer to find out.
     pub alone: Duration,
     /// Whether a member is asked once more, by all ways, before it is called dead. Default true.
     pub last_attempt: bool,

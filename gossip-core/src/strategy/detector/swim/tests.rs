@@ -116,10 +116,11 @@ fn who_hears_nobody_judges_nobody_for_a_while() {
     };
     assert!(!judged(&run(&mut scene, 39_000, &[])), "cut off, it accuses nobody");
     assert!(!judged(&run(&mut scene, 60_000, &everybody)));
-    let found = run(&mut scene, 120_000, &[]);
+    let found = run(&mut scene, 300_000, &[]);
     let dead: Vec<_> = found.iter().filter(|(_, it)| matches!(it, Finding::Dead(_))).collect();
     assert_eq!(dead.len(), 20, "alone for long, it gives everybody up");
-    assert!(dead.iter().all(|(at, _)| (90_000..100_000).contains(at)), "{dead:?}");
+    assert!(dead.iter().all(|(at, _)| (210_000..220_000).contains(at)), "{dead:?}");
+    assert!(!found.iter().any(|(_, it)| matches!(it, Finding::Accuse(_))), "who reaches nobody");
 }
 
 #[test]
