@@ -55,10 +55,12 @@ pub struct ConfigSpec {
     /// Whether frames over streams travel compressed where that spares an eighth, to members that can take
     /// them so. Frames that come compressed are taken in any case. Default true.
     pub compress: bool,
-    /// How often an unchanged alive fact is issued anew. Default 30 s (house decision).
+    /// How often an unchanged alive fact is issued anew at most: with more than 15 members each takes its turn, so
+    /// that together they issue about one every two seconds. A relayed one counts as a sign of life for so long
+    /// after it was signed. Default 30 s (house decision).
     pub alive_interval: Duration,
-    /// How rumors of membership are told. Default: the id first and before rounds but once, for each node says anew that it is alive every
-    /// `alive_interval`, which is most of what a cluster at rest has to say.
+    /// How rumors of membership are told. Default: the id first and before rounds but once, for that somebody is alive is most of what a
+    /// cluster at rest has to say.
     pub view_rumors: RumorConfig,
     /// How views are repaired.
     pub view_repair: RepairConfig,

@@ -60,17 +60,22 @@ pub struct Node {
     outbox: Outbox,
     outputs: VecDeque<Output>,
     overlay: Box<dyn Overlay>,
-    /// Live members with a session, ascending; made anew when sessions or verdicts change.
+    /// Live members with a session, ascending.
     partners: Vec<NodeId>,
-    partners_changed: bool,
+    /// Whose session or verdict changed since partners were last looked at.
+    changed: BTreeSet<NodeId>,
     peering: Peering,
     probing: Probing,
     /// Whether members came or left since links were last chosen.
     relink: bool,
+    /// No choice of links before this.
+    relink_from: Mono,
     /// Members that must confirm before dormant facts are dropped.
     required: Vec<NodeId>,
     /// The kinds of transport of members, each once: who joins must meet all of them.
     reaches: Vec<Reach>,
+    /// Whether some of them may be nobody's any more.
+    reaches_changed: bool,
     roster: Roster,
     routes: BTreeMap<Ticket, Room>,
     sampler: Box<dyn Sampler>,
@@ -133,12 +138,14 @@ impl Node {
             outputs: VecDeque::new(),
             overlay,
             partners: Vec::new(),
-            partners_changed: false,
+            changed: BTreeSet::new(),
             peering,
             probing: Probing::new(rng.fork("probing")),
             relink: false,
+            relink_from: Mono::ZERO,
             required: Vec::new(),
             reaches: Vec::new(),
+            reaches_changed: false,
             roster: Roster::default(),
             routes: BTreeMap::new(),
             sampler,
@@ -302,6 +309,18 @@ impl Node {
         &self.status
     }
 
+    /// How many members are known, this one included.
+    #[cfg(feature = "sim")]
+    pub(crate) fn known(&self) -> usize {
+        self.roster.len()
+    }
+
+    /// With how many members a session stands.
+    #[cfg(feature = "sim")]
+    pub(crate) fn sessions(&self) -> usize {
+        self.peering.linked().count()
+    }
+
     /// Rumors of the main channels that are still told.
     #[cfg(feature = "sim")]
     pub(crate) fn rumors(&self) -> usize {
@@ -420,25 +439,25 @@ impl Node {
         self.in_channel(self.view_id, act);
     }
 
-    /// Who can be talked to at once, and whose confirmation collection needs.
+    /// Who can be talked to at once, and whose confirmation collection needs. Only those are looked at
+    /// of whom something changed: where thousands join, most changes are about one of them.
     fn refresh_partners(&mut self) {
-        if !std::mem::take(&mut self.partners_changed) {
-            return;
+        for member in std::mem::take(&mut self.changed) {
+            let known = self.roster.member(&member).filter(|_| member != self.keys.id());
+            let is_live = known
+                .is_some_and(|it| matches!(it.status, MemberStatus::Alive | MemberStatus::Suspect));
+            list(&mut self.partners, member, is_live && self.peering.has_session(&member));
+            let counts = known.filter(|member| self.roster.may_return(member));
+            let was_required = list(&mut self.required, member, counts.is_some());
+            self.reaches_changed |= was_required && counts.is_none();
+            let reach = counts.map(|member| Reach::of(&member.alive.endpoints));
+            add_reach(&mut self.reaches, reach);
         }
-        let status = |node: &NodeId| self.roster.member(node).map(|member| member.status);
-        let live = |node: &NodeId| {
-            matches!(status(node), Some(MemberStatus::Alive | MemberStatus::Suspect))
-        };
-        self.partners = self.peering.linked().filter(live).collect();
-        let me = self.keys.id();
-        let counts =
-            |member: &&crate::membership::Member| member.id != me && self.roster.may_return(member);
-        self.required = self.roster.iter().filter(counts).map(|member| member.id).collect();
-        let reaches = self.roster.iter().filter(counts).map(|it| Reach::of(&it.alive.endpoints));
-        self.reaches.clear();
-        for reach in reaches.filter(|reach| reach.is_known()) {
-            if !self.reaches.contains(&reach) {
-                self.reaches.push(reach);
+        if std::mem::take(&mut self.reaches_changed) {
+            self.reaches.clear();
+            for member in &self.required {
+                let reach = self.roster.member(member).map(|it| Reach::of(&it.alive.endpoints));
+                add_reach(&mut self.reaches, reach);
             }
         }
     }
@@ -452,6 +471,24 @@ impl Node {
             members: self.reaches.clone(),
         }
     }
+}
+
+/// Lists a member, or does not from now on; whether it was listed before.
+fn list(members: &mut Vec<NodeId>, member: NodeId, is_listed: bool) -> bool {
+    let place = members.binary_search(&member);
+    match place {
+        Ok(place) if !is_listed => {
+            members.remove(place);
+        }
+        Err(place) if is_listed => members.insert(place, member),
+        _ => {}
+    }
+    place.is_ok()
+}
+
+fn add_reach(reaches: &mut Vec<Reach>, reach: Option<Reach>) {
+    let new = reach.filter(|reach| reach.is_known() && !reaches.contains(reach));
+    reaches.extend(new);
 }
 
 fn view_channel(config: &Config, domain: Domain, rng: &mut Rng) -> Channel {

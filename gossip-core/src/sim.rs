@@ -14,6 +14,7 @@ mod driver;
 mod ear;
 pub mod epidemic;
 mod host;
+pub mod joining;
 pub mod outages;
 pub mod reconcile;
 mod rule;

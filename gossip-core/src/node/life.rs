@@ -27,6 +27,14 @@ const JUMP_WINDOW: Duration = Duration::from_secs(60);
 /// How long after a failure the store is asked again to keep an incarnation (a guess).
 const RETRY: Duration = Duration::from_secs(1);
 
+/// How many seconds of a cluster each of its members has to say again that it is alive: whatever its size,
+/// about one does in each such time (a guess: a fact of a quarter of a kilobyte to everybody every two seconds is an
+/// eighth of what 15 kbit/s leave).
+const ALIVE_SHARE: Duration = Duration::from_secs(2);
+
+/// The longest time for which an unchanged word stands (a guess: a quarter of the horizon).
+const LONGEST_ALIVE: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// What the node is to others.
 ///
 /// ```text
@@ -57,8 +65,10 @@ pub(super) struct Life {
     /// Leaving for good is being made durable.
     parting: Option<(Ticket, RequestId)>,
     next_alive: Option<Mono>,
-    /// When we last said that we are alive.
+    rng: Rng,
+    /// When we last said that we are alive: by which version, and by our own time.
     said: Hlc,
+    said_at: Mono,
     /// When to try again to make an incarnation durable.
     retry: Option<Mono>,
     /// The incarnation being made durable.
@@ -76,9 +86,10 @@ impl Life {
         let stored = restored.meta.get(&MetaName::Incarnation);
         let stored = stored.and_then(|bytes| bytes.as_ref().try_into().ok());
         let stored = stored.map_or(0, u64::from_be_bytes);
+        let mut rng = rng.fork("boot");
         Self {
             alive: None,
-            boot: BootId(rng.fork("boot").bytes()),
+            boot: BootId(rng.bytes()),
             born: now.wall,
             domain,
             endpoints,
@@ -95,7 +106,9 @@ impl Life {
             telling: None,
             parting: None,
             next_alive: None,
+            rng,
             said: Hlc::ZERO,
+            said_at: now.mono,
             retry: None,
             unborn: None,
         }
@@ -263,7 +276,7 @@ impl Node {
             self.begin_life();
         }
         if self.life.next_alive.is_some_and(|due| due <= self.now.mono) {
-            self.state_alive();
+            self.restate_alive();
         }
         self.tell_goodbye();
     }
@@ -306,6 +319,30 @@ impl Node {
         true
     }
 
+    /// Says again that we are alive, unless so many have come since that there is time left.
+    fn restate_alive(&mut self) {
+        if self.now.mono.since(self.life.said_at) < self.alive_pause() {
+            self.schedule_alive();
+        } else {
+            self.state_alive();
+        }
+    }
+
+    fn schedule_alive(&mut self) {
+        let pause = self.alive_pause();
+        // Who started together does not speak together.
+        let spread = u64::try_from((pause / 4).as_nanos()).unwrap_or(u64::MAX);
+        let jitter = Duration::from_nanos(self.life.rng.below(spread.max(1)));
+        self.life.next_alive = Some(self.life.said_at + pause + jitter);
+    }
+
+    /// How long an unchanged word stands: the longer, the more there are to speak.
+    fn alive_pause(&self) -> Duration {
+        let members = u32::try_from(self.roster.len()).unwrap_or(u32::MAX);
+        let share = ALIVE_SHARE.saturating_mul(members).min(LONGEST_ALIVE);
+        self.config.spec().alive_interval.max(share)
+    }
+
     fn state_alive(&mut self) {
         let spec = self.config.spec();
         let alive = Alive {
@@ -319,7 +356,8 @@ impl Node {
             capabilities: 0,
             program: env!("CARGO_PKG_VERSION").to_owned(),
         };
-        self.life.next_alive = Some(self.now.mono + spec.alive_interval);
+        self.life.said_at = self.now.mono;
+        self.schedule_alive();
         if let Some(fact) = self.state(FactKind::ALIVE, alive.encode()) {
             self.life.alive = Some(fact.bytes().clone());
             self.life.said = fact.hlc();

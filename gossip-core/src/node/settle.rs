@@ -1,6 +1,7 @@
 //! Carrying out what the machines want, until all of them are at rest.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{Node, Room};
 use crate::channel::{Channel, ChannelEffect};
@@ -17,6 +18,10 @@ use crate::wire::{Parcel, Talk};
 
 /// Most ids in one feedback record: they fit a datagram.
 const FEEDBACK_IDS: usize = 100;
+
+/// Least time between two choices of links: each looks at all members, and of thousands that join most come
+/// one by one (a guess: a hundred looks per second).
+const RELINK_PAUSE: Duration = Duration::from_millis(10);
 
 impl Node {
     /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
@@ -37,7 +42,9 @@ impl Node {
             };
             self.carry_out(effect);
         }
-        if std::mem::take(&mut self.relink) {
+        if self.relink && self.relink_from <= self.now.mono {
+            self.relink = false;
+            self.relink_from = self.now.mono + RELINK_PAUSE;
             self.relink();
         }
         self.say_feedback();
@@ -70,6 +77,7 @@ impl Node {
             self.detector.deadline(),
             self.life.deadline(),
             self.probing.deadline(),
+            self.relink.then_some(self.relink_from),
         ];
         earliest(rest)
     }
@@ -126,7 +134,7 @@ impl Node {
                 if let Some(fact_bytes) = fact_bytes {
                     self.settle_limit(fact_bytes);
                 }
-                self.partners_changed = true;
+                self.changed.insert(member);
                 let before = self.roster.member(&member).map(|member| member.status);
                 let returned = before == Some(MemberStatus::Dead);
                 self.heard(member);
@@ -167,7 +175,7 @@ impl Node {
 
     pub(super) fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
         if let Some((member, before)) = changed {
-            self.partners_changed = true;
+            self.changed.insert(member.id);
             self.event(Event::Member { member: Box::new(member), before });
         }
     }
@@ -209,7 +217,11 @@ impl Node {
         if after != before && !(left && waits) && !self.roster.is_evicted(&subject) {
             self.remember_member(fact);
         }
-        self.partners_changed |= after != before;
+        if after != before {
+            self.changed.insert(subject);
+            // Who starts anew may have other transports.
+            self.reaches_changed |= before.is_some();
+        }
         if left {
             // The detector goes on until the session is silent, and then ends it. Who comes back
             // is looked for, as the dead are: perhaps it is we who have moved meanwhile.
@@ -258,7 +270,7 @@ impl Node {
     }
 
     fn lost(&mut self, member: NodeId) {
-        self.partners_changed = true;
+        self.changed.insert(member);
         for channel in self.channels.values_mut() {
             channel.gone(member);
         }
