@@ -13,6 +13,7 @@ mod figure;
 mod fit;
 mod grid;
 mod interrupt;
+mod joining;
 mod limits;
 mod measures;
 mod outages;
@@ -122,6 +123,7 @@ impl Entry {
 const SCENARIOS: &[Entry] = &[
     Entry::of::<anti_entropy::AntiEntropy>(),
     Entry::of::<detect::Detect>(),
+    Entry::of::<joining::Joining>(),
     Entry::of::<outages::Outages>(),
     Entry::of::<reconcile::Reconcile>(),
     Entry::of::<rumor::Rumor>(),

@@ -28,6 +28,10 @@ const SMALL: &[(&[&str], &[&str])] = &[
         &["t_ave", "t_last", "messages_per_node"],
     ),
     (
+        &["joining", "--nodes", "6", "--runs", "2", "--calm", "10s"],
+        &["known_ms", "seed_bytes", "bytes_per_member_per_s"],
+    ),
+    (
         &[
             "tombstones",
             "--nodes",
@@ -99,6 +103,7 @@ fn the_help_tells_scenarios_apart() {
         ("rumor", "How one update spreads"),
         ("anti-entropy", "How one update spreads by repair"),
         ("detect", "How fast the dead are found"),
+        ("joining", "How soon newcomers know all"),
         ("swarm", "Chaos, then calm"),
         ("tombstones", "Whether deleted values come back"),
     ] {
@@ -274,6 +279,8 @@ fn senseless_options_are_refused_with_the_next_step() {
     refused(&["anti-entropy", "--hunt", "few", "--connection-limit", "1"], "inf");
     refused(&["tombstones", "--nodes", "3", "--lost", "2"], "--lost");
     refused(&["tombstones", "--keys", "3"], "--reinserts");
+    refused(&["joining", "--nodes", "1"], "--nodes");
+    refused(&["joining", "--loss", "1"], "--loss");
     refused(&["detect", "--nodes", "4", "--crashes", "4"], "raise --nodes");
     refused(&["detect", "--detector", "heartbeat", "--alpha", "5"], "--alpha means nothing");
     refused(&["detect", "--slow-every", "1s"], "--slow-nodes");

@@ -19,9 +19,9 @@ use crate::wire::{Parcel, Talk};
 /// Most ids in one feedback record: they fit a datagram.
 const FEEDBACK_IDS: usize = 100;
 
-/// Least time between two choices of links: each looks at all members, and of thousands that join most come
-/// one by one (a guess: a hundred looks per second).
-const RELINK_PAUSE: Duration = Duration::from_millis(10);
+/// Least time between two choices of links, for each member: a choice looks at all of them, and of thousands that
+/// join most come one by one (a guess: with it, looking takes a thousandth of the time).
+const RELINK_PAUSE: Duration = Duration::from_micros(100);
 
 impl Node {
     /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
@@ -44,7 +44,8 @@ impl Node {
         }
         if self.relink && self.relink_from <= self.now.mono {
             self.relink = false;
-            self.relink_from = self.now.mono + RELINK_PAUSE;
+            let members = u32::try_from(self.roster.len()).unwrap_or(u32::MAX);
+            self.relink_from = self.now.mono + RELINK_PAUSE.saturating_mul(members);
             self.relink();
         }
         self.say_feedback();

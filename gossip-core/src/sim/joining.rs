@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use self::meter::{Meter, Witness};
+use super::reconcile::Clock;
 use super::{Delay, World, late, loss};
 use crate::config::ConfigSpec;
 use crate::node::Node;
@@ -62,6 +63,8 @@ pub struct Outcome {
     pub most: Sent,
     /// What all sent while nothing happened.
     pub calm: Sent,
+    /// The time that this took by the clock that was given: what the simulator needs besides is in it.
+    pub calm_cpu: Option<Duration>,
 }
 
 /// What was sent.
@@ -79,9 +82,9 @@ pub struct Sent {
 /// How often it is looked whether all know all.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Runs it once: a function of the parameters and the seed.
+/// Runs it once: a function of the parameters and the seed, but for what the clock shows.
 #[must_use]
-pub fn run(config: &Config, seed: u64) -> Outcome {
+pub fn run(config: &Config, seed: u64, clock: Option<Clock>) -> Outcome {
     let mut world = World::new(seed);
     world.keep_events(false);
     let (least, most) = (config.delay / 5, config.delay);
@@ -110,7 +113,9 @@ pub fn run(config: &Config, seed: u64) -> Outcome {
     let linked = since_start(&world).filter(|_| linked);
     world.run_for(config.rest);
     meter.borrow_mut().begin();
+    let begun = clock.map(|clock| clock());
     world.run_for(config.calm);
+    let calm_cpu = clock.zip(begun).map(|(clock, begun)| clock().saturating_sub(begun));
     let calm = meter.borrow().total();
-    Outcome { known, linked, seed, median, most, calm }
+    Outcome { known, linked, seed, median, most, calm, calm_cpu }
 }
