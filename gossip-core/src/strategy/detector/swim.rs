@@ -32,6 +32,10 @@ use crate::time::{Mono, earliest};
 /// of two expected in each period, none in eight is e^-16).
 const QUIET_PERIODS: u32 = 8;
 
+/// How often a suspicion is put off because we were the silent one: among few that were cut off together it is
+/// quiet for long again and again (a guess).
+const EXCUSES: u32 = 2;
+
 /// Whoever hears nobody at all calls others dead after so many times the time after which it suspects them:
 /// more than the longest stalls of Lifeguard's experiments, 32 s, and than two minutes (a guess).
 const ALONE_CONVICTS: u32 = 5;
@@ -58,11 +62,11 @@ pub struct Swim {
 struct Probe {
     about: NodeId,
     since: Mono,
-    /// When others are asked; `None`: they were.
-    ask_at: Option<Mono>,
+    /// When more is tried: others are asked, and it itself again; `None`: nothing is.
+    again: Option<Mono>,
     ends: Mono,
-    /// Members that were asked and have not said anything.
-    owing: u32,
+    /// Members that were asked and have not said anything; `None`: nobody was asked yet.
+    owing: Option<u32>,
 }
 
 impl Swim {
@@ -110,9 +114,9 @@ impl Swim {
         let accused = self.members.get(&about).is_some_and(Watched::is_suspect);
         let warns = accused && self.config.buddy;
         cx.find(if warns { Finding::Warn(about) } else { Finding::Probe(about) });
-        let ask_at = Some(cx.now + self.timeout(&about));
+        let again = Some(cx.now + self.timeout(&about));
         let ends = cx.now + self.patience(&about);
-        self.probes.push(Probe { about, since: cx.now, ask_at, ends, owing: 0 });
+        self.probes.push(Probe { about, since: cx.now, again, ends, owing: None });
     }
 
     /// Asks others to probe a member; how many.
@@ -140,10 +144,21 @@ impl Swim {
                 self.failed(cx, probe);
                 continue;
             }
-            if probe.ask_at.take_if(|at| *at <= cx.now).is_some() {
-                probe.owing = self.ask(cx, probe.about);
+            if probe.again.take_if(|at| *at <= cx.now).is_some() {
+                self.try_again(cx, &mut probe);
             }
             self.probes.push(probe);
+        }
+    }
+
+    /// Others are asked once, and the member itself after each wait.
+    fn try_again(&self, cx: &mut DetectorCx<'_>, probe: &mut Probe) {
+        if self.config.retry {
+            cx.find(Finding::Probe(probe.about));
+            probe.again = Some(cx.now + self.timeout(&probe.about).max(MOMENT));
+        }
+        if probe.owing.is_none() {
+            probe.owing = Some(self.ask(cx, probe.about));
         }
     }
 
@@ -158,7 +173,7 @@ impl Swim {
         if self.is_alone(probe.since, &probe.about) {
             return;
         }
-        self.health.worse(1 + probe.owing);
+        self.health.worse(1 + probe.owing.unwrap_or(0));
         self.suspect(cx, probe.about, 1);
         cx.find(Finding::Accuse(probe.about));
     }
@@ -287,16 +302,19 @@ impl Swim {
             return;
         }
         self.probes.clear();
-        let late: Vec<_> = std::mem::take(&mut self.suspects).into_iter().collect();
-        for (due, member) in late {
+        for (due, member) in std::mem::take(&mut self.suspects) {
             let again = due.max(cx.now + self.patience(&member));
-            if let Some(Standing::Suspect(suspicion)) =
+            let Some(Standing::Suspect(suspicion)) =
                 self.members.get_mut(&member).map(|watched| &mut watched.standing)
-            {
+            else {
+                continue;
+            };
+            if suspicion.excused < EXCUSES {
+                suspicion.excused += 1;
                 suspicion.due = again;
                 suspicion.attempt = None;
-                self.suspects.insert((again, member));
             }
+            self.suspects.insert((suspicion.due, member));
         }
     }
 
@@ -377,8 +395,8 @@ impl Detector for Swim {
             }
             Sign::Missed => {
                 let probe = self.probes.iter_mut().find(|probe| probe.about == member);
-                if let Some(probe) = probe {
-                    probe.owing = probe.owing.saturating_sub(1);
+                if let Some(owing) = probe.and_then(|probe| probe.owing.as_mut()) {
+                    *owing = owing.saturating_sub(1);
                 }
             }
             Sign::Accused(accusers) => self.suspect(cx, member, accusers),
@@ -418,11 +436,15 @@ impl Detector for Swim {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let probes = self.probes.iter().map(|probe| Some(probe.ask_at.unwrap_or(probe.ends)));
+        let due = |probe: &Probe| probe.again.map_or(probe.ends, |again| again.min(probe.ends));
+        let probes = self.probes.iter().map(|probe| Some(due(probe)));
         let suspect = self.suspects.first().map(|(due, _)| *due);
         earliest(probes.chain([self.next, suspect]))
     }
 }
+
+/// The shortest wait between two tries (a guess): a configuration of none at all must not spin.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// A wake-up that comes so much later than asked for says that this process, or its machine, stood
 /// still (a guess: what a scheduler on a busy machine may take).

@@ -77,8 +77,7 @@ fn who_is_evicted_while_it_is_cut_off_learns_it_when_it_comes_back() {
     (0..8).for_each(|host| drop(world.events(host)));
     world.end_rule(cut);
     let told = |event: &Event| matches!(event, Event::Evicted { .. });
-    let learned =
-        world.run_until(seconds(30), MOMENT, |world| world.events(5).iter().any(told));
+    let learned = world.run_until(seconds(30), MOMENT, |world| world.events(5).iter().any(told));
     assert!(learned);
     world.run_for(seconds(30));
     assert!(evicted_everywhere(&mut world, 5));

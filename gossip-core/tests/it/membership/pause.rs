@@ -1,6 +1,6 @@
 //! A machine that stands still, or whose network does, judges nobody of what it did not hear meanwhile.
 
-use gossip_core::sim::Anomaly;
+use gossip_core::sim::{Anomaly, Spells};
 
 use super::*;
 
@@ -8,10 +8,7 @@ use super::*;
 fn convicted_by_a_sufferer(anomaly: Anomaly) -> usize {
     let mut world = cluster(1, 16);
     (0..16).for_each(|host| drop(world.events(host)));
-    match anomaly {
-        Anomaly::Blocked => world.block(3, seconds(128)),
-        Anomaly::Paused => world.pause(3, seconds(128)),
-    }
+    world.suffer(&[3], &Spells { anomaly, lasts: seconds(128), apart: None }, Duration::ZERO);
     world.run_for(seconds(127));
     for host in (0..16).filter(|host| *host != 3) {
         assert_eq!(status_of(&mut world, host, 3), Some(MemberStatus::Dead), "host {host}");

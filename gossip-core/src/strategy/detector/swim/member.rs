@@ -36,6 +36,8 @@ pub(super) struct Suspicion {
     longest: Duration,
     /// When the first last attempt was made.
     pub(super) attempt: Option<Mono>,
+    /// How often it was put off because we were the silent one.
+    pub(super) excused: u32,
 }
 
 /// Round trips: smoothed, and their mean deviation.
@@ -99,8 +101,15 @@ impl Watched {
         let digits = (members.max(1) as f64).log10().max(1.0);
         let shortest = config.period.mul_f64(config.alpha * digits * damping);
         let longest = shortest.mul_f64(config.beta.max(1.0));
-        let mut suspicion =
-            Suspicion { since: now, accusers: 0, due: now, shortest, longest, attempt: None };
+        let mut suspicion = Suspicion {
+            since: now,
+            accusers: 0,
+            due: now,
+            shortest,
+            longest,
+            attempt: None,
+            excused: 0,
+        };
         suspicion.accused(1, members, config.confirmations);
         suspicion
     }
