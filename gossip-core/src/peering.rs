@@ -231,10 +231,10 @@ impl Peering {
     }
 
     /// A connection ended.
-    pub(crate) fn down(&mut self, now: Mono, link: LinkId) {
+    pub(crate) fn down(&mut self, link: LinkId) {
         for member in self.sessions.down(link) {
             self.drop_session(&member);
-            self.dials.hurry(now, &Target::Member(member));
+            self.dials.hurry(&Target::Member(member));
         }
         self.links.down(link);
     }
@@ -298,10 +298,10 @@ impl Peering {
     }
 
     /// Whether a member can be talked to; who cannot is dialled at once.
-    pub(crate) fn reach(&mut self, now: Mono, member: NodeId) -> bool {
+    pub(crate) fn reach(&mut self, member: NodeId) -> bool {
         let reached = self.has_session(&member);
         if !reached {
-            self.dials.hurry(now, &Target::Member(member));
+            self.dials.hurry(&Target::Member(member));
         }
         reached
     }
@@ -377,7 +377,7 @@ impl Peering {
             Frame::Reset { session } => match self.sessions.ours(session, from, &self.links) {
                 Some(member) => {
                     self.drop_session(&member);
-                    self.dials.hurry(now.mono, &Target::Member(member));
+                    self.dials.hurry(&Target::Member(member));
                 }
                 None => self.reject(from, None, Why::Unasked),
             },

@@ -71,7 +71,7 @@ impl Node {
     pub(super) fn on_ping_req(&mut self, from: NodeId, asked: PingReq) {
         let known = asked.about != from && self.roster.member(&asked.about).is_some();
         if known
-            && self.peering.reach(self.now.mono, asked.about)
+            && self.peering.reach(asked.about)
             && let Some(number) = self.probing.lend(self.now.mono, from, asked)
         {
             self.ping(asked.about, Class::Gossip, number);
@@ -145,7 +145,7 @@ impl Node {
     }
 
     fn probe(&mut self, member: NodeId, class: Class) {
-        if self.peering.reach(self.now.mono, member) {
+        if self.peering.reach(member) {
             let number = self.probing.begin(self.now.mono, member, member);
             self.ping(member, class, number);
         }
@@ -157,7 +157,7 @@ impl Node {
     }
 
     fn ask(&mut self, helper: NodeId, about: NodeId, patience: Duration) {
-        if self.peering.reach(self.now.mono, helper) {
+        if self.peering.reach(helper) {
             let nonce = self.probing.begin(self.now.mono, helper, about);
             let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
             self.status.detector.requests += 1;

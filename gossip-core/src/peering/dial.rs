@@ -79,7 +79,7 @@ impl Dials {
         if let Some(dial) = self.dials.get_mut(&target) {
             if dial.addresses != addresses {
                 dial.addresses = addresses;
-                self.hurry(now, &target);
+                self.hurry(&target);
             }
             return;
         }
@@ -127,11 +127,12 @@ impl Dials {
         }
     }
 
-    /// Tries a target soon, if it is known; the interval starts over.
-    pub(super) fn hurry(&mut self, now: Mono, target: &Target) {
+    /// Tries a target before all others, as soon as the rate allows, if it is known; the interval starts over. Where
+    /// thousands join, those whom somebody waits for do not stand in line behind those who are merely new.
+    pub(super) fn hurry(&mut self, target: &Target) {
         if let Some(dial) = self.dials.get_mut(target) {
             dial.tries = 0;
-            self.set_due(target, now);
+            self.set_due(target, Mono::ZERO);
         }
     }
 
@@ -326,6 +327,17 @@ mod tests {
             }
         }
         assert!((20..=22).contains(&taken), "{taken} in two seconds at ten per second");
+    }
+
+    #[test]
+    fn who_is_waited_for_goes_first() {
+        let (mut dials, mut rng) = dials();
+        (0..100).for_each(|port| dials.add(Mono::ZERO, seed(port), somewhere()));
+        dials.hurry(&seed(99));
+        let now = Mono::ZERO + Duration::from_secs(1);
+        assert_eq!(dials.take_due(now), Some(seed(99)));
+        dials.tried(now, &seed(99), false, &mut rng);
+        assert_eq!(dials.take_due(now), Some(seed(0)), "then the others' turn");
     }
 
     #[test]
