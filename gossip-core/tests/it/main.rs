@@ -11,6 +11,7 @@ mod epidemics;
 mod epochs;
 mod hostile;
 mod large;
+mod joining;
 mod laws;
 mod listed;
 mod membership;
