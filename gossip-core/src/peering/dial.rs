@@ -332,9 +332,9 @@ mod tests {
     #[test]
     fn who_is_waited_for_goes_first() {
         let (mut dials, mut rng) = dials();
-        (0..100).for_each(|port| dials.add(Mono::ZERO, seed(port), somewhere()));
-        dials.hurry(&seed(99));
         let now = Mono::ZERO + Duration::from_secs(1);
+        (0..100).for_each(|port| dials.add(now, seed(port), somewhere()));
+        dials.hurry(&seed(99));
         assert_eq!(dials.take_due(now), Some(seed(99)));
         dials.tried(now, &seed(99), false, &mut rng);
         assert_eq!(dials.take_due(now), Some(seed(0)), "then the others' turn");
