@@ -367,6 +367,11 @@ impl Channel {
         self.ask(env, Pending::Remember, op);
     }
 
+    /// A session with a member stands that is worth a comparison.
+    pub(crate) fn met(&mut self, env: &mut Env<'_>, from: NodeId, returned: bool) {
+        self.with_slots(env, |slots, cx| slots.reconcile.met(cx, from, returned));
+    }
+
     /// A member said Hello, and what its store held at its start: if a receipt of an earlier start
     /// names a later commit, it has lost state that others let go of on its word.
     pub(crate) fn on_hello(
@@ -377,7 +382,7 @@ impl Channel {
         commit: u64,
     ) {
         if returned || self.collect.boot_commit > 0 {
-            self.with_slots(env, |slots, cx| slots.reconcile.met(cx, from, returned));
+            self.met(env, from, returned);
         }
         // What was found a moment ago was found with what may have been another start.
         self.collect.gone(&from);

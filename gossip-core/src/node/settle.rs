@@ -140,6 +140,10 @@ impl Node {
                 let returned = before == Some(MemberStatus::Dead);
                 self.heard(member);
                 let view = self.view_id;
+                if returned {
+                    // Each side of a partition has buried the other: whoever meets first tells all.
+                    self.in_view(|view, env| view.met(env, member, true));
+                }
                 let channels: Vec<_> =
                     self.channels.keys().copied().filter(|id| *id != view).collect();
                 for id in channels {
@@ -235,7 +239,10 @@ impl Node {
             // A statement newer than the last one, and recent, is a sign of life.
             let said_at = fact.hlc().wall();
             let recent = wall.since(said_at) <= self.config.spec().alive_interval;
-            if recent && known.is_none_or(|before| said_at > before) {
+            // Of the dead any newer one is: after a long partition few words are recent.
+            let dead = self.roster.member(&subject).map(|member| member.status)
+                == Some(MemberStatus::Dead);
+            if (recent || dead) && known.is_none_or(|before| said_at > before) {
                 self.sign(subject, Sign::Renewed);
             }
         }

@@ -18,8 +18,7 @@ fn part(world: &mut World, inside: usize, time: Duration) -> sim::RuleId {
     cut
 }
 
-/// Two minutes in this test: every wait of a node has reached its longest by then. An hour was run by
-/// hand.
+/// Two minutes: every wait of a node has reached its longest by then.
 #[test]
 fn a_hundred_are_one_again_within_ten_seconds_after_a_long_partition() {
     let mut world = cluster(1, 100);

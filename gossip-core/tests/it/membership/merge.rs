@@ -70,3 +70,33 @@ fn clusters_merge_from_several_sides_at_once() {
     assert!(time.is_some_and(|time| time < seconds(10)), "{time:?}");
     assert!(world.run_until(seconds(20), MOMENT, World::converged));
 }
+
+/// Whoever has seeds has founded nothing before it meets somebody: it takes over what it finds, although it was
+/// on its own for long and has written meanwhile.
+#[test]
+fn who_has_seeds_founds_nothing_before_it_has_met_somebody() {
+    let mut world = World::new(5);
+    world.rule(near(5));
+    let place = std::net::SocketAddr::from(([10, 9, 9, 1], 7946));
+    let seeds = vec![Seed::Address(place)];
+    for _ in 0..2 {
+        world.add(ConfigSpec { seeds: seeds.clone(), ..ConfigSpec::default() });
+    }
+    world.run_for(seconds(60));
+    for host in 0..2 {
+        assert!(!world.configuration(host).unwrap().fact_limit().founded);
+        world.write(host, &format!("of-{host}"), Some("own"), None);
+    }
+    world.run_for(seconds(60));
+    // Its limit is another one than theirs would have been.
+    world.add_at(ConfigSpec { fact_bytes: Some(2_000), ..ConfigSpec::default() }, place);
+    assert!(time_until_one_view(&mut world, seconds(10)).is_some());
+    assert!(world.run_until(seconds(10), MOMENT, World::converged));
+    assert_eq!(world.totals(2, None).entries, 2);
+    // What only fits the founder's limit is written anywhere.
+    let value = "x".repeat(1_700);
+    world.write(0, "large", Some(&value), None);
+    world.write(1, "too-large", Some(&value.repeat(2)), None);
+    world.run_for(seconds(10));
+    assert!((0..3).all(|host| world.totals(host, None).entries == 3));
+}

@@ -8,10 +8,10 @@ use super::*;
 fn all_restart_at_once_among_stale_accusations_and_all_are_alive() {
     let mut world = cluster(1, 100);
     let cut = world.rule(sim::cut(|host| host >= 90));
-    let buried = |world: &mut World| {
-        (90..100).all(|host| world.node(host).unwrap().status().peers.dead == 90)
-    };
-    assert!(world.run_until(seconds(180), seconds(1), buried));
+    let buried = |world: &World, host| world.node(host).unwrap().status().peers.dead == 90;
+    assert!(world.run_until(seconds(600), seconds(1), |world| {
+        (90..100).all(|host| buried(world, host))
+    }));
     world.end_rule(cut);
     (0..90).for_each(|host| world.crash(host));
     (0..90).for_each(|host| world.start(host));
