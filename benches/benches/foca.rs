@@ -21,7 +21,7 @@ use bytes::Bytes;
 use foca::{AccumulatingRuntime, Config, Foca, NoCustomBroadcast, PostcardCodec, Timer};
 use gossip_benches::table::{Figures, Row, Target, cpu_seconds, per_entry, report_with, seconds};
 use gossip_benches::{Handled, Mesh};
-use gossip_core::strategy::detector::{Detector, Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{Detector, Swim, SwimConfig};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng;
 
@@ -64,7 +64,7 @@ fn main() {
 
 /// Our detector. It sets what is looked at in a period: another one is another line here.
 fn detector() -> Box<dyn Detector> {
-    Box::new(Heartbeat::new(HeartbeatConfig { interval: PERIOD, ..HeartbeatConfig::default() }))
+    Box::new(Swim::new(SwimConfig { period: PERIOD, ..SwimConfig::default() }))
 }
 
 /// What both handled, one value per turn.
