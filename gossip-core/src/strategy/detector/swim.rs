@@ -92,13 +92,17 @@ impl Swim {
 
     fn timeout(&self, member: &NodeId) -> Duration {
         let timeout = self.members.get(member).map(|watched| watched.timeout(&self.config));
-        self.health.stretched(timeout.unwrap_or(self.config.timeout))
+        self.health.stretched(timeout.unwrap_or(self.config.timeout)).max(MOMENT)
     }
 
     /// How long a probe of a member may take, all ways together.
     fn patience(&self, member: &NodeId) -> Duration {
         let patience = self.health.stretched(self.config.patience);
-        if self.config.adapt { patience.max(self.timeout(member) * 3) } else { patience }
+        if self.config.adapt {
+            patience.max(self.timeout(member) * 3)
+        } else {
+            patience.max(MOMENT)
+        }
     }
 
     fn probe(&mut self, cx: &mut DetectorCx<'_>) {
@@ -155,7 +159,7 @@ impl Swim {
     fn try_again(&self, cx: &mut DetectorCx<'_>, probe: &mut Probe) {
         if self.config.retry {
             cx.find(Finding::Probe(probe.about));
-            probe.again = Some(cx.now + self.timeout(&probe.about).max(MOMENT));
+            probe.again = Some(cx.now + self.timeout(&probe.about));
         }
         if probe.owing.is_none() {
             probe.owing = Some(self.ask(cx, probe.about));
@@ -374,12 +378,13 @@ impl Detector for Swim {
 
     fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        let (is_dead, hearsay) = (watched.is_dead(), self.config.hearsay);
+        let (is_alive, is_dead) = (watched.is_alive(), watched.is_dead());
+        let hearsay = self.config.hearsay;
         match sign {
             Sign::Heard => {
                 watched.heard = cx.now;
                 self.heard(cx, member);
-                if self.config.any_sign || is_dead {
+                if !is_alive && (self.config.any_sign || is_dead) {
                     self.lives(cx, member);
                 }
             }
@@ -430,7 +435,7 @@ impl Detector for Swim {
         self.poll_suspects(cx);
         if self.next.is_some_and(|next| next <= cx.now) {
             self.probe(cx);
-            let period = self.health.stretched(self.config.period);
+            let period = self.health.stretched(self.config.period).max(MOMENT);
             self.next = (self.rota.len() > 0).then(|| cx.now + period);
         }
     }
