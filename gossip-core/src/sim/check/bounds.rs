@@ -3,8 +3,9 @@
 use super::{Checker, Observation, PerHost, Sight};
 use crate::config::Config;
 use crate::io::Output;
-use crate::membership::MAX_ACCUSERS;
+use crate::membership::ViewRetain;
 use crate::status::Status;
+use crate::strategy::Retain as _;
 use crate::transport::DATAGRAM_BYTES;
 
 /// What a node's status counts stays within its configuration's limits. A sample: one in 16 times
@@ -72,7 +73,7 @@ fn limit(config: &Config, name: &str) -> Option<usize> {
         "links" => limits.links,
         "paces" => limits.paces,
         "sessions" => limits.members,
-        "view-facts" => limits.members * (1 + MAX_ACCUSERS),
+        "view-facts" => limits.members * ViewRetain::default().limit(),
         // Own questions, answers to partners, receipts, and what commands ask for.
         "tickets" => limits.hellos + 8 + 256 + 4_096 + 2 * limits.members + 2 * limits.writes,
         "writes" => limits.writes,
