@@ -192,10 +192,14 @@ impl Peering {
 
     /// The same for frames that leave now: over a stream only where one stands, or may yet.
     pub(crate) fn route_now(&mut self, now: Mono, node: &NodeId, bulk: bool) -> Option<Route> {
-        match &self.listed {
-            Some(listed) => listed.route(node),
-            None => self.sessions.route_now(now, node, bulk, &self.links),
+        if let Some(listed) = &self.listed {
+            return listed.route(node);
         }
+        let route = self.sessions.route_now(now, node, bulk, &self.links);
+        if route.is_some() && self.sessions.is_stale(now, node) {
+            self.redial(now, *node);
+        }
+        route
     }
 
     /// Whether frames to this member that leave now may go over a stream.
@@ -231,9 +235,9 @@ impl Peering {
     }
 
     /// A connection ended.
-    pub(crate) fn down(&mut self, link: LinkId) {
+    pub(crate) fn down(&mut self, now: Mono, link: LinkId) {
         for member in self.sessions.down(link) {
-            self.drop_session(&member);
+            self.drop_session(now, &member);
             self.dials.hurry(&Target::Member(member));
         }
         self.links.down(link);
@@ -258,9 +262,18 @@ impl Peering {
         }
     }
 
-    /// Keeps a link with this member from now on.
-    pub(crate) fn link(&mut self, now: Mono, member: NodeId, endpoints: &Endpoints) {
-        self.dials.add(now, Target::Member(member), self.reach.ways(endpoints));
+    /// Keeps a link with this member from now on: it is dialled until a session stands, and again when that
+    /// ends. Who does not know yet what its cluster carries asks in any case.
+    pub(crate) fn link(
+        &mut self,
+        now: Mono,
+        member: NodeId,
+        endpoints: &Endpoints,
+        is_founded: bool,
+    ) {
+        if !(self.sessions.keep(&member, true) && is_founded) {
+            self.dials.add(now, Target::Member(member), self.reach.ways(endpoints));
+        }
     }
 
     /// A member says where it is; that matters if a link with it is kept.
@@ -274,11 +287,13 @@ impl Peering {
 
     /// Keeps no link with this member any more.
     pub(crate) fn unlink(&mut self, member: NodeId) {
+        self.sessions.keep(&member, false);
         self.dials.remove(&Target::Member(member));
     }
 
     /// Ends the session with a member that is gone.
-    pub(crate) fn drop_session(&mut self, member: &NodeId) {
+    pub(crate) fn drop_session(&mut self, now: Mono, member: &NodeId) {
+        self.redial(now, *member);
         if self.sessions.remove(member) {
             self.effects.push(PeeringEffect::Lost(*member));
         }
@@ -376,7 +391,7 @@ impl Peering {
             }
             Frame::Reset { session } => match self.sessions.ours(session, from, &self.links) {
                 Some(member) => {
-                    self.drop_session(&member);
+                    self.drop_session(now.mono, &member);
                     self.dials.hurry(&Target::Member(member));
                 }
                 None => self.reject(from, None, Why::Unasked),
@@ -397,6 +412,16 @@ impl Peering {
         if !self.hellos.values().any(being_verified) && self.pace.may_reset(now, from, RESET_PAUSE)
         {
             self.effects.push(PeeringEffect::Frame(from, Frame::Reset { session }));
+        }
+    }
+
+    /// Dials a member with which a link is kept, beside the session that stands.
+    fn redial(&mut self, now: Mono, member: NodeId) {
+        let target = Target::Member(member);
+        if let Some(announced) = self.sessions.kept(&member)
+            && !self.dials.contains(&target)
+        {
+            self.dials.add(now, target, self.reach.ways(announced));
         }
     }
 

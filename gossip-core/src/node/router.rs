@@ -24,7 +24,7 @@ impl Node {
     pub(super) fn network(&mut self, inbound: Inbound) {
         match inbound {
             Inbound::Frame { from, bytes } => self.frame(from, bytes),
-            Inbound::Down(link) => self.peering.down(link),
+            Inbound::Down(link) => self.peering.down(self.now.mono, link),
             // What a full queue dropped is repair's business: a node that sends at its own pace
             // needs no word of when there is room again.
             Inbound::Room(_) => {}

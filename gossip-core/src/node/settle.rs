@@ -266,11 +266,13 @@ impl Node {
             .map(|member| member.id)
             .collect();
         let links = self.overlay.links(&members);
+        let is_founded = self.config.fact_limit().founded;
         for member in members {
             let wanted = links.binary_search(&member).is_ok();
             match self.roster.member(&member) {
                 Some(known) if wanted => {
-                    self.peering.link(self.now.mono, member, &known.alive.endpoints);
+                    let endpoints = &known.alive.endpoints;
+                    self.peering.link(self.now.mono, member, endpoints, is_founded);
                 }
                 _ => self.peering.unlink(member),
             }

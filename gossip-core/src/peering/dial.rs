@@ -52,7 +52,7 @@ struct Dial {
     tries: u32,
 }
 
-/// All targets, by when they are due.
+/// Whom to try, by when that is due: seeds always, members while no session with them stands.
 #[derive(Debug)]
 pub(super) struct Dials {
     by_session: BTreeMap<SessionId, Target>,
@@ -161,8 +161,12 @@ impl Dials {
         silent
     }
 
-    /// The target is reached: it is looked at again after the longest time.
+    /// The target is reached. With a member that is the end of it, until its session ends; a seed is looked at
+    /// again after the longest time: somebody else may be there then.
     pub(super) fn rest(&mut self, now: Mono, target: &Target, rng: &mut Rng) {
+        if let Target::Member(_) = target {
+            return self.remove(target);
+        }
         if let Some(dial) = self.dials.get_mut(target) {
             dial.tries = 0;
             let pause = jittered(self.config.max, rng);

@@ -174,7 +174,8 @@ impl Peering {
             return self.reject(address, Some(member), Why::NotTheSubject);
         }
         let way = (address, alive.endpoints, self.reach);
-        self.sessions.establish(now, member, ours, hello, way);
+        let is_wanted = self.dials.contains(&Target::Member(member));
+        self.sessions.establish(now, member, ours, hello, way, is_wanted);
         if hello.answers.is_none() {
             self.answer_hello(now, us, &member, hello.session, address);
         } else {

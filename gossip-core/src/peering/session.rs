@@ -13,6 +13,10 @@ use crate::wire::Hello;
 /// A session older than this is made anew (house decision).
 const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// A session whose Hello says that a clock is wrong is made anew after this: it may have been set right since
+/// (a guess: the default of `redial_max`).
+const CLOCK_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A session that began over a stream although both sides take datagrams is made anew after this:
 /// perhaps only the first datagrams were lost (guess).
 const DETOUR: Duration = Duration::from_secs(60);
@@ -66,14 +70,15 @@ struct Session {
     compress: bool,
     /// Where its datagrams come from, if it said Hello by one.
     datagram: Option<Address>,
-    /// Whether it goes over a stream although both sides take datagrams.
-    is_detour: bool,
+    /// Whether it is dialled again when it ends.
+    is_kept: bool,
     ours: SessionId,
     /// When the stream was first wanted although no connection stands.
     missed: Option<Mono>,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
-    since: Mono,
+    /// When it is to be made anew.
+    renewal: Mono,
     /// Its stream: the connection that it used last, else where it takes connections.
     stream: Option<Address>,
     theirs: SessionId,
@@ -112,6 +117,17 @@ impl Sessions {
 
     pub(super) fn route(&self, node: &NodeId) -> Option<Route> {
         self.by_node.get(node).and_then(Session::route)
+    }
+
+    /// Whether there is a session with this member, which is dialled again when it ends: if `is_kept`.
+    pub(super) fn keep(&mut self, node: &NodeId, is_kept: bool) -> bool {
+        let session = self.by_node.get_mut(node);
+        session.map(|session| session.is_kept = is_kept).is_some()
+    }
+
+    /// Where a member that is dialled again when its session ends says that it listens.
+    pub(super) fn kept(&self, node: &NodeId) -> Option<&Endpoints> {
+        self.by_node.get(node).filter(|session| session.is_kept).map(|session| &session.announced)
     }
 
     /// The route for frames that leave now; with `bulk` some of them are worth a stream. Where none
@@ -217,14 +233,10 @@ impl Sessions {
         }
     }
 
-    /// Whether there is no session with this member, or one that has become too old, or one whose
-    /// Hello says that a clock is wrong: it may have been set right since.
+    /// Whether there is no session with this member, or one that is to be made anew: because it is old, goes
+    /// a detour, or its Hello said that a clock was wrong.
     pub(super) fn is_stale(&self, now: Mono, node: &NodeId) -> bool {
-        let stale = |session: &Session| {
-            let age = now.since(session.since);
-            age > LIFETIME || session.clock_off || (session.is_detour && age > DETOUR)
-        };
-        self.by_node.get(node).is_none_or(stale)
+        self.by_node.get(node).is_none_or(|session| session.renewal <= now)
     }
 
     /// Our id of a session that already has this id of theirs, or had it when both sides dialled
@@ -253,8 +265,10 @@ impl Sessions {
         ours: SessionId,
         hello: &Hello,
         (address, announced, reach): (Address, Endpoints, Reach),
+        is_wanted: bool,
     ) {
         let old = self.by_node.get(&node).map(|old| (old.theirs, old.previous));
+        let was_kept = self.kept(&node).is_some();
         let theirs = hello.session;
         let previous = old.map(|(old, _)| old).filter(|old| *old != theirs);
         if let Some(forgotten) = old.and_then(|(_, previous)| previous)
@@ -276,16 +290,21 @@ impl Sessions {
             Address::Stream(_) | Address::Link(_) => (standing, Some(address)),
         };
         let is_detour = datagram.is_none() && reach.meets_by_datagram(&announced);
+        let lifetime = match (clock_off, is_detour) {
+            (true, _) => CLOCK_PATIENCE,
+            (false, true) => DETOUR,
+            (false, false) => LIFETIME,
+        };
         let session = Session {
             announced,
             clock_off,
             compress: hello.takes_compressed(),
             datagram,
-            is_detour,
+            is_kept: was_kept || is_wanted,
             missed: None,
             ours,
             previous,
-            since: now.mono,
+            renewal: now.mono + lifetime,
             stream,
             theirs,
         };
