@@ -47,8 +47,9 @@ pub struct ConfigSpec {
     /// Time before an unanswered first contact is tried again; doubles up to `redial_max`.
     /// Default 250 ms (a guess: above most round trips).
     pub redial_min: Duration,
-    /// Longest time between tries to reach a seed or a dead member; for a node without any session
-    /// it is eight times `redial_min`, if that is less. Default 15 s (a guess).
+    /// Longest time between tries to reach a seed; for a node without any session it is eight times `redial_min`, if
+    /// that is less. For a dead member it is longer, where more than 30 are: two of them are tried per second
+    /// then, all together, and eight by a node without any session. Default 15 s (a guess).
     pub redial_max: Duration,
     /// Most first contacts tried per second. Default 128 (a guess).
     pub dials_per_second: u32,

@@ -291,8 +291,14 @@ impl Peering {
         self.dials.remove(&Target::Member(member));
     }
 
+    /// A member is taken for dead: its session ends, and it is dialled patiently.
+    pub(crate) fn bury(&mut self, now: Mono, member: &NodeId) {
+        self.drop_session(now, member);
+        self.dials.bury(&Target::Member(*member));
+    }
+
     /// Ends the session with a member that is gone.
-    pub(crate) fn drop_session(&mut self, now: Mono, member: &NodeId) {
+    fn drop_session(&mut self, now: Mono, member: &NodeId) {
         self.redial(now, *member);
         if self.sessions.remove(member) {
             self.effects.push(PeeringEffect::Lost(*member));

@@ -117,7 +117,7 @@ impl Node {
             Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect),
             Finding::Dead(member) => {
                 self.judge(member, MemberStatus::Dead);
-                self.peering.drop_session(self.now.mono, &member);
+                self.peering.bury(self.now.mono, &member);
                 let status = self.roster.member(&member).map(|member| member.status);
                 if matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted)) {
                     self.detector.forget(member);

@@ -16,7 +16,7 @@ const MAX_PROBES: usize = 16_384;
 /// all that a thousand members may ask for).
 const MAX_ERRANDS: usize = 256;
 
-/// The longest that an asker's patience is taken to be (a guess).
+/// The longest that an asker's patience is taken to be, and for which answers to probes are waited for (a guess).
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What an answer means.
@@ -54,7 +54,7 @@ struct Errand {
 #[derive(Debug)]
 pub(super) struct Probing {
     errands: BTreeMap<u32, Errand>,
-    /// Numbers of probes, oldest first; those that were answered too.
+    /// Numbers of probes, oldest first; the oldest waits for its answer.
     order: VecDeque<u32>,
     probes: BTreeMap<u32, Probe>,
     rng: Rng,
@@ -67,10 +67,14 @@ impl Probing {
 
     /// The number of a probe of our own, or of a request to this member about another.
     pub(super) fn begin(&mut self, now: Mono, to: NodeId, about: NodeId) -> u32 {
-        if self.order.len() >= MAX_PROBES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.probes.remove(&oldest);
+        while let Some(oldest) = self.order.front() {
+            let waits =
+                self.probes.get(oldest).is_some_and(|probe| now.since(probe.since) < LONGEST);
+            if waits && self.order.len() < MAX_PROBES {
+                break;
+            }
+            self.probes.remove(oldest);
+            self.order.pop_front();
         }
         let nonce = self.rng.next_u64() as u32;
         self.order.push_back(nonce);
@@ -181,5 +185,20 @@ mod tests {
         assert_eq!(probing.errands.len(), MAX_ERRANDS);
         probing.unanswered(at(0) + LONGEST * 2);
         assert_eq!(probing.errands.len(), 0, "who asked has given up");
+    }
+
+    #[test]
+    fn what_was_answered_or_is_long_ago_takes_no_room() {
+        let mut probing = Probing::new(Rng::from_number(1));
+        for millis in 0..10_000 {
+            let number = probing.begin(at(millis), HELPER, HELPER);
+            assert!(probing.answered(at(millis), HELPER, number).is_some());
+        }
+        assert!(probing.order.len() <= 1 && probing.probes.is_empty());
+        for millis in 0..100 {
+            probing.begin(at(millis), SILENT, SILENT);
+        }
+        probing.begin(at(100) + LONGEST, SILENT, SILENT);
+        assert_eq!((probing.order.len(), probing.probes.len()), (1, 1));
     }
 }

@@ -24,6 +24,16 @@ const TRIES_PER_WAY: u32 = 2;
 /// seconds).
 const SILENT_TRIES: u32 = 7;
 
+/// As after so many unanswered tries a member is dialled that is taken for dead (guess: at once, and then no sooner
+/// than a minute later, where the longest time is that long).
+const BURIED_TRIES: u32 = 8;
+
+/// How often per second members are tried that do not answer, all together, once each has been tried often: by who
+/// talks with somebody, and by who talks with nobody. One that answers is enough to bring the news to all.
+/// (Guesses: two Hellos are less than a calm node sends for its probes; eight find a cluster within a moment.)
+const RETRIES_PER_SECOND: u32 = 2;
+const LONE_RETRIES_PER_SECOND: u32 = 8;
+
 /// How patient dialling is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DialConfig {
@@ -136,22 +146,41 @@ impl Dials {
         }
     }
 
+    /// A member is taken for dead: after one more try it is dialled as patiently as who has not answered for long.
+    pub(super) fn bury(&mut self, target: &Target) {
+        if let Some(dial) = self.dials.get_mut(target) {
+            dial.tries = BURIED_TRIES;
+        }
+    }
+
     /// The next target whose time has come, as far as the rate allows.
     pub(super) fn take_due(&self, now: Mono) -> Option<Target> {
         let (due, target) = self.due.first()?;
         ((*due).max(self.next) <= now).then(|| target.clone())
     }
 
-    /// A try was made: the next one comes after twice the time, up to the longest.
-    /// Who is `alone`, with no session at all, waits no longer than eight times the shortest time.
+    /// A try was made: the next one comes after twice the time, up to the longest; for members it is longer, the
+    /// more of them there are to try. Who is `alone`, with no session at all, waits no longer than eight times
+    /// the shortest time for a seed, and tries members more often.
     /// Says whether it is time to tell somebody that nobody answers there.
     pub(super) fn tried(&mut self, now: Mono, target: &Target, alone: bool, rng: &mut Rng) -> bool {
         let Some(dial) = self.dials.get_mut(target) else { return false };
         let silent = dial.tries == SILENT_TRIES;
         let doubled = self.config.min.saturating_mul(1 << dial.tries.min(16));
         dial.tries = dial.tries.saturating_add(1);
-        let longest = if alone { self.config.min.saturating_mul(8) } else { self.config.max };
-        let pause = jittered(doubled.min(longest).min(self.config.max), rng);
+        let (longest, rate) = if alone {
+            (self.config.min.saturating_mul(8).min(self.config.max), LONE_RETRIES_PER_SECOND)
+        } else {
+            (self.config.max, RETRIES_PER_SECOND)
+        };
+        let longest = match target {
+            Target::Member(_) => {
+                let others = u32::try_from(self.dials.len()).unwrap_or(u32::MAX);
+                longest.max(Duration::from_secs(1).saturating_mul(others) / rate)
+            }
+            Target::Seed(_) => longest,
+        };
+        let pause = jittered(doubled.min(longest), rng);
         self.set_due(target, now + pause);
         // Only tries count: to see that a target is reached costs nobody anything.
         let interval = Duration::from_secs(1) / self.config.per_second.max(1);
@@ -331,6 +360,30 @@ mod tests {
             }
         }
         assert!((20..=22).contains(&taken), "{taken} in two seconds at ten per second");
+    }
+
+    #[test]
+    fn the_more_are_silent_the_rarer_each_is_tried() {
+        let member = |number: u16| {
+            let mut bytes = [0; 32];
+            bytes[..2].copy_from_slice(&number.to_be_bytes());
+            Target::Member(NodeId::from_bytes(bytes))
+        };
+        for (alone, most) in [(false, 2 * 100), (true, 8 * 100)] {
+            let (mut dials, mut rng) = dials();
+            dials.config.per_second = 128;
+            (0..500).for_each(|number| dials.add(Mono::ZERO, member(number), somewhere()));
+            (0..500).for_each(|number| dials.bury(&member(number)));
+            let mut tries = 0;
+            for millis in 0..1_100_000 {
+                let now = Mono::ZERO + Duration::from_millis(millis);
+                while let Some(target) = dials.take_due(now) {
+                    dials.tried(now, &target, alone, &mut rng);
+                    tries += u32::from(millis >= 1_000_000);
+                }
+            }
+            assert!((most * 2 / 3..=most * 4 / 3).contains(&tries), "{tries} of {most}");
+        }
     }
 
     #[test]
