@@ -12,6 +12,7 @@ mod execute;
 mod figure;
 mod fit;
 mod grid;
+mod healing;
 mod interrupt;
 mod joining;
 mod limits;
@@ -123,6 +124,7 @@ impl Entry {
 const SCENARIOS: &[Entry] = &[
     Entry::of::<anti_entropy::AntiEntropy>(),
     Entry::of::<detect::Detect>(),
+    Entry::of::<healing::Healing>(),
     Entry::of::<joining::Joining>(),
     Entry::of::<outages::Outages>(),
     Entry::of::<reconcile::Reconcile>(),

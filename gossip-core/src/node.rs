@@ -315,6 +315,12 @@ impl Node {
         self.roster.len()
     }
 
+    /// How many members are alive in its eyes, and how many dead.
+    #[cfg(feature = "sim")]
+    pub(crate) fn living_and_dead(&self) -> (usize, usize) {
+        (self.roster.count(MemberStatus::Alive), self.roster.count(MemberStatus::Dead))
+    }
+
     /// With how many members a session stands.
     #[cfg(feature = "sim")]
     pub(crate) fn sessions(&self) -> usize {

@@ -13,8 +13,10 @@ mod disk;
 mod driver;
 mod ear;
 pub mod epidemic;
+pub mod healing;
 mod host;
 pub mod joining;
+mod meter;
 pub mod outages;
 pub mod reconcile;
 mod rule;
@@ -26,6 +28,7 @@ mod world;
 pub use self::anomaly::{Anomaly, SOCKET_BYTES, STUCK_FRAMES, Spells};
 pub use self::disk::{Crash, Disk, DiskCounts, Fault};
 pub use self::host::MakeStrategies;
+pub use self::meter::Sent;
 pub use self::rule::{
     Burst, Delay, Packet, Rule, RuleId, Verdict, alter, bandwidth, burst, cut, delay, duplicate,
     during, jitter, late, loss, one_way, reorder,

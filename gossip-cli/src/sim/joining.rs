@@ -73,8 +73,7 @@ impl Scenario for Joining {
     }
 
     fn world_bytes(&self, common: &Common) -> u64 {
-        let nodes = u64::from(common.nodes);
-        nodes * (NODE_BYTES + nodes * PAIR_BYTES)
+        world_bytes(common.nodes)
     }
 
     fn world(&self, common: &Common) -> Self::World {
@@ -104,7 +103,13 @@ impl Scenario for Joining {
 }
 
 /// The most nodes: what a pair of them takes is taken for each pair.
-const MOST_NODES: u32 = 2_500;
+pub(super) const MOST_NODES: u32 = 2_500;
+
+/// What a world takes in which each of so many nodes knows each.
+pub(super) fn world_bytes(nodes: u32) -> u64 {
+    let nodes = u64::from(nodes);
+    nodes * (NODE_BYTES + nodes * PAIR_BYTES)
+}
 
 /// What a node takes, and what it takes for each other one (rounded up from what was measured).
 const NODE_BYTES: u64 = 1 << 20;

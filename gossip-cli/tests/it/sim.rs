@@ -28,6 +28,10 @@ const SMALL: &[(&[&str], &[&str])] = &[
         &["t_ave", "t_last", "messages_per_node"],
     ),
     (
+        &["healing", "--nodes", "6", "--runs", "2", "--apart", "20s"],
+        &["healed_ms", "apart_bytes_per_member_per_s", "healing_bytes_per_member", "deaths"],
+    ),
+    (
         &["joining", "--nodes", "6", "--runs", "2", "--calm", "10s"],
         &["known_ms", "seed_bytes", "bytes_per_member_per_s"],
     ),
@@ -103,6 +107,7 @@ fn the_help_tells_scenarios_apart() {
         ("rumor", "How one update spreads"),
         ("anti-entropy", "How one update spreads by repair"),
         ("detect", "How fast the dead are found"),
+        ("healing", "How soon a cluster that came apart is one again"),
         ("joining", "How soon newcomers know all"),
         ("swarm", "Chaos, then calm"),
         ("tombstones", "Whether deleted values come back"),
@@ -279,6 +284,7 @@ fn senseless_options_are_refused_with_the_next_step() {
     refused(&["anti-entropy", "--hunt", "few", "--connection-limit", "1"], "inf");
     refused(&["tombstones", "--nodes", "3", "--lost", "2"], "--lost");
     refused(&["tombstones", "--keys", "3"], "--reinserts");
+    refused(&["healing", "--nodes", "3"], "--nodes");
     refused(&["joining", "--nodes", "1"], "--nodes");
     refused(&["joining", "--loss", "1"], "--loss");
     refused(&["detect", "--nodes", "4", "--crashes", "4"], "raise --nodes");

@@ -1,16 +1,13 @@
 //! Nodes that start at once with one seed: how soon does each know all, and what does that cost? What
 //! does it cost to know one another from then on?
 
-mod meter;
-
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use self::meter::{Meter, Witness};
+use super::meter::{Meter, Witness};
 use super::reconcile::Clock;
-use super::{Delay, World, late, loss};
+use super::{Delay, Sent, World, late, loss};
 use crate::config::ConfigSpec;
 use crate::node::Node;
 use crate::time::Mono;
@@ -65,18 +62,6 @@ pub struct Outcome {
     pub calm: Sent,
     /// The time that this took by the clock that was given: what the simulator needs besides is in it.
     pub calm_cpu: Option<Duration>,
-}
-
-/// What was sent.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "plain numbers")]
-pub struct Sent {
-    /// Bytes of frames: payload of datagrams.
-    pub bytes: u64,
-    /// Frames.
-    pub frames: u64,
-    /// Records, by kind.
-    pub records: BTreeMap<&'static str, u64>,
 }
 
 /// How often it is looked whether all know all.
