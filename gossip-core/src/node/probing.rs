@@ -1,6 +1,6 @@
 //! Probes under way: ours, and those that we make for others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use crate::id::NodeId;
@@ -45,14 +45,15 @@ struct Errand {
     asker: NodeId,
     /// The asker's number.
     nonce: u32,
-    /// When to say that there is no answer yet; `None`: that was said.
-    nack_at: Option<Mono>,
-    /// When the asker has given up.
+    /// When to say that there is no answer yet, and once that was said, when the asker has given up.
+    due: Mono,
     ends: Mono,
 }
 
 #[derive(Debug)]
 pub(super) struct Probing {
+    /// When something is to be done about an errand.
+    due: BTreeSet<(Mono, u32)>,
     errands: BTreeMap<u32, Errand>,
     /// Numbers of probes, oldest first; the oldest waits for its answer.
     order: VecDeque<u32>,
@@ -62,7 +63,13 @@ pub(super) struct Probing {
 
 impl Probing {
     pub(super) const fn new(rng: Rng) -> Self {
-        Self { errands: BTreeMap::new(), order: VecDeque::new(), probes: BTreeMap::new(), rng }
+        Self {
+            due: BTreeSet::new(),
+            errands: BTreeMap::new(),
+            order: VecDeque::new(),
+            probes: BTreeMap::new(),
+            rng,
+        }
     }
 
     /// The number of a probe of our own, or of a request to this member about another.
@@ -90,9 +97,10 @@ impl Probing {
         let PingReq { nonce, about, patience_ms } = asked;
         let patience = Duration::from_millis(u64::from(patience_ms)).min(LONGEST);
         let number = self.rng.next_u64() as u32;
-        let nack_at = Some(now + patience * 4 / 5);
-        let ends = now + patience * 2;
-        self.errands.insert(number, Errand { about, asker, nonce, nack_at, ends });
+        self.end(number);
+        let (due, ends) = (now + patience * 4 / 5, now + patience * 2);
+        self.due.insert((due, number));
+        self.errands.insert(number, Errand { about, asker, nonce, due, ends });
         Some(number)
     }
 
@@ -100,7 +108,7 @@ impl Probing {
     pub(super) fn answered(&mut self, now: Mono, from: NodeId, number: u32) -> Option<Answered> {
         if let Some(errand) = self.errands.get(&number).filter(|errand| errand.about == from) {
             let answered = Answered::Errand { asker: errand.asker, nonce: errand.nonce };
-            self.errands.remove(&number);
+            self.end(number);
             return Some(answered);
         }
         let Probe { to, about, since } =
@@ -119,18 +127,29 @@ impl Probing {
     /// Askers that are to be told that there is no answer yet, once each.
     pub(super) fn unanswered(&mut self, now: Mono) -> Vec<(NodeId, u32)> {
         let mut late = Vec::new();
-        self.errands.retain(|_, errand| {
-            if errand.nack_at.take_if(|due| *due <= now).is_some() {
+        while let Some(&(due, number)) = self.due.first().filter(|(due, _)| *due <= now) {
+            self.due.remove(&(due, number));
+            let Some(errand) = self.errands.get_mut(&number) else { continue };
+            if errand.due < errand.ends {
                 late.push((errand.asker, errand.nonce));
+                errand.due = errand.ends;
+                self.due.insert((errand.ends, number));
+            } else {
+                self.errands.remove(&number);
             }
-            errand.ends > now
-        });
+        }
         late
     }
 
     /// When something is due here.
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.errands.values().map(|errand| errand.nack_at.unwrap_or(errand.ends)).min()
+        self.due.first().map(|(due, _)| *due)
+    }
+
+    fn end(&mut self, number: u32) {
+        if let Some(errand) = self.errands.remove(&number) {
+            self.due.remove(&(errand.due, number));
+        }
     }
 }
 

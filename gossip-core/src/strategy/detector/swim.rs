@@ -229,7 +229,7 @@ impl Swim {
                 let mut suspicion = watched.suspicion(cx.now, living, &self.config);
                 suspicion.accused(accusers, living, confirmations);
                 self.suspects.insert((suspicion.due, member));
-                watched.standing = Standing::Suspect(suspicion);
+                watched.standing = Standing::Suspect(Box::new(suspicion));
                 cx.find(Finding::Suspect(member));
             }
         }
@@ -238,7 +238,7 @@ impl Swim {
     /// It lives: suspicion ends, and the dead are watched again.
     fn lives(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        match watched.standing {
+        match &watched.standing {
             Standing::Alive => return,
             Standing::Suspect(suspicion) => {
                 self.suspects.remove(&(suspicion.due, member));
@@ -253,7 +253,7 @@ impl Swim {
 
     fn convict(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        if let Standing::Suspect(suspicion) = watched.standing {
+        if let Standing::Suspect(suspicion) = &watched.standing {
             self.suspects.remove(&(suspicion.due, member));
         }
         if !watched.is_dead() {
@@ -268,7 +268,7 @@ impl Swim {
         while let Some(&(due, member)) = self.suspects.first().filter(|(due, _)| *due <= cx.now) {
             self.suspects.remove(&(due, member));
             let Some(Standing::Suspect(suspicion)) =
-                self.members.get(&member).map(|watched| watched.standing)
+                self.members.get(&member).map(|watched| &watched.standing)
             else {
                 continue;
             };
@@ -368,7 +368,7 @@ impl Detector for Swim {
 
     fn forget(&mut self, member: NodeId) {
         if let Some(watched) = self.members.remove(&member) {
-            if let Standing::Suspect(suspicion) = watched.standing {
+            if let Standing::Suspect(suspicion) = &watched.standing {
                 self.suspects.remove(&(suspicion.due, member));
             }
             self.rota.remove(&member);

@@ -18,10 +18,11 @@ pub(super) struct Watched {
     returns: (u32, Mono),
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Standing {
     Alive,
-    Suspect(Suspicion),
+    /// Few are suspects at a time: the others have no room for a suspicion.
+    Suspect(Box<Suspicion>),
     Dead,
 }
 
@@ -40,11 +41,11 @@ pub(super) struct Suspicion {
     pub(super) excused: u32,
 }
 
-/// Round trips: smoothed, and their mean deviation.
+/// Round trips: smoothed, and their mean deviation; each in microseconds, for thousands are remembered.
 #[derive(Clone, Copy, Debug)]
 struct Trip {
-    smoothed: Duration,
-    deviation: Duration,
+    smoothed: u32,
+    deviation: u32,
 }
 
 impl Watched {
@@ -67,11 +68,16 @@ impl Watched {
 
     /// Takes note of a round trip: RFC 6298, section 2.
     pub(super) fn measured(&mut self, time: Duration) {
+        let time = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        let mean = |old: u32, new: u32, share: u64| {
+            let sum = u64::from(old) * (share - 1) + u64::from(new);
+            u32::try_from(sum / share).unwrap_or(u32::MAX)
+        };
         self.trip = Some(match self.trip {
             None => Trip { smoothed: time, deviation: time / 2 },
             Some(Trip { smoothed, deviation }) => Trip {
-                smoothed: (smoothed * 7 + time) / 8,
-                deviation: (deviation * 3 + smoothed.abs_diff(time)) / 4,
+                smoothed: mean(smoothed, time, 8),
+                deviation: mean(deviation, smoothed.abs_diff(time), 4),
             },
         });
     }
@@ -80,7 +86,8 @@ impl Watched {
     pub(super) fn timeout(&self, config: &SwimConfig) -> Duration {
         match self.trip.filter(|_| config.adapt) {
             Some(Trip { smoothed, deviation }) => {
-                (smoothed + deviation * 4).max(config.least_timeout)
+                let micros = u64::from(smoothed) + u64::from(deviation) * 4;
+                Duration::from_micros(micros).max(config.least_timeout)
             }
             None => config.timeout,
         }
