@@ -78,8 +78,8 @@ struct Beside {
 
 impl Beside {
     fn run(nodes: usize, turns: u64) -> Self {
-        // Everybody looks after everybody: of many nodes a second is enough.
-        let seconds = (1_000 / nodes as u64).clamp(1, 10);
+        // Everybody looks after somebody: of many nodes a few seconds are enough.
+        let seconds = (10_000 / nodes as u64).clamp(10, 100);
         let (mut ours, mut theirs) = (Mesh::watching(nodes, detector), Swarm::new(nodes));
         let known = |mesh: &Mesh| mesh.known().into_iter().min().unwrap_or(0);
         let mut settling = 0..SETTLING;
@@ -87,7 +87,8 @@ impl Beside {
             ours.run_for(PERIOD);
         }
         assert_eq!(known(&ours), nodes, "everybody knows everybody");
-        ours.run_for(PERIOD);
+        // Until all is said that newcomers say: what is compared is rest.
+        ours.run_for(PERIOD * SETTLING as u32);
         // Not all of many of them ever know all others.
         theirs.run_for(PERIOD * SETTLING as u32);
         let known = theirs.known();
