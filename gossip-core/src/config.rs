@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::fact::{Domain, Keys};
+use crate::fact::{Domain, Keys, WORD_LIFE};
 use crate::id::{ChannelId, ClusterId, NodeId};
 use crate::io::Seed;
 use crate::membership::{MAX_NAME_BYTES, MAX_TAGS};
@@ -58,7 +58,7 @@ pub struct ConfigSpec {
     pub compress: bool,
     /// How often an unchanged alive fact is issued anew at most: with more than 15 members each takes its turn, so
     /// that together they issue about one every two seconds. A relayed one counts as a sign of life for so long
-    /// after it was signed. Default 30 s (house decision).
+    /// after it was signed. Default 30 s (house decision); at most six hours, for after a day it is forgotten.
     pub alive_interval: Duration,
     /// How rumors of membership are told. Default: the id first and before rounds but once, for that somebody is alive is most of what a
     /// cluster at rest has to say.
@@ -204,6 +204,9 @@ impl ConfigSpec {
                 return Err(ConfigError::Zero { key });
             }
         }
+        if self.alive_interval > MAX_ALIVE_INTERVAL {
+            return Err(ConfigError::AliveInterval);
+        }
         check_repair("view_repair", &self.view_repair)?;
         if self.redial_min > self.redial_max {
             return Err(ConfigError::RedialOrder);
@@ -243,6 +246,10 @@ pub const MAX_LEAF: usize = 32;
 
 /// Most parts of a split range: their fingerprints fit a datagram.
 pub const MAX_WAYS: usize = 24;
+
+/// Longest `alive_interval`, and the longest time for which an unchanged word stands in any cluster: a quarter of what
+/// a word lives, so that three may be lost (house horizon; a guess).
+pub const MAX_ALIVE_INTERVAL: Duration = Duration::from_secs(WORD_LIFE.as_secs() / 4);
 
 /// Smallest `fact_bytes` that still carries membership: an alive fact with full name and tags.
 pub const MIN_FACT_BYTES: usize = 1_000;
@@ -392,6 +399,9 @@ impl Config {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// Others would forget a living node.
+    #[error("alive_interval is longer than six hours: others forget what is a day old")]
+    AliveInterval,
     /// The largest fact does not fit.
     #[error(
         "fact_bytes is {asked}; it must be from {MIN_FACT_BYTES} to {limit}, which is the most that \

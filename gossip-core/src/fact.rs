@@ -18,7 +18,7 @@ pub use self::claims::{Claims, is_small_order};
 pub use self::draft::Draft;
 pub use self::envelope::Envelope;
 pub use self::header::{
-    Domain, Dot, FactKind, Flags, HORIZON, Header, MAX_CONTEXT, MAX_KEY_BYTES, leaves_at,
+    Domain, Dot, FactKind, Flags, HORIZON, Header, MAX_CONTEXT, MAX_KEY_BYTES, WORD_LIFE, leaves_at,
 };
 #[cfg(feature = "sim")]
 pub use self::keys::SimKeys;

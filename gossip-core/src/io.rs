@@ -348,6 +348,12 @@ pub enum Event {
         /// Our own facts that nobody else may have.
         facts: Vec<Envelope>,
     },
+    /// A member that was dead, left or evicted is none any more: whatever was said of it is past its life. If
+    /// it comes back, it is new.
+    Forgotten {
+        /// Who it was.
+        member: NodeId,
+    },
     /// Another process uses our key: the node writes and says nothing any more, and its driver
     /// stops it.
     IdentityInUse,

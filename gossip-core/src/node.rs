@@ -4,6 +4,7 @@
 //! [`Node::poll_output`] drains [`Output`]s, and [`Output::Wait`] ends every drain.
 
 mod detect;
+mod forget;
 mod life;
 mod outbox;
 mod probing;
@@ -13,6 +14,7 @@ mod settle;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use self::forget::Forgetting;
 use self::life::Life;
 use self::outbox::Outbox;
 use self::probing::Probing;
@@ -51,6 +53,7 @@ pub struct Node {
     detector_rng: Rng,
     effects: VecDeque<ChannelEffect>,
     feedback: Feedback,
+    forgetting: Forgetting,
     /// Whether all that follows from the inputs so far has been carried out.
     is_settled: bool,
     keys: Box<dyn Keys>,
@@ -129,6 +132,7 @@ impl Node {
             detector_rng: rng.fork("detector"),
             effects: VecDeque::new(),
             feedback: Feedback::new(),
+            forgetting: Forgetting::new(now.mono),
             is_settled: false,
             keys,
             life,
@@ -298,6 +302,8 @@ impl Node {
             channel.describe(partners, &mut status);
         }
         self.peering.describe(&mut status);
+        status.queues.insert("awaited", self.forgetting.awaited());
+        status.queues.insert("gone", self.forgetting.gone());
         status.queues.insert("view-facts", self.view_state.facts());
         status.queues.insert("tickets", self.routes.len());
         status
@@ -348,6 +354,7 @@ impl Node {
             self.peering.wake(self.now, &us);
         }
         self.detect();
+        self.forget_the_gone();
         let channels: Vec<_> = self.wakeful().map(Channel::id).collect();
         for channel in channels {
             self.in_channel(channel, Channel::wake);
@@ -415,6 +422,7 @@ impl Node {
             outbox.push(to, Some(channel.tag()), class, parcel);
         };
         let mut env = Env {
+            awaits: self.forgetting.awaits(),
             boot: self.life.boot(),
             clock: &mut self.clock,
             clock_disagrees: peering.clock_disagrees(),

@@ -297,6 +297,13 @@ impl Peering {
         self.dials.bury(&Target::Member(*member));
     }
 
+    /// Knows nothing of this member any more; seeds are tried on, whoever answered there.
+    pub(crate) fn forget(&mut self, now: Mono, member: NodeId) {
+        self.unlink(member);
+        self.drop_session(now, &member);
+        self.dials.forget(&member);
+    }
+
     /// Ends the session with a member that is gone.
     fn drop_session(&mut self, now: Mono, member: &NodeId) {
         self.redial(now, *member);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gossip_core::config::{MAX_LEAF, MAX_WAYS, MIN_FACT_BYTES};
+use gossip_core::config::{MAX_ALIVE_INTERVAL, MAX_LEAF, MAX_WAYS, MIN_FACT_BYTES};
 use gossip_core::strategy::Direction;
 
 use super::field::{Field, Range};
@@ -52,7 +52,7 @@ keys! {
         fact_bytes: OptionalCount(spec.fact_bytes),
             Range::Numbers(MIN_FACT_BYTES, 1 << 24);
         /// How often the node says that it is alive when nothing changed.
-        alive_interval: Duration(spec.alive_interval), Range::Times(LIVELY, DAY);
+        alive_interval: Duration(spec.alive_interval), Range::Times(LIVELY, MAX_ALIVE_INTERVAL);
         /// Signature jobs that run at a time.
         verifiers: Count(runtime.verifiers), Range::Numbers(1, 256);
         /// Events that wait for the slowest watcher before it misses some.

@@ -164,6 +164,9 @@ async fn fatal(mut events: Events) -> &'static str {
                 before = before.map(MemberStatus::name),
                 "a member's status changed"
             ),
+            Event::Forgotten { member } => {
+                tracing::info!(%member, "a member that was gone for a day is forgotten");
+            }
             Event::RefusedBy { address, why } => {
                 let at = place(*address);
                 tracing::warn!(at, reason = %why, next = remedy(*why), "a member refuses this node");

@@ -93,11 +93,6 @@ impl Collect {
         }
     }
 
-    /// Dormant facts that left the compared set before this epoch are gone.
-    pub(super) const fn floor(&self) -> Epoch {
-        self.floor
-    }
-
     /// How many members' words are remembered.
     pub(super) fn len(&self) -> usize {
         let Self { agreed, asked, confirmed, equal, offered, receipts, stale, .. } = self;
@@ -237,9 +232,7 @@ impl Channel {
             return;
         }
         if self.is_view() {
-            // Statements of members never leave the compared set.
-            self.collect.due = None;
-            return;
+            return self.sweep(env);
         }
         // A store that refuses writes lets go of nothing: reads judge expiry by themselves.
         if env.is_read_only() {
@@ -252,8 +245,23 @@ impl Channel {
             return;
         }
         self.raise_floor(env);
+        self.sweep(env);
+    }
+
+    /// The epoch before which facts that have left the compared set are gone. What is said of members goes by
+    /// its date alone, which its author signed: no copy of it is younger, whoever brings it. A clock that
+    /// most partners contradict says of no word that it is old.
+    pub(super) fn floor(&self, env: &Env<'_>) -> Epoch {
+        match (self.is_view(), env.clock_disagrees) {
+            (false, _) => self.collect.floor,
+            (true, false) => Epoch::of(env.now.wall),
+            (true, true) => Epoch::ZERO,
+        }
+    }
+
+    fn sweep(&mut self, env: &mut Env<'_>) {
         self.collect.sweeping = true;
-        let (wall, floor) = (env.now.wall, self.collect.floor);
+        let (wall, floor) = (env.now.wall, self.floor(env));
         let op = StoreOp::Sweep { shard: self.shard, wall, epoch: Epoch::of(wall), floor };
         self.ask(env, Pending::Sweep, op);
     }
@@ -283,7 +291,7 @@ impl Channel {
     fn raise_floor(&mut self, env: &mut Env<'_>) {
         // Where siblings live side by side, what is dead hides what its author had seen of others: with
         // it gone, that would be read again.
-        if self.retain.limit() > 1 {
+        if self.retain.limit() > 1 || env.awaits {
             return;
         }
         let confirmed = if made(Mistake::DropUnconfirmed) {
@@ -300,8 +308,10 @@ impl Channel {
 
     /// A member wants our receipt: what we hold must be durable first.
     pub(super) fn prepare_receipt(&mut self, env: &mut Env<'_>, to: NodeId, exchange: u32) {
-        // What cannot become durable is not promised; what is on its way says the same.
-        if env.is_read_only() || !self.collect.promised.insert(to) {
+        // What cannot become durable is not promised; what is on its way says the same. Who waits for somebody whom
+        // others may never have heard of holds them back as well: nobody lets go of what it confirms nothing of.
+        let holds_back = env.awaits && exchange != ANEW;
+        if env.is_read_only() || holds_back || !self.collect.promised.insert(to) {
             return;
         }
         let commit = self.collect.commit();
@@ -445,6 +455,16 @@ impl Channel {
         let exchange = u32::from_be_bytes(*exchange);
         let receipt = Receipt::new(boot, exchange, commit, Signature::from_bytes(signature));
         self.collect.receipts.insert(from, receipt);
+    }
+
+    /// A member is forgotten; its receipt is kept if it is still waited for.
+    pub(crate) fn forget(&mut self, member: &NodeId, waits: bool) {
+        self.collect.gone(member);
+        self.collect.confirmed.remove(member);
+        self.collect.stale.remove(member);
+        if !waits {
+            self.collect.receipts.remove(member);
+        }
     }
 
     fn is_signed(&self, env: &Env<'_>, by: NodeId, receipt: &Receipt) -> bool {

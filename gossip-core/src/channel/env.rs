@@ -34,6 +34,8 @@ pub(crate) type Feedback = BTreeMap<(ChannelId, NodeId), (Vec<[u8; 8]>, Vec<[u8;
 
 /// Time, randomness, identity, and places for effects.
 pub(crate) struct Env<'a> {
+    /// Whether somebody is waited for who is no known member any more.
+    pub(crate) awaits: bool,
     /// This start of ours.
     pub(crate) boot: BootId,
     pub(crate) clock: &'a mut HybridClock,

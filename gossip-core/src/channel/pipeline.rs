@@ -261,6 +261,10 @@ impl Channel {
         if self.is_view() && !(env.has_room)(&about(fact)) {
             return Err(Why::TableFull);
         }
+        // What is past its life costs no signature check, however often it comes.
+        if self.is_view() && fact.leaves_at() < self.floor(env) {
+            return Err(Why::Collected);
+        }
         if made(Mistake::ExpireByArrival) && fact.expires_at() < env.now.wall {
             let lives = fact.is_tombstone() || fact.is_live(env.now.wall);
             return if lives { Ok(()) } else { Err(Why::Obsolete) };
@@ -325,7 +329,7 @@ impl Channel {
             retain: self.retain.clone(),
             facts,
             epoch: Epoch::of(env.now.wall),
-            floor: self.collect.floor(),
+            floor: self.floor(env),
         })
     }
 

@@ -83,7 +83,7 @@ impl Channel {
         let mut cx = Cx {
             backlog_bytes: self.pipeline.bytes() + self.large.backlog(),
             effects: &mut effects,
-            floor: self.collect.floor(),
+            floor: self.floor(env),
             knows: &|key| standing(waits, key),
             me: env.me,
             now: env.now,

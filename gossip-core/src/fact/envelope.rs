@@ -77,7 +77,7 @@ impl Envelope {
         let id = domain.fact_id(kind, body.header);
         let value = body.value.map(|value| range_in(&bytes, value));
         let envelope = Self::assemble(&bytes, kind, body.header, &header, id, value);
-        let leaves_at = domain.leaves_at(header.flags, header.hlc, header.expires_at);
+        let leaves_at = domain.leaves_at(kind, header.flags, header.hlc, header.expires_at);
         Ok(Self { bytes, leaves_at, ..envelope })
     }
 
@@ -129,7 +129,7 @@ impl Envelope {
             id,
             key: range_in(bytes, header.key),
             kind,
-            leaves_at: leaves_at(header.flags, header.hlc, header.expires_at),
+            leaves_at: leaves_at(kind, header.flags, header.hlc, header.expires_at),
             tombstone: header.flags.tombstone(),
             topic: header.topic,
             value,

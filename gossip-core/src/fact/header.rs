@@ -19,6 +19,10 @@ pub const MAX_CONTEXT: usize = 16;
 /// How long a tombstone stays in the compared set after its date: 24 h (a guess).
 pub const HORIZON: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long what is said of a member stands in the view after its date: as long as a deletion (house horizon).
+/// Who lives says so anew at least three times in that time.
+pub const WORD_LIFE: Duration = HORIZON;
+
 /// What a fact is about. A kind's layout is frozen for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -112,15 +116,25 @@ impl Header<'_> {
 
 /// The first epoch whose compared set no longer holds a fact with these properties.
 ///
-/// A tombstone leaves [`HORIZON`] after its date, what expires [`HORIZON`] after that; everything
-/// else stays: [`Epoch::NEVER`]. This is a pure function of the header, so that replicas agree on
+/// A tombstone leaves [`HORIZON`] after its date, what expires [`HORIZON`] after that, and whatever is
+/// said of a member [`WORD_LIFE`] after its date; everything
+/// else stays: [`Epoch::NEVER`]. This is a pure function of kind and header, so that replicas agree on
 /// the compared set of any epoch without anybody signing it.
 #[must_use]
-pub fn leaves_at(flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
-    leaves_after(HORIZON, flags, hlc, expires_at)
+pub fn leaves_at(kind: FactKind, flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
+    leaves_after(HORIZON, kind, flags, hlc, expires_at)
 }
 
-fn leaves_after(horizon: Duration, flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
+fn leaves_after(
+    horizon: Duration,
+    kind: FactKind,
+    flags: Flags,
+    hlc: Hlc,
+    expires_at: Wall,
+) -> Epoch {
+    if kind != FactKind::ENTRY {
+        return Epoch::of(hlc.wall() + WORD_LIFE + EPOCH);
+    }
     let dead_since = if flags.tombstone() {
         hlc.wall()
     } else if expires_at != Wall::ZERO {
@@ -164,8 +178,14 @@ impl Domain {
     }
 
     /// See [`leaves_at`].
-    pub(super) fn leaves_at(&self, flags: Flags, hlc: Hlc, expires_at: Wall) -> Epoch {
-        leaves_after(self.horizon, flags, hlc, expires_at)
+    pub(super) fn leaves_at(
+        &self,
+        kind: FactKind,
+        flags: Flags,
+        hlc: Hlc,
+        expires_at: Wall,
+    ) -> Epoch {
+        leaves_after(self.horizon, kind, flags, hlc, expires_at)
     }
 
     /// The channel.
@@ -281,11 +301,14 @@ mod tests {
     fn only_the_dead_leave() {
         let hlc = Hlc::from_wall(Wall::from_millis(60_000 * 100));
         let day = 24 * 60;
-        assert_eq!(leaves_at(Flags::NONE, hlc, Wall::ZERO), Epoch::NEVER);
-        assert_eq!(leaves_at(Flags::TOMBSTONE, hlc, Wall::ZERO).number(), 100 + day + 1);
+        assert_eq!(leaves_at(FactKind::ENTRY, Flags::NONE, hlc, Wall::ZERO), Epoch::NEVER);
+        assert_eq!(
+            leaves_at(FactKind::ENTRY, Flags::TOMBSTONE, hlc, Wall::ZERO).number(),
+            100 + day + 1
+        );
         let expires = Wall::from_millis(60_000 * 200 + 1);
-        assert_eq!(leaves_at(Flags::NONE, hlc, expires).number(), 200 + day + 1);
+        assert_eq!(leaves_at(FactKind::ENTRY, Flags::NONE, hlc, expires).number(), 200 + day + 1);
         let past = Wall::from_millis(1);
-        assert_eq!(leaves_at(Flags::NONE, hlc, past).number(), 100 + day + 1);
+        assert_eq!(leaves_at(FactKind::ENTRY, Flags::NONE, hlc, past).number(), 100 + day + 1);
     }
 }

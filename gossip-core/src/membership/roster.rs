@@ -15,7 +15,7 @@ pub enum MemberStatus {
     Alive,
     /// It is silent, and attempts to reach it go on.
     Suspect,
-    /// It stayed silent through all attempts; redialled for ever, slowly.
+    /// It stayed silent through all attempts; redialled, slowly, until it is forgotten.
     Dead,
     /// It said goodbye.
     Left,
@@ -163,6 +163,25 @@ impl Roster {
         member.status = MemberStatus::Evicted;
         member.since = wall;
         Some((member.clone(), Some(before)))
+    }
+
+    /// Forgets a member, its eviction included.
+    pub fn forget(&mut self, id: &NodeId) {
+        self.members.remove(id);
+        self.evicted.remove(id);
+        self.returning.remove(id);
+    }
+
+    /// How many members are evicted, known ones or not.
+    #[must_use]
+    pub fn evictions(&self) -> usize {
+        self.evicted.len()
+    }
+
+    /// Who is evicted and was never known.
+    #[must_use]
+    pub fn evicted_strangers(&self) -> Vec<NodeId> {
+        self.evicted.keys().filter(|id| !self.members.contains_key(id)).copied().collect()
     }
 
     /// Takes note of a measured round trip.

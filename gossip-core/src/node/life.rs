@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use self::goodbye::Goodbye;
 use super::{Node, Room};
+use crate::config::MAX_ALIVE_INTERVAL;
 use crate::fact::{Domain, Draft, Envelope, FactKind, Job, MAX_BATCH, Verdict, Verdicts};
 use crate::id::{BootId, Endpoints, NodeId, TopicId};
 use crate::io::{Answer, Event, Output, Refused, RequestId, Ticket};
@@ -16,7 +17,7 @@ use crate::membership::{Alive, Word, incarnation, subject};
 use crate::mistake::{Mistake, made};
 use crate::rng::Rng;
 use crate::store::{MetaName, Restored, StoreError, StoreOp, StoreReply};
-use crate::time::{Hlc, Mono, Now, Wall, earliest};
+use crate::time::{Epoch, Hlc, Mono, Now, Wall, earliest};
 use crate::wire::FactLimit;
 
 /// So many foreign statements under our key within [`JUMP_WINDOW`] mean that it is in use
@@ -31,9 +32,6 @@ const RETRY: Duration = Duration::from_secs(1);
 /// about one does in each such time (a guess: a fact of a quarter of a kilobyte to everybody every two seconds is an
 /// eighth of what 15 kbit/s leave).
 const ALIVE_SHARE: Duration = Duration::from_secs(2);
-
-/// The longest time for which an unchanged word stands (a guess: a quarter of the horizon).
-const LONGEST_ALIVE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// What the node is to others.
 ///
@@ -209,7 +207,14 @@ impl Node {
     pub(super) fn restore_members(&mut self, restored: &Restored) {
         let stored = restored.meta.iter().filter(|(name, _)| matches!(name, MetaName::Member(_)));
         let decode = |value: &Bytes| Envelope::decode(value.clone(), &self.life.domain).ok();
-        let facts: Vec<_> = stored.filter_map(|(_, value)| decode(value)).collect();
+        let facts: Vec<_> = stored.clone().filter_map(|(_, value)| decode(value)).collect();
+        for (name, value) in stored {
+            if let MetaName::Member(member) = name
+                && value.is_empty()
+            {
+                self.restore_awaited(*member);
+            }
+        }
         // Not through the pipeline, which sheds what one peer brings too much of.
         for batch in facts.chunks(MAX_BATCH) {
             self.next_ticket += 1;
@@ -225,10 +230,16 @@ impl Node {
     pub(super) fn members_verified(&mut self, verdicts: Verdicts) {
         for verdict in verdicts {
             match verdict {
-                Verdict::Good(fact) if crate::membership::admit(&fact).is_ok() => {
+                Verdict::Good(fact) if crate::membership::admit(&fact).is_err() => {
+                    self.status.verify.failed += 1;
+                }
+                Verdict::Good(fact) if fact.leaves_at() <= Epoch::of(self.now.wall) => {
+                    self.contact(&fact);
+                }
+                Verdict::Good(fact) => {
                     self.in_view(|view, env| view.on_verified_fact(env, fact, None));
                 }
-                Verdict::Good(_) | Verdict::Bad(..) => self.status.verify.failed += 1,
+                Verdict::Bad(..) => self.status.verify.failed += 1,
             }
         }
     }
@@ -262,7 +273,7 @@ impl Node {
         }
     }
 
-    fn remember(&mut self, name: MetaName, value: Option<Bytes>) -> Ticket {
+    pub(super) fn remember(&mut self, name: MetaName, value: Option<Bytes>) -> Ticket {
         self.next_ticket += 1;
         let ticket = Ticket(self.next_ticket);
         self.routes.insert(ticket, Room::Life);
@@ -339,11 +350,11 @@ impl Node {
     /// How long an unchanged word stands: the longer, the more there are to speak.
     fn alive_pause(&self) -> Duration {
         let members = u32::try_from(self.roster.len()).unwrap_or(u32::MAX);
-        let share = ALIVE_SHARE.saturating_mul(members).min(LONGEST_ALIVE);
+        let share = ALIVE_SHARE.saturating_mul(members).min(MAX_ALIVE_INTERVAL);
         self.config.spec().alive_interval.max(share)
     }
 
-    fn state_alive(&mut self) {
+    pub(super) fn state_alive(&mut self) {
         let spec = self.config.spec();
         let alive = Alive {
             incarnation: self.life.incarnation,

@@ -76,6 +76,7 @@ impl Node {
             earliest(channels),
             dial,
             self.detector.deadline(),
+            self.forgets_at(),
             self.life.deadline(),
             self.probing.deadline(),
             self.relink.then_some(self.relink_from),
@@ -180,13 +181,16 @@ impl Node {
 
     pub(super) fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
         if let Some((member, before)) = changed {
+            if before.is_none() {
+                self.await_no_more(&member.id);
+            }
             self.changed.insert(member.id);
             self.event(Event::Member { member: Box::new(member), before });
         }
     }
 
     /// The view has a new last word about a member.
-    fn view_changed(&mut self, fact: &Envelope) {
+    pub(super) fn view_changed(&mut self, fact: &Envelope) {
         match fact.kind() {
             FactKind::ACCUSATION => return self.accusation(fact),
             FactKind::EVICTION => return self.eviction(fact),

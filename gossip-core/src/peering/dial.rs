@@ -1,4 +1,4 @@
-//! First contacts: whom to try, where, and when again. Seeds and members are tried for ever, at
+//! First contacts: whom to try, where, and when again. Seeds, and members until they are forgotten, are tried again and again, at
 //! a bounded rate.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,6 +134,13 @@ impl Dials {
     pub(super) fn met(&mut self, session: SessionId, member: NodeId) {
         if let Some(dial) = self.by_session.get(&session).and_then(|to| self.dials.get_mut(to)) {
             dial.member = Some(member);
+        }
+    }
+
+    /// Whoever answered to seeds, it was not this member.
+    pub(super) fn forget(&mut self, member: &NodeId) {
+        for dial in self.dials.values_mut() {
+            dial.member.take_if(|met| met == member);
         }
     }
 

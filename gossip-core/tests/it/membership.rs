@@ -1,6 +1,7 @@
 //! The life of a cluster: how members come, go, are missed, and come back.
 
 mod eviction;
+mod expiry;
 mod heal;
 mod identity;
 mod joining;

@@ -12,7 +12,7 @@ use crate::rng::Rng;
 use crate::strategy::Retain as _;
 use crate::testkit::facts::{Author, domain};
 use crate::testkit::retain_laws_among;
-use crate::time::Hlc;
+use crate::time::{Hlc, Wall};
 
 /// What is said about author 0, by whom it is and by others.
 fn facts(rng: &mut Rng) -> Vec<Envelope> {
@@ -153,4 +153,84 @@ fn nobody_accuses_itself_or_what_was_not_said_yet() {
     assert!(refused(author.id(), 50));
     assert!(refused(subject, 101));
     assert!(!refused(subject, 100));
+}
+
+/// What an author says of itself over two days, in order, and what others say of it meanwhile; the author's words
+/// come first.
+fn life(rng: &mut Rng) -> (Vec<Envelope>, Vec<Envelope>) {
+    let subject = Author::simulated(0, &domain());
+    let minute =
+        |number: u64| Hlc::from_wall(Wall::from_millis(1_800_000_000_000 + number * 60_000));
+    let (mut words, mut others, mut now) = (Vec::new(), Vec::new(), 0);
+    for incarnation in 1..=1 + rng.below(3) {
+        for _ in 0..1 + rng.below(4) {
+            now += 1 + rng.below(360);
+            words.push(lives(&subject, minute(now), incarnation));
+            let word = Word { incarnation, hlc: minute(now) };
+            for number in 0..rng.below(3) {
+                let by = Author::simulated(1 + number, &domain());
+                let said = minute(now + rng.below(60));
+                others.push(if rng.below(4) == 0 {
+                    evicts(&by, said, subject.id(), incarnation)
+                } else {
+                    accuses(&by, said, subject.id(), Accusation { word, charge: Charge::Silent })
+                });
+            }
+        }
+        if rng.below(3) == 0 {
+            now += 1;
+            words.push(leaves(&subject, minute(now), incarnation));
+        }
+    }
+    (words, others)
+}
+
+/// The member's last word among what the rule keeps of these facts.
+fn last_word<'a>(facts: impl Iterator<Item = &'a Envelope>) -> Option<&'a Envelope> {
+    let mut kept: Vec<_> = facts.collect();
+    ViewRetain::default().retain(&mut kept);
+    kept.into_iter().find(|fact| matches!(fact.kind(), FactKind::ALIVE | FactKind::LEAVE))
+}
+
+/// A word's date is its tombstone: as time takes facts away, from the oldest on, nothing that the last word had
+/// displaced comes back, whatever of it some carrier still has.
+#[test]
+fn no_carrier_brings_an_old_word_back_as_facts_pass_their_life() {
+    for seed in 0..300 {
+        let mut rng = Rng::from_number(seed);
+        let (words, others) = life(&mut rng);
+        let last = last_word(words.iter().chain(&others));
+        let mut epochs: Vec<_> = words.iter().chain(&others).map(Envelope::leaves_at).collect();
+        epochs.sort_unstable();
+        for epoch in epochs {
+            let stands = |fact: &&Envelope| fact.leaves_at() > epoch;
+            let held = last_word(words.iter().chain(&others)).filter(stands);
+            // Any part of what was ever said.
+            let carried: Vec<_> = words.iter().filter(|_| rng.below(2) == 0).collect();
+            let offered = carried.into_iter().filter(stands);
+            let then =
+                last_word(held.into_iter().chain(offered).chain(others.iter().filter(stands)));
+            assert!(then.is_none() || then == last, "seed {seed}");
+            assert_eq!(then, held, "seed {seed}");
+        }
+    }
+}
+
+/// Whoever is accused, or has said goodbye, does not outlive that: no copy of its word is younger.
+#[test]
+fn what_is_said_against_a_word_lives_as_long_as_the_word() {
+    for seed in 0..300 {
+        let (words, others) = life(&mut Rng::from_number(seed));
+        for fact in &others {
+            let Ok(accusation) = Accusation::decode(fact) else { continue };
+            let accused = words.iter().find(|word| Word::of(word) == Ok(accusation.word)).unwrap();
+            assert!(fact.leaves_at() >= accused.leaves_at(), "seed {seed}");
+        }
+        for leave in words.iter().filter(|word| word.kind() == FactKind::LEAVE) {
+            let of = |word: &&Envelope| {
+                super::alive::incarnation(word) == super::alive::incarnation(leave)
+            };
+            assert!(words.iter().filter(of).all(|word| leave.leaves_at() >= word.leaves_at()));
+        }
+    }
 }

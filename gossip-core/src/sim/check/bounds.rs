@@ -60,6 +60,8 @@ fn limit(config: &Config, name: &str) -> Option<usize> {
     let unmerged_bytes = 2 * (limits.channel_bytes + one_fact);
     Some(match name {
         "agreements" => 2 * 4 * limits.members,
+        "awaited" => 1_024 + 1,
+        "gone" => limits.members,
         "answers" | "rumors" => 2 * 4_096,
         "dials" => limits.members + 64,
         "facts-parked" => 2 * limits.parked,

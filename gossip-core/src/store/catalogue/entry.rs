@@ -1,6 +1,6 @@
 //! What a catalogue knows of one fact.
 
-use crate::fact::{Envelope, Flags, leaves_at};
+use crate::fact::{Envelope, FactKind, Flags, leaves_at};
 use crate::id::FactId;
 use crate::state::Point;
 use crate::time::{Epoch, Hlc, Wall};
@@ -69,11 +69,11 @@ impl Record {
         }
     }
 
-    /// The record of a fact of which a store remembers no more than this; slot 0.
+    /// The record of an entry of which a store remembers no more than this; slot 0.
     #[must_use]
     pub fn new(hlc: Hlc, id: FactId, tombstone: bool, expires_at: Wall) -> Self {
         let flags = if tombstone { Flags::TOMBSTONE } else { Flags::NONE };
-        let leaves_at = leaves_at(flags, hlc, expires_at);
+        let leaves_at = leaves_at(FactKind::ENTRY, flags, hlc, expires_at);
         Self { entry: Entry { hlc, id, slot: 0, leaves_at }, expires_at, tombstone }
     }
 
