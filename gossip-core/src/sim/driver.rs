@@ -158,7 +158,8 @@ impl World {
                     self.hear(latency, number, Input::Exported(ticket, result));
                 }
                 Output::Resolve(name) => {
-                    let input = Input::Resolved { name, addresses: Vec::new() };
+                    let addresses = self.names.get(&name).cloned().unwrap_or_default();
+                    let input = Input::Resolved { name, addresses };
                     self.input(number, input);
                     return;
                 }

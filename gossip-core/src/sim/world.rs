@@ -39,6 +39,8 @@ pub struct World {
     pub(super) hosts: Vec<Host>,
     /// Who is where it was not at first: hosts by address.
     pub(super) moved: BTreeMap<SocketAddr, u32>,
+    /// What names lead to.
+    pub(super) names: BTreeMap<String, Vec<SocketAddr>>,
     pub(super) now: Mono,
     pub(super) rng: Rng,
     pub(super) rules: Vec<Ruling>,
@@ -63,6 +65,7 @@ impl World {
             keeps_events: true,
             hosts: Vec::new(),
             moved: BTreeMap::new(),
+            names: BTreeMap::new(),
             now: Mono::ZERO,
             rng: Rng::from_number(seed),
             rules: Vec::new(),
@@ -401,6 +404,11 @@ impl World {
         assert!(self.host(host).node.is_none(), "host {host} runs");
         self.host_mut(host).address = address;
         self.moved.insert(address, host as u32);
+    }
+
+    /// From now on this `host:port` leads there; names lead nowhere until they are told to.
+    pub fn name(&mut self, name: &str, addresses: Vec<SocketAddr>) {
+        self.names.insert(name.to_owned(), addresses);
     }
 
     /// Adds a host with default strategies at an address, and starts its node. Returns its number.

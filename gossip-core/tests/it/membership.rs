@@ -7,6 +7,7 @@ mod identity;
 mod joining;
 mod leaving;
 mod merge;
+mod names;
 mod pause;
 mod restart;
 mod snapshot;
