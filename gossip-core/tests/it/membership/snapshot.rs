@@ -18,8 +18,7 @@ fn an_old_snapshot_neither_revives_the_dead_nor_hides_the_living() {
     world.start(4);
     let seeds = seed_of(&world, 0);
     let newcomer = world.add(ConfigSpec { seeds, ..ConfigSpec::default() });
-    // Six hours, of which only the clock takes note: nobody sleeps for so long in a test.
-    world.run_for(seconds(600));
+    world.run_for(seconds(6 * 60 * 60));
     (0..world.len()).for_each(|host| drop(world.events(host)));
     world.crash(3);
     world.put_back(3, snapshot);
