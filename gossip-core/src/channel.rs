@@ -397,7 +397,7 @@ impl Channel {
         self.collect.expires(env.now, fact.expires_at());
         env.changed(self.id(), fact);
         if self.is_view() {
-            env.effects.push_back(ChannelEffect::ViewChanged(fact.clone()));
+            env.effects.push_back(ChannelEffect::ViewChanged(fact.clone(), from));
         }
     }
 

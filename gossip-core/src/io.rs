@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::fact::{Envelope, Job, Verdicts, Why};
 use crate::id::{ChannelId, FactId, NodeId};
-use crate::membership::{Member, MemberStatus};
+use crate::membership::{Cause, Grounds, Member, MemberStatus, Testimony};
 use crate::state::Totals;
 use crate::status::{Status, Taking};
 use crate::store::{StoreError, StoreOp, StoreReply};
@@ -103,6 +103,12 @@ pub enum Command {
     Leave,
     /// Everybody known: answered by [`Answer::Members`].
     Members,
+    /// Ask everybody who can be reached how the cluster looks from there: answered by
+    /// [`Answer::Reports`] once all have answered, or after two seconds.
+    Reports {
+        /// Whether each is to tell of all members; otherwise only of some of those that are well.
+        full: bool,
+    },
     /// Live facts in key order: answered by [`Answer::Facts`].
     Scan {
         /// The channel.
@@ -126,6 +132,8 @@ pub enum Command {
         /// At which epoch.
         epoch: AtEpoch,
     },
+    /// Why a member stands as it does: answered by [`Answer::Why`].
+    Why(NodeId),
     /// Write: answered by [`Answer::Written`] once durable.
     Write {
         /// The channel.
@@ -258,10 +266,17 @@ pub enum Answer {
     Done,
     /// Facts that are live now.
     Facts(Vec<Envelope>),
-    /// Everybody known, by id.
-    Members(Vec<Member>),
+    /// Everybody known.
+    Members {
+        /// By id.
+        members: Vec<Member>,
+        /// Grows by one with every [`Event::Member`] and [`Event::Forgotten`].
+        version: u64,
+    },
     /// It cannot be done.
     Refused(Refused),
+    /// How the cluster looks from wherever a report came, this node first.
+    Reports(Vec<Testimony>),
     /// Counters and queues.
     Status(Box<Status>),
     /// A channel's compared set.
@@ -271,6 +286,8 @@ pub enum Answer {
         /// Its numbers.
         totals: Totals,
     },
+    /// Why a member stands as it does.
+    Why(Box<Grounds>),
     /// One result per write, in order.
     Written(Vec<Result<Written, WriteError>>),
 }
@@ -353,16 +370,25 @@ pub enum Event {
     Forgotten {
         /// Who it was.
         member: NodeId,
+        /// The version of the members after this.
+        version: u64,
     },
     /// Another process uses our key: the node writes and says nothing any more, and its driver
     /// stops it.
     IdentityInUse,
-    /// A member's status changed.
+    /// A member's status changed, or what it says of itself. Whoever has [`Answer::Members`] of version
+    /// `n` and all events from `n + 1` on knows all members.
     Member {
         /// The member as it is now.
         member: Box<Member>,
-        /// What it was before; `None`: it is new.
+        /// What it was before, the same if it said something new; `None`: it is new.
         before: Option<MemberStatus>,
+        /// Why.
+        cause: Cause,
+        /// Who brought it; this node, for what it concluded itself.
+        by: NodeId,
+        /// The version of the members after this.
+        version: u64,
     },
     /// A member refused our first contact.
     RefusedBy {
@@ -404,6 +430,17 @@ pub enum Event {
         /// How far it has come.
         taking: Taking,
     },
+}
+
+impl Event {
+    /// The version of the members after this, if it changed them.
+    #[must_use]
+    pub const fn members_version(&self) -> Option<u64> {
+        match self {
+            Self::Forgotten { version, .. } | Self::Member { version, .. } => Some(*version),
+            _ => None,
+        }
+    }
 }
 
 /// Own writes that a node hands out before it forgets them. Others may have them or not: whoever

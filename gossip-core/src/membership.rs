@@ -7,14 +7,22 @@
 
 mod accusation;
 mod alive;
+mod diagnosis;
 mod directory;
 mod eviction;
+mod evidence;
 mod roster;
 mod view;
 
 pub use self::accusation::{Accusation, Charge, Word, subject};
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
+pub(crate) use self::diagnosis::prefix;
+pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
-pub use self::roster::{Member, MemberStatus, Roster};
+pub(crate) use self::evidence::Dossiers;
+pub use self::evidence::{
+    Accuser, Cause, Clue, Contact, Due, EVIDENCE, Evidence, Grounds, Link, UNANSWERED,
+};
+pub use self::roster::{Member, MemberStatus, Roster, Said};
 pub use self::view::{MAX_ACCUSERS, ViewRetain, admit};

@@ -4,20 +4,24 @@
 //! [`Node::poll_output`] drains [`Output`]s, and [`Output::Wait`] ends every drain.
 
 mod detect;
+mod explain;
 mod forget;
 mod life;
 mod outbox;
 mod probing;
+mod reports;
 mod router;
 mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use self::explain::Memory;
 use self::forget::Forgetting;
 use self::life::Life;
 use self::outbox::Outbox;
 use self::probing::Probing;
+use self::reports::Inquiry;
 use crate::channel::{Channel, ChannelEffect, Env, Feedback, Rules};
 use crate::config::{ChannelSlots, Config, Strategies};
 use crate::fact::{Domain, Keys, Protection, Why};
@@ -54,10 +58,12 @@ pub struct Node {
     effects: VecDeque<ChannelEffect>,
     feedback: Feedback,
     forgetting: Forgetting,
+    inquiry: Inquiry,
     /// Whether all that follows from the inputs so far has been carried out.
     is_settled: bool,
     keys: Box<dyn Keys>,
     life: Life,
+    memory: Memory,
     next_ticket: u64,
     now: Now,
     outbox: Outbox,
@@ -133,9 +139,11 @@ impl Node {
             effects: VecDeque::new(),
             feedback: Feedback::new(),
             forgetting: Forgetting::new(now.mono),
+            inquiry: Inquiry::default(),
             is_settled: false,
             keys,
             life,
+            memory: Memory::default(),
             next_ticket: 0,
             now,
             outbox: Outbox::new(config.payloads(), config.fits_datagram(), config.spec().compress),
@@ -214,8 +222,8 @@ impl Node {
             },
             Input::Wake => {}
         }
-        if self.deadline.is_some_and(|due| due <= self.now.mono) {
-            self.deadline = None;
+        if let Some(due) = self.deadline.take_if(|due| *due <= self.now.mono) {
+            self.was_late(self.now.mono.since(due));
             self.wake();
         }
         self.is_settled = false;
@@ -258,8 +266,10 @@ impl Node {
             Command::Stop => self.stop(request),
             Command::Members => {
                 let members = self.roster.iter().cloned().collect();
-                self.answer(request, Answer::Members(members));
+                let version = self.roster.version();
+                self.answer(request, Answer::Members { members, version });
             }
+            Command::Reports { full } => self.inquire(request, full),
             Command::Scan { channel, prefix, after, limit } => {
                 self.on_channel(request, channel, |channel, env| {
                     channel.scan(env, request, prefix, after, limit);
@@ -274,6 +284,7 @@ impl Node {
                     channel.total(env, request, epoch);
                 });
             }
+            Command::Why(member) => self.why(request, member),
             Command::Write { channel, writes } => {
                 self.on_channel(request, channel, |channel, env| {
                     channel.write(env, request, writes);
@@ -355,6 +366,7 @@ impl Node {
         }
         self.detect();
         self.forget_the_gone();
+        self.poll_inquiry();
         let channels: Vec<_> = self.wakeful().map(Channel::id).collect();
         for channel in channels {
             self.in_channel(channel, Channel::wake);

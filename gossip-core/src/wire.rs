@@ -11,6 +11,7 @@ mod hello;
 mod large;
 mod pack;
 mod record;
+mod report;
 mod talk;
 
 pub use self::compress::{compressed, decompressed};
@@ -19,6 +20,7 @@ pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
 pub use self::large::{AskChunks, CHUNK_BYTES, Chunk, Large, MAX_CHUNKS};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, raw_records, record_kinds, record_len, record_name};
+pub use self::report::{MAX_SIGHTINGS, Query, Report, SIGHTING_BYTES, SIGHTINGS, Sighting};
 pub use self::talk::{
     Cells, Compare, Glance, More, PingReq, RangeContent, RangePart, Ranges, Receipt, Same, Take,
     Taken, Talk,

@@ -157,14 +157,16 @@ async fn fatal(mut events: Events) -> &'static str {
                 exported,
                 "this node came back from a goodbye or had lost state: it takes the cluster's anew"
             ),
-            Event::Member { member, before } => tracing::info!(
+            Event::Member { member, before, cause, by, .. } => tracing::info!(
                 member = %member.id,
                 name = member.alive.name,
                 status = member.status.name(),
                 before = before.map(MemberStatus::name),
-                "a member's status changed"
+                cause = cause.name(),
+                %by,
+                "a member changed"
             ),
-            Event::Forgotten { member } => {
+            Event::Forgotten { member, .. } => {
                 tracing::info!(%member, "a member that was gone for a day is forgotten");
             }
             Event::RefusedBy { address, why } => {

@@ -25,8 +25,8 @@ pub(crate) enum ChannelEffect {
     Rejected(Option<NodeId>, Why),
     Store(ChannelId, Ticket, StoreOp),
     Verify(ChannelId, Ticket, Job),
-    /// The view has a new last word about a member.
-    ViewChanged(Envelope),
+    /// The view has a new last word about a member, and who brought it; `None`: this node itself.
+    ViewChanged(Envelope, Option<NodeId>),
 }
 
 /// Which pushed facts were new, per channel and member, until the call ends.

@@ -60,7 +60,9 @@ impl Channel {
             | Talk::Ack(_)
             | Talk::Nack(_)
             | Talk::Ping(_)
-            | Talk::PingReq(_)) => self.with_slots(env, |slots, cx| {
+            | Talk::PingReq(_)
+            | Talk::Query(_)
+            | Talk::Report(_)) => self.with_slots(env, |slots, cx| {
                 slots.reconcile.heard(cx, from, talk);
             }),
         }

@@ -24,6 +24,21 @@ pub enum MemberStatus {
 }
 
 impl MemberStatus {
+    /// All of them, in the order of their numbers in a [`Report`](crate::wire::Report).
+    pub const ALL: [Self; 5] = [Self::Alive, Self::Suspect, Self::Dead, Self::Left, Self::Evicted];
+
+    /// Its number in a report.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The status of this number in a report.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
     /// The status's stable name.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -55,6 +70,9 @@ pub struct Member {
     pub said_at: Wall,
 }
 
+/// What changed of a member: the member as it is now, and its status before; `None`: it is new.
+pub type Said = (Member, Option<MemberStatus>);
+
 /// All members, ourselves included, by id.
 #[derive(Clone, Debug, Default)]
 pub struct Roster {
@@ -63,6 +81,8 @@ pub struct Roster {
     members: BTreeMap<NodeId, Member>,
     /// Who said goodbye for now.
     returning: BTreeSet<NodeId>,
+    /// How many changes there were.
+    version: u64,
 }
 
 impl Roster {
@@ -110,27 +130,35 @@ impl Roster {
         self.members.is_empty()
     }
 
-    /// Takes note of a member's last word. Returns what changed: the member, and its status
-    /// before.
-    pub fn said(&mut self, wall: Wall, fact: &Envelope) -> Option<(Member, Option<MemberStatus>)> {
+    /// Grows by one with every change that is told: of a member's status, of what it says of itself, of whom is known. Round
+    /// trips and the time of its last word are none.
+    #[must_use]
+    pub const fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// Takes note of a member's last word. Returns what changed.
+    pub fn said(&mut self, wall: Wall, fact: &Envelope) -> Option<Said> {
         let id = fact.author();
         let before = self.members.get(&id).map(|member| member.status);
-        match fact.kind() {
+        let renewed = match fact.kind() {
             FactKind::ALIVE => self.said_alive(wall, fact, Alive::decode(fact).ok()?),
-            FactKind::LEAVE => self.said_leave(wall, fact, Leave::decode(fact).ok()?),
+            FactKind::LEAVE => {
+                self.said_leave(wall, fact, Leave::decode(fact).ok()?);
+                false
+            }
             _ => return None,
-        }
+        };
         let member = self.members.get(&id)?;
-        (before != Some(member.status)).then(|| (member.clone(), before))
+        if before == Some(member.status) && !renewed {
+            return None;
+        }
+        self.version += 1;
+        Some((member.clone(), before))
     }
 
     /// Changes our verdict about a member that has neither left nor been evicted; `None` when it stands so already.
-    pub fn judge(
-        &mut self,
-        wall: Wall,
-        id: &NodeId,
-        status: MemberStatus,
-    ) -> Option<(Member, Option<MemberStatus>)> {
+    pub fn judge(&mut self, wall: Wall, id: &NodeId, status: MemberStatus) -> Option<Said> {
         let member = self.members.get_mut(id)?;
         let is_gone = matches!(member.status, MemberStatus::Left | MemberStatus::Evicted);
         if member.status == status || is_gone {
@@ -139,17 +167,13 @@ impl Roster {
         let before = member.status;
         member.status = status;
         member.since = wall;
+        self.version += 1;
         Some((member.clone(), Some(before)))
     }
 
     /// Takes note that a member is evicted up to this incarnation. Returns what changed, as
     /// [`said`](Self::said) does; a goodbye stays one.
-    pub fn evict(
-        &mut self,
-        wall: Wall,
-        id: NodeId,
-        incarnation: u64,
-    ) -> Option<(Member, Option<MemberStatus>)> {
+    pub fn evict(&mut self, wall: Wall, id: NodeId, incarnation: u64) -> Option<Said> {
         let member = self.members.get_mut(&id);
         if member.as_ref().is_some_and(|member| member.alive.incarnation > incarnation) {
             return None;
@@ -162,12 +186,13 @@ impl Roster {
         let before = member.status;
         member.status = MemberStatus::Evicted;
         member.since = wall;
+        self.version += 1;
         Some((member.clone(), Some(before)))
     }
 
     /// Forgets a member, its eviction included.
     pub fn forget(&mut self, id: &NodeId) {
-        self.members.remove(id);
+        self.version += u64::from(self.members.remove(id).is_some());
         self.evicted.remove(id);
         self.returning.remove(id);
     }
@@ -197,7 +222,8 @@ impl Roster {
         self.members.values().filter(|member| member.status == status).count()
     }
 
-    fn said_alive(&mut self, wall: Wall, fact: &Envelope, alive: Alive) {
+    /// Whether it says something else of itself than before.
+    fn said_alive(&mut self, wall: Wall, fact: &Envelope, alive: Alive) -> bool {
         let said_at = fact.hlc().wall();
         self.evicted.retain(|id, evicted| *id != fact.author() || *evicted >= alive.incarnation);
         let evicted = self.evicted.contains_key(&fact.author());
@@ -212,6 +238,7 @@ impl Roster {
         let member = self.members.entry(fact.author()).or_insert(fresh);
         let restarted = alive.incarnation > member.alive.incarnation;
         member.said_at = said_at;
+        let renewed = member.alive != alive;
         member.alive = alive;
         // A later statement of the same incarnation is a sign of life too; the detector decides
         // what it is worth. A new incarnation is alive, whatever the old one was.
@@ -220,6 +247,7 @@ impl Roster {
             member.since = wall;
             self.returning.remove(&fact.author());
         }
+        renewed
     }
 
     fn said_leave(&mut self, wall: Wall, fact: &Envelope, leave: Leave) {

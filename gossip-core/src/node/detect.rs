@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Node;
+use super::explain::Reason;
 use super::probing::Answered;
 use crate::fact::{Envelope, FactKind, Why};
 use crate::id::{NodeId, ShardId, TopicId};
-use crate::membership::{Accusation, Charge, MemberStatus, Word, subject};
+use crate::membership::{Accusation, Accuser, Cause, Charge, Clue, MemberStatus, Word, subject};
 use crate::strategy::Detector;
 use crate::strategy::detector::{DetectorCx, Finding, Sign};
 use crate::transport::{Address, Class};
@@ -17,26 +18,27 @@ use crate::wire::{Parcel, PingReq, Talk};
 impl Node {
     /// A frame of a member arrived.
     pub(super) fn heard(&mut self, member: NodeId) {
-        self.sign(member, Sign::Heard);
+        self.sign(member, Sign::Heard, member);
     }
 
-    /// Something bears upon whether a member is alive.
-    pub(super) fn sign(&mut self, member: NodeId, sign: Sign) {
+    /// Something bears upon whether a member is alive, and somebody brought it.
+    pub(super) fn sign(&mut self, member: NodeId, sign: Sign, by: NodeId) {
         // Whoever a directory lists is alive.
         if self.peering.listed().is_none() {
-            self.with_detector(|detector, cx| detector.sign(cx, member, sign));
+            let reason = Reason::of(sign, by);
+            self.with_detector(reason, |detector, cx| detector.sign(cx, member, sign));
         }
     }
 
     /// Begins to watch a member.
     pub(super) fn watch(&mut self, member: NodeId) {
-        self.with_detector(|detector, cx| detector.watch(cx, member));
+        self.with_detector(self.silence(), |detector, cx| detector.watch(cx, member));
     }
 
     /// What is due.
     pub(super) fn detect(&mut self) {
         if self.detector.deadline().is_some_and(|due| due <= self.now.mono) {
-            self.with_detector(|detector, cx| detector.poll(cx));
+            self.with_detector(self.silence(), |detector, cx| detector.poll(cx));
         }
         for (asker, nonce) in self.probing.unanswered(self.now.mono) {
             self.status.detector.nacks += 1;
@@ -49,15 +51,19 @@ impl Node {
         let (Ok(member), Ok(accusation)) = (subject(fact), Accusation::decode(fact)) else {
             return;
         };
+        let by = fact.author();
+        self.note(member, Clue::Accused(accusation.charge, accusation.word), by);
         if member == self.keys.id() {
             if self.refute(accusation.word) {
-                self.with_detector(|detector, cx| detector.accused(cx));
+                self.note(member, Clue::Refuted, member);
+                self.with_detector(self.silence(), |detector, cx| detector.accused(cx));
             }
         } else if accusation.charge == Charge::Dead {
-            self.sign(member, Sign::Convicted);
+            self.sign(member, Sign::Convicted, by);
         } else {
             let accusers = self.accusers(&member, accusation.word).count();
-            self.sign(member, Sign::Accused(u32::try_from(accusers).unwrap_or(u32::MAX)));
+            let accusers = u32::try_from(accusers).unwrap_or(u32::MAX);
+            self.sign(member, Sign::Accused(accusers), by);
         }
     }
 
@@ -83,9 +89,14 @@ impl Node {
             Some(Answered::Probe(trip)) => {
                 let micros = u64::try_from(trip.as_micros()).unwrap_or(u64::MAX);
                 self.roster.measured(&from, micros);
-                self.sign(from, Sign::Answered(trip));
+                self.memory.dossiers.answered(self.now.mono, &from);
+                self.sign(from, Sign::Answered(trip), from);
             }
-            Some(Answered::Request { about }) => self.sign(about, Sign::Vouched),
+            Some(Answered::Request { about }) => {
+                self.memory.dossiers.vouched(self.now.mono, &about);
+                self.note(about, Clue::Vouched, from);
+                self.sign(about, Sign::Vouched, from);
+            }
             Some(Answered::Errand { asker, nonce }) => {
                 self.status.detector.acks += 1;
                 self.say(asker, Class::Gossip, Talk::Ack(nonce));
@@ -96,34 +107,49 @@ impl Node {
 
     pub(super) fn on_nack(&mut self, from: NodeId, at: Address, nonce: u32) {
         match self.probing.missed(from, nonce) {
-            Some(about) => self.sign(about, Sign::Missed),
+            Some(about) => {
+                self.note(about, Clue::Missed, from);
+                self.sign(about, Sign::Missed, from);
+            }
             None => self.reject(Some(from), Some(at), Why::Unasked),
         }
     }
 
-    fn with_detector(&mut self, act: impl FnOnce(&mut dyn Detector, &mut DetectorCx<'_>)) {
+    /// The reason for what nobody brought.
+    fn silence(&self) -> Reason {
+        Reason { cause: Cause::Silence, by: self.keys.id() }
+    }
+
+    fn with_detector(
+        &mut self,
+        reason: Reason,
+        act: impl FnOnce(&mut dyn Detector, &mut DetectorCx<'_>),
+    ) {
         let mut findings = Vec::new();
         let Self { detector, detector_rng, now, .. } = self;
         let mut cx = DetectorCx { findings: &mut findings, now: now.mono, rng: detector_rng };
         act(&mut **detector, &mut cx);
         for finding in findings {
-            self.found(finding);
+            self.found(finding, reason);
         }
     }
 
-    fn found(&mut self, finding: Finding) {
+    fn found(&mut self, finding: Finding, reason: Reason) {
         match finding {
-            Finding::Alive(member) => self.judge(member, MemberStatus::Alive),
-            Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect),
+            Finding::Alive(member) => self.judge(member, MemberStatus::Alive, reason),
+            Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect, reason),
             Finding::Dead(member) => {
-                self.judge(member, MemberStatus::Dead);
+                self.judge(member, MemberStatus::Dead, reason);
                 self.peering.bury(self.now.mono, &member);
                 let status = self.roster.member(&member).map(|member| member.status);
                 if matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted)) {
                     self.detector.forget(member);
                 }
             }
-            Finding::Accuse(member) => self.accuse(member, Charge::Silent),
+            Finding::Accuse(member) => {
+                self.note(member, Clue::Silent, reason.by);
+                self.accuse(member, Charge::Silent);
+            }
             Finding::Convict(member) => self.accuse(member, Charge::Dead),
             Finding::Probe(member) => self.probe(member, Class::Gossip),
             Finding::Warn(member) => {
@@ -139,14 +165,21 @@ impl Node {
         }
     }
 
-    fn judge(&mut self, member: NodeId, status: MemberStatus) {
+    fn judge(&mut self, member: NodeId, status: MemberStatus, reason: Reason) {
         let changed = self.roster.judge(self.now.wall, &member, status);
-        self.announce(changed);
+        self.note_verdict(changed.as_ref(), reason.by);
+        self.announce(changed, reason);
     }
 
     fn probe(&mut self, member: NodeId, class: Class) {
-        if self.peering.reach(member) {
-            let number = self.probing.begin(self.now.mono, member, member);
+        let now = self.now.mono;
+        let reached = self.peering.reach(member);
+        let clue = if reached { Clue::Probed } else { Clue::Dialled };
+        if self.memory.dossiers.attempted(now, &member, reached) {
+            self.note(member, clue, self.keys.id());
+        }
+        if reached {
+            let number = self.probing.begin(now, member, member);
             self.ping(member, class, number);
         }
     }
@@ -159,6 +192,7 @@ impl Node {
     fn ask(&mut self, helper: NodeId, about: NodeId, patience: Duration) {
         if self.peering.reach(helper) {
             let nonce = self.probing.begin(self.now.mono, helper, about);
+            self.note(about, Clue::Asked, helper);
             let patience_ms = u32::try_from(patience.as_millis()).unwrap_or(u32::MAX);
             self.status.detector.requests += 1;
             let asked = PingReq { nonce, about, patience_ms };
@@ -197,6 +231,12 @@ impl Node {
         self.say_of(member, FactKind::ACCUSATION, value);
     }
 
+    /// Who accuses a member since its last word, and of what.
+    pub(super) fn charges(&self, member: &NodeId) -> Vec<Accuser> {
+        let Some(word) = self.last_word(member) else { return Vec::new() };
+        self.accusers(member, word).map(|(by, charge)| Accuser { by, charge }).collect()
+    }
+
     /// Who accuses a member of not having answered since this word, and of what.
     fn accusers(
         &self,
@@ -222,7 +262,7 @@ impl Node {
         self.view_state.head(shard, member.as_bytes())
     }
 
-    fn say(&mut self, to: NodeId, class: Class, talk: Talk) {
+    pub(super) fn say(&mut self, to: NodeId, class: Class, talk: Talk) {
         self.outbox.push(to, None, class, Parcel::Talk(talk));
     }
 }

@@ -115,10 +115,10 @@ impl Node {
     }
 
     /// A fact of a member, out of our store, that is past its life: no word for the view, but a place to look at.
-    pub(super) fn contact(&mut self, fact: &Envelope) {
+    pub(super) fn past_word(&mut self, fact: &Envelope) {
         let Ok(member) = subject(fact) else { return };
         match fact.kind() {
-            FactKind::ALIVE => self.view_changed(fact),
+            FactKind::ALIVE => self.view_changed(fact, None),
             FactKind::EVICTION => self.await_return(member),
             _ => drop(self.remember(MetaName::Member(member), None)),
         }
@@ -148,7 +148,8 @@ impl Node {
             self.erase(MetaName::Member(id));
             self.erase(MetaName::Receipt(self.config.main_channel(), id));
         }
-        self.event(Event::Forgotten { member: id });
+        self.memory.dossiers.forget(&id);
+        self.event(Event::Forgotten { member: id, version: self.roster.version() });
     }
 
     fn await_return(&mut self, id: NodeId) {

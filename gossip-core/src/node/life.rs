@@ -234,7 +234,7 @@ impl Node {
                     self.status.verify.failed += 1;
                 }
                 Verdict::Good(fact) if fact.leaves_at() <= Epoch::of(self.now.wall) => {
-                    self.contact(&fact);
+                    self.past_word(&fact);
                 }
                 Verdict::Good(fact) => {
                     self.in_view(|view, env| view.on_verified_fact(env, fact, None));

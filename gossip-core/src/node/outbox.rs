@@ -8,7 +8,9 @@ use crate::peering::Route;
 use crate::sketch::Cell;
 use crate::status::Status;
 use crate::transport::{Address, Class, Payloads, Transmit};
-use crate::wire::{DATA_HEADER_BYTES, Packer, Parcel, Talk, compressed, data_header};
+use crate::wire::{
+    DATA_HEADER_BYTES, Packer, Parcel, SIGHTING_BYTES, Talk, compressed, data_header,
+};
 
 /// What frames over a stream are filled to: far above what a call costs, far below what a peer's
 /// queue holds (guess). A larger record has a frame of its own.
@@ -138,11 +140,12 @@ fn is_little<'a>(mut bulk: impl Iterator<Item = &'a Queued> + Clone, fits_datagr
         && bulk.all(|it| fact_bytes(&it.parcel) <= fits_datagram && !probes(&it.parcel))
 }
 
-/// What a fact takes, or cells do. Other talk counts as nothing: all of it is made to fit a datagram.
+/// What a fact takes, or cells or a report do. Other talk counts as nothing: all of it is made to fit a datagram.
 fn fact_bytes(parcel: &Parcel) -> usize {
     match parcel {
         Parcel::Fact { bytes, .. } => bytes.len(),
         Parcel::Talk(Talk::Cells(cells)) => cells.cells.len() * Cell::BYTES,
+        Parcel::Talk(Talk::Report(report)) => report.sightings.len() * SIGHTING_BYTES,
         Parcel::Talk(_) => 0,
     }
 }

@@ -107,6 +107,10 @@ impl Node {
             (About::Session, Record::Talk(Talk::PingReq(asked))) => self.on_ping_req(from, asked),
             (About::Session, Record::Talk(Talk::Ack(nonce))) => self.on_ack(from, at, nonce),
             (About::Session, Record::Talk(Talk::Nack(nonce))) => self.on_nack(from, at, nonce),
+            (About::Session, Record::Talk(Talk::Query(query))) => self.on_query(from, query),
+            (About::Session, Record::Talk(Talk::Report(report))) => {
+                self.on_report(from, at, report);
+            }
             (About::Session, _) => self.blame(Sender::Session(at), Some(from), Why::BadRecord),
             (About::Channel(id), Record::Fact { bytes, feedback }) => {
                 self.in_channel(id, |channel, env| channel.on_fact(env, from, bytes, feedback));

@@ -3,12 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::explain::{Reason, Standing};
 use super::{Node, Room};
 use crate::channel::{Channel, ChannelEffect};
 use crate::fact::{Blame, Envelope, FactKind};
 use crate::id::{ChannelId, NodeId};
 use crate::io::{Event, Output, Ticket};
-use crate::membership::{Member, MemberStatus};
+use crate::membership::{Cause, Clue, MemberStatus, Said};
 use crate::peering::{PeeringEffect, Sender};
 use crate::store::StoreOp;
 use crate::strategy::detector::Sign;
@@ -80,6 +81,7 @@ impl Node {
             self.life.deadline(),
             self.probing.deadline(),
             self.relink.then_some(self.relink_from),
+            self.inquiry.deadline(),
         ];
         earliest(rest)
     }
@@ -116,7 +118,7 @@ impl Node {
                 self.routes.insert(ticket, Room::Channel(channel));
                 self.outputs.push_back(Output::Verify(ticket, job));
             }
-            ChannelEffect::ViewChanged(fact) => self.view_changed(&fact),
+            ChannelEffect::ViewChanged(fact, from) => self.view_changed(&fact, from),
         }
     }
 
@@ -139,6 +141,7 @@ impl Node {
                 self.changed.insert(member);
                 let before = self.roster.member(&member).map(|member| member.status);
                 let returned = before == Some(MemberStatus::Dead);
+                self.note(member, Clue::SessionMade, self.keys.id());
                 self.heard(member);
                 let view = self.view_id;
                 if returned {
@@ -179,18 +182,20 @@ impl Node {
         }
     }
 
-    pub(super) fn announce(&mut self, changed: Option<(Member, Option<MemberStatus>)>) {
+    pub(super) fn announce(&mut self, changed: Option<Said>, reason: Reason) {
         if let Some((member, before)) = changed {
             if before.is_none() {
                 self.await_no_more(&member.id);
             }
             self.changed.insert(member.id);
-            self.event(Event::Member { member: Box::new(member), before });
+            let (Reason { cause, by }, version) = (reason, self.roster.version());
+            let member = Box::new(member);
+            self.event(Event::Member { member, before, cause, by, version });
         }
     }
 
     /// The view has a new last word about a member.
-    pub(super) fn view_changed(&mut self, fact: &Envelope) {
+    pub(super) fn view_changed(&mut self, fact: &Envelope, from: Option<NodeId>) {
         match fact.kind() {
             FactKind::ACCUSATION => return self.accusation(fact),
             FactKind::EVICTION => return self.eviction(fact),
@@ -206,19 +211,18 @@ impl Node {
         {
             return self.reject(Some(subject), None, crate::fact::Why::TableFull);
         }
-        let known = self.roster.member(&subject).map(|member| member.said_at);
-        let standing = |node: &Self| {
-            let member = node.roster.member(&subject)?;
-            let (left, waits) =
-                (member.status == MemberStatus::Left, node.roster.may_return(member));
-            Some((member.alive.incarnation, left, waits))
-        };
-        let before = standing(self);
+        let before = self.standing(&subject);
+        let known = before.as_ref().map(|before| before.said_at);
         let changed = self.roster.said(wall, fact);
-        let after = standing(self);
-        let (_, left, waits) = after.unwrap_or_default();
-        let same_members = changed.is_none();
-        self.announce(changed);
+        let by = from.unwrap_or(subject);
+        self.note_word(fact, before.as_ref(), by);
+        let after = self.standing(&subject);
+        let (_, left, waits) = after.as_ref().map(Standing::lasting).unwrap_or_default();
+        let same_members =
+            changed.as_ref().is_none_or(|(member, before)| *before == Some(member.status));
+        let cause = if fact.kind() == FactKind::LEAVE { Cause::Goodbye } else { Cause::Word };
+        self.announce(changed, Reason { cause, by });
+        let (before, after) = (before.map(|it| it.lasting()), after.map(|it| it.lasting()));
         if subject == self.keys.id() {
             return;
         }
@@ -247,7 +251,7 @@ impl Node {
             let dead = self.roster.member(&subject).map(|member| member.status)
                 == Some(MemberStatus::Dead);
             if (recent || dead) && known.is_none_or(|before| said_at > before) {
-                self.sign(subject, Sign::Renewed);
+                self.sign(subject, Sign::Renewed, by);
             }
         }
         match self.roster.member(&subject) {
@@ -284,6 +288,7 @@ impl Node {
     }
 
     fn lost(&mut self, member: NodeId) {
+        self.note(member, Clue::SessionLost, self.keys.id());
         self.changed.insert(member);
         for channel in self.channels.values_mut() {
             channel.gone(member);

@@ -289,7 +289,9 @@ const fn needs_store(command: &Command) -> bool {
         | Command::Join(_)
         | Command::Leave
         | Command::Members
+        | Command::Reports { .. }
         | Command::Status
-        | Command::Stop => false,
+        | Command::Stop
+        | Command::Why(_) => false,
     }
 }

@@ -8,10 +8,10 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::driver::{Line, Request};
-use super::{DriverError, Entry, Events};
+use super::{DriverError, Entry, Events, MemberChanges};
 use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Answer, AtEpoch, Command, Refused, Seed, Write, WriteError, Written};
-use crate::membership::Member;
+use crate::membership::{Grounds, Member, Testimony};
 use crate::state::Totals;
 use crate::status::Status;
 use crate::time::Epoch;
@@ -189,10 +189,49 @@ impl Gossip {
     /// # Errors
     /// [`GossipError`].
     pub async fn members(&self) -> Result<Vec<Member>, GossipError> {
-        let Answer::Members(members) = self.ask(Command::Members).await? else {
+        self.versioned_members().await.map(|(members, _)| members)
+    }
+
+    /// The same, and their version, which grows by one with every
+    /// [`Event::Member`](crate::io::Event::Member).
+    ///
+    /// # Errors
+    /// [`GossipError`].
+    pub async fn versioned_members(&self) -> Result<(Vec<Member>, u64), GossipError> {
+        let Answer::Members { members, version } = self.ask(Command::Members).await? else {
             unreachable!("{ANSWERS}")
         };
-        Ok(members)
+        Ok((members, version))
+    }
+
+    /// Everybody known, and then every change, without a gap.
+    #[must_use]
+    pub fn follow_members(&self) -> MemberChanges {
+        MemberChanges::new(self.clone(), self.events())
+    }
+
+    /// Why a member stands as it does: what was tried and heard, and what is waited for.
+    ///
+    /// # Errors
+    /// [`GossipError`]; `Refused` when no such member is known.
+    pub async fn why(&self, member: NodeId) -> Result<Grounds, GossipError> {
+        let Answer::Why(grounds) = self.ask(Command::Why(member)).await? else {
+            unreachable!("{ANSWERS}")
+        };
+        Ok(*grounds)
+    }
+
+    /// How the cluster looks from wherever an answer comes within two seconds, this node first;
+    /// [`diagnose`](crate::membership::diagnose) says what is wrong. `full`: from each of all members,
+    /// where a stream leads there; otherwise only of some of those that are well.
+    ///
+    /// # Errors
+    /// [`GossipError`].
+    pub async fn reports(&self, full: bool) -> Result<Vec<Testimony>, GossipError> {
+        let Answer::Reports(testimonies) = self.ask(Command::Reports { full }).await? else {
+            unreachable!("{ANSWERS}")
+        };
+        Ok(testimonies)
     }
 
     /// Counters and queues, the driver's own (`commands`, `lookups`, `store-ops`,
@@ -273,9 +312,11 @@ impl Gossip {
             Answer::Refused(refused) => Err(refused.into()),
             answer @ (Answer::Done
             | Answer::Facts(_)
-            | Answer::Members(_)
+            | Answer::Members { .. }
+            | Answer::Reports(_)
             | Answer::Status(_)
             | Answer::Totals { .. }
+            | Answer::Why(_)
             | Answer::Written(_)) => Ok(answer),
         }
     }

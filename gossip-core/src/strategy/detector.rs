@@ -16,6 +16,10 @@ use crate::id::NodeId;
 use crate::rng::Rng;
 use crate::time::Mono;
 
+/// A wake-up that comes so much later than asked for says that this process, or its machine, stood
+/// still (a guess: what a scheduler on a busy machine may take).
+pub(crate) const LATE: Duration = Duration::from_millis(500);
+
 /// What a detector concludes about a member, or wants tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(clippy::exhaustive_enums, reason = "a node must act on each of them")]
@@ -109,6 +113,17 @@ pub trait Detector: Debug + Send {
     /// How many accusers of one word of a member are worth telling everybody; 0: none.
     fn accusers(&self) -> u32 {
         0
+    }
+
+    /// When a frame of a member last arrived; `None`: none did, or nothing is known of that.
+    fn heard(&self, _member: &NodeId) -> Option<Mono> {
+        None
+    }
+
+    /// Until when a member is suspected, and whether the last attempt to reach it is under way; `None`: it
+    /// is not suspected, or nothing is known of that.
+    fn suspicion(&self, _member: &NodeId) -> Option<(Mono, bool)> {
+        None
     }
 
     /// Finds what is due.

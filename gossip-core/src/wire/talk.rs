@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::large::{AskChunks, Chunk, Large};
 use super::record::FIRST_TALK;
+use super::report::{Query, Report};
 use crate::fact::{Signature, Why};
 use crate::id::{BootId, NodeId};
 use crate::sketch::{Cell, Census, Symbol};
@@ -371,6 +372,10 @@ pub enum Talk {
     PingReq(PingReq),
     /// "Whom you made me ask has not answered me yet."
     Nack(u32),
+    /// "How does the cluster look from there?"
+    Query(Query),
+    /// So it looks from here.
+    Report(Report),
 }
 
 /// Encodes to the end of a buffer that is used again and again.
@@ -399,7 +404,7 @@ impl Talk {
     pub const NO_EXCHANGE: u32 = 0;
 
     /// The stable names of all forms, kebab-case, in the order of their kinds on the wire.
-    pub const NAMES: [&'static str; 27] = [
+    pub const NAMES: [&'static str; 29] = [
         "ack",
         "compare",
         "done",
@@ -427,6 +432,8 @@ impl Talk {
         "",
         "ping-req",
         "nack",
+        "query",
+        "report",
     ];
 
     /// Replaces what a buffer holds by the record's body; its kind.
@@ -464,6 +471,8 @@ impl Talk {
             Self::Chunk(chunk) => body(out, 23, chunk),
             Self::PingReq(asked) => body(out, 25, asked),
             Self::Nack(nonce) => body(out, 26, nonce),
+            Self::Query(query) => body(out, 27, query),
+            Self::Report(report) => body(out, 28, report),
         }
     }
 
@@ -504,6 +513,8 @@ impl Talk {
             23 => Self::Chunk(whole(body)?),
             25 => Self::PingReq(whole(body)?),
             26 => Self::Nack(whole(body)?),
+            27 => Self::Query(whole(body)?),
+            28 => Self::Report(whole(body)?),
             _ => return Ok(None),
         };
         Ok(Some(talk))

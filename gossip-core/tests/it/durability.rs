@@ -77,8 +77,8 @@ fn reads(world: &mut World, host: usize, key: &str) -> Option<bool> {
 fn member(world: &mut World, at: usize, of: usize) -> Member {
     let request = world.command(at, Command::Members);
     match world.answer(at, request) {
-        Some(Answer::Members(all)) => {
-            all.into_iter().find(|member| member.id == world.id(of)).unwrap()
+        Some(Answer::Members { members, .. }) => {
+            members.into_iter().find(|member| member.id == world.id(of)).unwrap()
         }
         other => panic!("{other:?}"),
     }

@@ -65,7 +65,7 @@ fn seed_of(world: &World, host: usize) -> Vec<Seed> {
 fn members(world: &mut World, at: usize) -> Vec<Member> {
     let request = world.command(at, Command::Members);
     match world.answer(at, request) {
-        Some(Answer::Members(all)) => all,
+        Some(Answer::Members { members, .. }) => members,
         other => panic!("{other:?}"),
     }
 }

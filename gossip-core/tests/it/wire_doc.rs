@@ -14,7 +14,9 @@ use gossip_core::fact::{
     Why,
 };
 use gossip_core::id::{BootId, ChannelId, ClusterId, Endpoints, NodeId, SessionId, TopicId};
-use gossip_core::membership::{Accusation, Alive, Charge, Leave, Word};
+use gossip_core::membership::{
+    Accusation, Alive, Charge, Eviction, Leave, Link, MemberStatus, Word,
+};
 use gossip_core::sketch::{Census, Code, Sketch, Symbol};
 use gossip_core::state::{Item, Point, Set, Sum};
 use gossip_core::strategy::Retain;
@@ -23,9 +25,9 @@ use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
     AskChunks, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, DATA_HEADER_BYTES,
-    FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, PingReq, RangeContent, RangePart,
-    Ranges, Receipt, Record, Records, Same, Take, Taken, Talk, compressed, data_header,
-    decode_frame, decompressed, session_of,
+    FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, PingReq, Query, RangeContent,
+    RangePart, Ranges, Receipt, Record, Records, Report, Same, Sighting, Take, Taken, Talk,
+    compressed, data_header, decode_frame, decompressed, session_of,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -111,6 +113,7 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("alive", alive().bytes().to_vec()),
         ("leave", leave().bytes().to_vec()),
         ("accusation", accusation().bytes().to_vec()),
+        ("eviction", eviction().bytes().to_vec()),
         ("rumor", data(true, &rumor())),
         ("cluster-id", cluster().as_bytes().to_vec()),
         ("main-id", main().channel().as_bytes().to_vec()),
@@ -124,8 +127,15 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ("rival-keep-siblings", KeepSiblings::default().rival(&entry()).to_vec()),
     ];
     samples.extend(talks().into_iter().map(|(name, talk)| {
-        let of_session =
-            matches!(talk, Talk::Ack(_) | Talk::Nack(_) | Talk::Ping(_) | Talk::PingReq(_));
+        let of_session = matches!(
+            talk,
+            Talk::Ack(_)
+                | Talk::Nack(_)
+                | Talk::Ping(_)
+                | Talk::PingReq(_)
+                | Talk::Query(_)
+                | Talk::Report(_)
+        );
         (name, data(!of_session, &Parcel::Talk(talk)))
     }));
     samples
@@ -179,9 +189,11 @@ fn talks() -> Vec<(&'static str, Talk)> {
         ("ping", Talk::Ping(0xdead_beef)),
         ("ping-req", Talk::PingReq(asked)),
         ("pull", Talk::Pull(vec![*b"8 bytes!"])),
+        ("query", Talk::Query(Query { nonce: 0xdead_beef, full: true })),
         ("ranges", Talk::Ranges(ranges)),
         ("ranges-dormant", Talk::Ranges(Ranges { parts: Vec::new(), ..dormant })),
         ("receipt", Talk::Receipt(receipt)),
+        ("report", Talk::Report(report())),
         ("same", Talk::Same(same())),
         ("stale", Talk::Stale(receipt)),
         (
@@ -389,6 +401,34 @@ fn accusation() -> Verified<Envelope> {
     let accused = NodeId::from_bytes([9; 32]);
     let kind = FactKind::ACCUSATION;
     sign(Draft { kind, ..draft(accused.as_bytes(), Some(&value)) }, &view())
+}
+
+fn eviction() -> Verified<Envelope> {
+    let value = Eviction { incarnation: WALL.millis() }.encode();
+    let evicted = NodeId::from_bytes([9; 32]);
+    sign(Draft { kind: FactKind::EVICTION, ..draft(evicted.as_bytes(), Some(&value)) }, &view())
+}
+
+/// Of one who hears a member that answers nothing.
+fn report() -> Report {
+    Report {
+        nonce: 0xdead_beef,
+        wall: WALL,
+        program: String::from("0.1.0"),
+        version: 300,
+        view: *b"8 bytes!",
+        counts: [2, 1, 0, 0, 0],
+        stood_still: Some((60_000, 20_000)),
+        sightings: vec![Sighting {
+            member: [9; 8],
+            status: MemberStatus::Suspect.number(),
+            link: Link::Heard.number(),
+            loss: Some(31),
+            incarnation: WALL.millis(),
+            heard_ms: Some(200),
+            answered_ms: None,
+        }],
+    }
 }
 
 fn hello() -> Hello {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::fact::{Envelope, FactKind};
 use crate::id::NodeId;
 use crate::io::{Answer, Event, Refused, RequestId};
-use crate::membership::{Eviction, MemberStatus, subject};
+use crate::membership::{Cause, Eviction, MemberStatus, subject};
 use crate::node::Node;
+use crate::node::explain::Reason;
 use crate::transport::{Address, Class};
 
 /// How often an evicted member that goes on talking is shown that it is evicted (a guess: so often that
@@ -39,7 +40,9 @@ impl Node {
         }
         let changed = self.roster.evict(self.now.wall, id, eviction.incarnation);
         let newly = changed.is_some();
-        self.announce(changed);
+        let by = fact.author();
+        self.note_verdict(changed.as_ref(), by);
+        self.announce(changed, Reason { cause: Cause::Evicted, by });
         if newly {
             // The detector goes on until the session is silent, and then ends it.
             self.peering.unlink(id);

@@ -47,6 +47,8 @@ pub struct Heartbeat {
 #[derive(Clone, Copy, Debug)]
 struct Watch {
     due: Mono,
+    /// When a frame of it last arrived.
+    heard: Option<Mono>,
     probes: u32,
 }
 
@@ -58,9 +60,9 @@ impl Heartbeat {
     }
 
     fn schedule(&mut self, member: NodeId, due: Mono, probes: u32) {
-        if let Some(old) = self.members.insert(member, Watch { due, probes }) {
-            self.due.remove(&(old.due, member));
-        }
+        let watch = self.members.entry(member).or_insert(Watch { due, heard: None, probes });
+        self.due.remove(&(watch.due, member));
+        (watch.due, watch.probes) = (due, probes);
         if probes <= self.config.dead_after {
             self.due.insert((due, member), ());
         }
@@ -85,10 +87,12 @@ impl Detector for Heartbeat {
     }
 
     fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
-        let Some(probes) = self.members.get(&member).map(|watch| watch.probes) else { return };
+        let Some(watch) = self.members.get_mut(&member) else { return };
+        let probes = watch.probes;
         let is_dead = probes > self.config.dead_after;
         match sign {
-            Sign::Heard | Sign::Answered(_) => {}
+            Sign::Heard => watch.heard = Some(cx.now),
+            Sign::Answered(_) => {}
             // A relayed word does not raise the dead: it is asked itself.
             Sign::Renewed if is_dead => return cx.find(Finding::Probe(member)),
             Sign::Renewed => {}
@@ -98,6 +102,17 @@ impl Detector for Heartbeat {
         if probes > self.config.suspect_after {
             cx.find(Finding::Alive(member));
         }
+    }
+
+    fn heard(&self, member: &NodeId) -> Option<Mono> {
+        self.members.get(member)?.heard
+    }
+
+    fn suspicion(&self, member: &NodeId) -> Option<(Mono, bool)> {
+        let Watch { due, probes, .. } = *self.members.get(member)?;
+        let HeartbeatConfig { interval, suspect_after, dead_after } = self.config;
+        let suspect = (suspect_after + 1..=dead_after).contains(&probes);
+        suspect.then(|| (due + interval * (dead_after - probes), probes == dead_after))
     }
 
     fn poll(&mut self, cx: &mut DetectorCx<'_>) {
@@ -137,9 +152,13 @@ mod tests {
         assert_eq!(scene.poll(2_000), [Finding::Probe(PEER)]);
         assert_eq!(scene.poll(4_000), [Finding::Probe(PEER)]);
         assert_eq!(scene.poll(6_000), [Finding::Suspect(PEER), Finding::Probe(PEER)]);
+        let dead_at = Mono::ZERO + Duration::from_secs(12);
+        assert_eq!(scene.detector.suspicion(&PEER), Some((dead_at, false)));
         assert_eq!(scene.poll(8_000), [Finding::Probe(PEER)]);
         assert_eq!(scene.poll(10_000), [Finding::Probe(PEER)]);
+        assert_eq!(scene.detector.suspicion(&PEER), Some((dead_at, true)));
         assert_eq!(scene.poll(12_000), [Finding::Dead(PEER)]);
+        assert_eq!(scene.detector.suspicion(&PEER), None);
         assert_eq!(scene.deadline(), None, "the dead are redialled, not probed");
         assert_eq!(scene.sign(98_000, PEER, Sign::Renewed), [Finding::Probe(PEER)]);
         assert_eq!(scene.sign(99_000, PEER, Sign::Heard), [Finding::Alive(PEER)]);

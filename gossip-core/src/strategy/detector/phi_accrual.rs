@@ -65,7 +65,10 @@ pub struct PhiAccrual {
 #[derive(Clone, Debug)]
 struct Tracked {
     due: Mono,
-    heard: Mono,
+    /// When a frame of it last arrived.
+    heard: Option<Mono>,
+    /// When it last gave a sign of life, by whatever way.
+    lived: Mono,
     /// Milliseconds between answers, and the last one.
     intervals: VecDeque<u32>,
     answered: Option<Mono>,
@@ -96,7 +99,7 @@ impl PhiAccrual {
             Standing::Suspect => self.config.threshold,
             Standing::Dead => return,
         };
-        let silent_until = tracked.heard + tracked.silence(verdict, &self.config);
+        let silent_until = tracked.lived + tracked.silence(verdict, &self.config);
         tracked.due = silent_until.min(tracked.probe);
         self.due.insert((tracked.due, member));
     }
@@ -158,7 +161,8 @@ impl Detector for PhiAccrual {
         let probe = cx.now + Duration::from_nanos(cx.rng.below(nanos.max(1)));
         let tracked = Tracked {
             due: probe,
-            heard: cx.now,
+            heard: None,
+            lived: cx.now,
             intervals: VecDeque::new(),
             answered: None,
             probe,
@@ -177,7 +181,7 @@ impl Detector for PhiAccrual {
     fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
         let Some(tracked) = self.members.get_mut(&member) else { return };
         match sign {
-            Sign::Heard => {}
+            Sign::Heard => tracked.heard = Some(cx.now),
             Sign::Answered(_) => {
                 if let Some(last) = tracked.answered.replace(cx.now) {
                     let millis = u32::try_from(cx.now.since(last).as_millis()).unwrap_or(u32::MAX);
@@ -194,7 +198,7 @@ impl Detector for PhiAccrual {
             Sign::Renewed => {}
             Sign::Vouched | Sign::Missed | Sign::Accused(_) | Sign::Convicted => return,
         }
-        tracked.heard = cx.now;
+        tracked.lived = cx.now;
         if std::mem::replace(&mut tracked.standing, Standing::Alive) != Standing::Alive {
             // A silence that was survived is not what is usual.
             tracked.answered = None;
@@ -204,10 +208,20 @@ impl Detector for PhiAccrual {
         self.file(member);
     }
 
+    fn heard(&self, member: &NodeId) -> Option<Mono> {
+        self.members.get(member)?.heard
+    }
+
+    fn suspicion(&self, member: &NodeId) -> Option<(Mono, bool)> {
+        let tracked = self.members.get(member)?;
+        let silence = tracked.silence(self.config.threshold, &self.config);
+        (tracked.standing == Standing::Suspect).then(|| (tracked.lived + silence, false))
+    }
+
     fn poll(&mut self, cx: &mut DetectorCx<'_>) {
         while let Some(&(_, member)) = self.due.first().filter(|(due, _)| *due <= cx.now) {
             let Some(tracked) = self.members.get_mut(&member) else { break };
-            let silent = cx.now.since(tracked.heard);
+            let silent = cx.now.since(tracked.lived);
             if tracked.standing == Standing::Alive
                 && silent >= tracked.silence(self.config.suspect, &self.config)
             {

@@ -24,7 +24,7 @@ use self::health::Health;
 use self::member::{Standing, Watched};
 use self::rota::Rota;
 
-use super::{Detector, DetectorCx, Finding, Sign};
+use super::{Detector, DetectorCx, Finding, LATE, Sign};
 use crate::id::NodeId;
 use crate::time::{Mono, earliest};
 
@@ -168,7 +168,7 @@ impl Swim {
 
     /// Whether a member that was probed gave another sign of life meanwhile, where any counts.
     fn spoke(&self, probe: &Probe) -> bool {
-        let heard = self.members.get(&probe.about).map(|watched| watched.heard);
+        let heard = self.members.get(&probe.about).and_then(|watched| watched.heard);
         self.config.any_sign && heard > Some(probe.since)
     }
 
@@ -356,7 +356,7 @@ impl Detector for Swim {
         if self.members.is_empty() {
             self.heard = [(cx.now, None); 2];
         }
-        self.members.insert(member, Watched::new(cx.now));
+        self.members.insert(member, Watched::new());
         self.rota.add(cx.rng, member);
         if self.next.is_none() {
             // Nodes that start together do not probe together.
@@ -382,7 +382,7 @@ impl Detector for Swim {
         let hearsay = self.config.hearsay;
         match sign {
             Sign::Heard => {
-                watched.heard = cx.now;
+                watched.heard = Some(cx.now);
                 self.heard(cx, member);
                 if !is_alive && (self.config.any_sign || is_dead) {
                     self.lives(cx, member);
@@ -422,6 +422,15 @@ impl Detector for Swim {
         self.config.confirmations + 1
     }
 
+    fn heard(&self, member: &NodeId) -> Option<Mono> {
+        self.members.get(member)?.heard
+    }
+
+    fn suspicion(&self, member: &NodeId) -> Option<(Mono, bool)> {
+        let Standing::Suspect(suspicion) = &self.members.get(member)?.standing else { return None };
+        Some((suspicion.due, suspicion.attempt.is_some()))
+    }
+
     fn poll(&mut self, cx: &mut DetectorCx<'_>) {
         let late = self.deadline().map_or(Duration::ZERO, |due| cx.now.since(due));
         if late > self.config.period.max(LATE) {
@@ -450,10 +459,6 @@ impl Detector for Swim {
 
 /// The shortest wait between two tries (a guess): a configuration of none at all must not spin.
 const MOMENT: Duration = Duration::from_millis(1);
-
-/// A wake-up that comes so much later than asked for says that this process, or its machine, stood
-/// still (a guess: what a scheduler on a busy machine may take).
-const LATE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests;

@@ -382,7 +382,9 @@ impl Reconcile for Repair {
             | Talk::Ping(_)
             | Talk::PingReq(_)
             | Talk::Pull(_)
+            | Talk::Query(_)
             | Talk::Receipt(_)
+            | Talk::Report(_)
             | Talk::Stale(_)
             | Talk::AskChunks(_)
             | Talk::Welcome => cx.reject(from, Why::Unasked),

@@ -135,7 +135,9 @@ fn made_up_members_fill_no_more_than_their_table() {
     assert_eq!(status.queues["view-facts"], 50);
     assert!(lone.rejected(Why::TableFull) >= 150);
     let request = lone.command(Command::Members);
-    assert!(matches!(&lone.answers[&request], Answer::Members(members) if members.len() == 50));
+    assert!(
+        matches!(&lone.answers[&request], Answer::Members { members, .. } if members.len() == 50)
+    );
     // Whoever is in the table is still heard, and its statements still renew it.
     lone.pass(Duration::from_secs(1));
     let before = lone.rejections();

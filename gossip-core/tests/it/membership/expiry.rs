@@ -59,7 +59,7 @@ fn forgotten(world: &mut World, host: usize) -> Vec<usize> {
     let place = |id| hosts.iter().position(|host| *host == id);
     let events = world.events(host).into_iter();
     let whom = events.filter_map(|event| match event {
-        Event::Forgotten { member } => place(member),
+        Event::Forgotten { member, .. } => place(member),
         _ => None,
     });
     let mut whom: Vec<_> = whom.collect();

@@ -12,7 +12,7 @@ const MOST_DAMPING: u32 = 4;
 pub(super) struct Watched {
     pub(super) standing: Standing,
     /// When a frame of it last arrived.
-    pub(super) heard: Mono,
+    pub(super) heard: Option<Mono>,
     trip: Option<Trip>,
     /// How often it came back lately, and when it last did.
     returns: (u32, Mono),
@@ -50,8 +50,8 @@ struct Trip {
 
 impl Watched {
     /// A member that is watched from now on.
-    pub(super) const fn new(now: Mono) -> Self {
-        Self { standing: Standing::Alive, heard: now, trip: None, returns: (0, Mono::ZERO) }
+    pub(super) const fn new() -> Self {
+        Self { standing: Standing::Alive, heard: None, trip: None, returns: (0, Mono::ZERO) }
     }
 
     pub(super) const fn is_dead(&self) -> bool {
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_suspicion_shrinks_with_each_accuser() {
         let config = SwimConfig::lifeguard();
-        let watched = Watched::new(Mono::ZERO);
+        let watched = Watched::new();
         let mut suspicion = watched.suspicion(Mono::ZERO, 100, &config);
         assert_eq!(suspicion.due, Mono::ZERO + millis(60_000));
         suspicion.accused(2, 100, 3);
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn waits_follow_round_trips() {
         let config = SwimConfig::default();
-        let mut watched = Watched::new(Mono::ZERO);
+        let mut watched = Watched::new();
         assert_eq!(watched.timeout(&config), config.timeout);
         watched.measured(millis(200));
         assert_eq!(watched.timeout(&config), millis(600));
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn who_flaps_is_suspected_for_longer() {
         let config = SwimConfig::default();
-        let mut watched = Watched::new(Mono::ZERO);
+        let mut watched = Watched::new();
         let calm = watched.suspicion(Mono::ZERO, 100, &config).due.since(Mono::ZERO);
         let now = Mono::ZERO + millis(1_000_000);
         (0..2).for_each(|_| watched.returned(now, &config));

@@ -1,0 +1,415 @@
+//! What is wrong with a cluster, concluded from what its members report.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::evidence::Link;
+use super::roster::{Member, MemberStatus};
+use crate::id::NodeId;
+use crate::wire::{Report, Sighting};
+
+/// Lost probes that are worth a word, in percent (a guess: 10 % of the datagrams each way).
+const LOSS_PERCENT: u8 = 20;
+
+/// A clock that is off by more is worth a word (a guess: far above what NTP leaves).
+const SKEW_MS: i64 = 1_000;
+
+/// A standstill is worth a word for so long (a guess: who looks after an alarm should still see it).
+const STANDSTILL_MS: u64 = 600_000;
+
+/// How bad a symptom is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows symptoms must consider each of them")]
+pub enum Severity {
+    /// Good to know.
+    Note,
+    /// It may pass by itself; look again.
+    Doubt,
+    /// It will not pass by itself.
+    Fault,
+}
+
+impl Severity {
+    /// The severity's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Doubt => "doubt",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// A report, and who made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain data")]
+pub struct Testimony {
+    /// Who made it.
+    pub by: NodeId,
+    /// What it says.
+    pub report: Report,
+    /// By how many milliseconds the clock of its maker is ahead of ours.
+    pub ahead_ms: i64,
+    /// How uncertain that is: half of the round trip, in milliseconds.
+    pub unsure_ms: u64,
+}
+
+/// Something that is wrong, or worth knowing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "plain data")]
+pub struct Symptom {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its stable name, kebab-case.
+    pub code: &'static str,
+    /// Whom it concerns; of a link: from whom to whom.
+    pub nodes: Vec<NodeId>,
+    /// What it is, for people.
+    pub text: String,
+    /// What to do next, for people.
+    pub next: String,
+}
+
+/// What is wrong, the worst first; `members` are those that the asker knows.
+#[must_use]
+pub fn diagnose(members: &[Member], testimonies: &[Testimony]) -> Vec<Symptom> {
+    let case = Case::new(members, testimonies);
+    let mut symptoms = case.unanswered();
+    symptoms.extend(case.cut_links());
+    symptoms.extend(case.verdicts());
+    symptoms.extend(case.losses());
+    symptoms.extend(case.clocks());
+    symptoms.extend(case.views());
+    symptoms.extend(case.standstills());
+    symptoms.extend(case.programs());
+    symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.severity));
+    symptoms
+}
+
+/// What is known, ready to be looked at.
+struct Case<'a> {
+    members: &'a [Member],
+    testimonies: &'a [Testimony],
+    /// Everybody, by the first bytes of their ids.
+    ids: BTreeMap<[u8; 8], NodeId>,
+    /// What is said, by who says it and about whom.
+    sightings: BTreeMap<(NodeId, NodeId), &'a Sighting>,
+}
+
+impl<'a> Case<'a> {
+    fn new(members: &'a [Member], testimonies: &'a [Testimony]) -> Self {
+        let all = members.iter().map(|member| member.id).chain(testimonies.iter().map(|it| it.by));
+        let ids: BTreeMap<_, _> = all.map(|id| (prefix(&id), id)).collect();
+        let said = testimonies.iter().flat_map(|testimony| {
+            let sightings = testimony.report.sightings.iter();
+            sightings.filter_map(|it| Some(((testimony.by, *ids.get(&it.member)?), it)))
+        });
+        Self { members, testimonies, sightings: said.collect(), ids: ids.clone() }
+    }
+
+    fn name(&self, id: &NodeId) -> String {
+        let member = self.members.iter().find(|member| member.id == *id);
+        match member.map(|member| member.alive.name.as_str()).filter(|name| !name.is_empty()) {
+            Some(name) => name.to_owned(),
+            None => id.to_string().chars().take(12).collect(),
+        }
+    }
+
+    fn names<'b>(&self, ids: impl IntoIterator<Item = &'b NodeId>) -> String {
+        ids.into_iter().map(|id| self.name(id)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn testifies(&self, id: &NodeId) -> bool {
+        self.testimonies.iter().any(|testimony| testimony.by == *id)
+    }
+
+    /// Members that should have answered us.
+    fn unanswered(&self) -> Vec<Symptom> {
+        let silent = |member: &&Member| {
+            matches!(member.status, MemberStatus::Alive | MemberStatus::Suspect)
+                && !self.testifies(&member.id)
+        };
+        let silent = self.members.iter().filter(silent);
+        silent
+            .map(|member| Symptom {
+                severity: Severity::Fault,
+                code: "no-report",
+                nodes: vec![member.id],
+                text: format!("{} does not answer this node's questions", self.name(&member.id)),
+                next: format!("gossip-cli why {}; ask it at its own admin port", member.id),
+            })
+            .collect()
+    }
+
+    /// Ways between two members that lead one way, or nowhere.
+    fn cut_links(&self) -> Vec<Symptom> {
+        let mut cut = BTreeSet::new();
+        for ((by, about), sighting) in &self.sightings {
+            let back = self.sightings.get(&(*about, *by)).map(|it| it.link);
+            // Those with whom something is wrong are told of first, so who is not told of is well.
+            let good = Link::Good.number();
+            let reaches_back = back.map_or_else(|| self.testifies(about), |back| back == good);
+            let lives = sighting.status < MemberStatus::Dead.number() || self.testifies(about);
+            match Link::of_number(sighting.link) {
+                Some(Link::Heard) => _ = cut.insert((*by, *about)),
+                Some(Link::Vouched) if !reaches_back => _ = cut.insert((*about, *by)),
+                Some(Link::Silent) if !reaches_back && lives && self.testifies(about) => {
+                    cut.insert((*about, *by));
+                }
+                Some(Link::Good | Link::Vouched | Link::Silent) | None => {}
+            }
+        }
+        let one_way = |(from, to): &(NodeId, NodeId)| !cut.contains(&(*to, *from));
+        let told = cut.iter().filter(|pair| one_way(pair) || pair.0 < pair.1);
+        told.map(|pair| {
+            let (from, to) = (self.name(&pair.0), self.name(&pair.1));
+            let (code, text) = if one_way(pair) {
+                let text =
+                    format!("nothing that {from} sends reaches {to}, although {from} hears it");
+                ("one-way-link", text)
+            } else {
+                ("cut-link", format!("{from} and {to} do not reach one another"))
+            };
+            let next = format!("look at routes and firewalls on the way from {from} to {to}");
+            let nodes = vec![pair.0, pair.1];
+            Symptom { severity: Severity::Fault, code, nodes, text, next }
+        })
+        .collect()
+    }
+
+    /// Members that somebody holds for suspect or dead.
+    fn verdicts(&self) -> Vec<Symptom> {
+        let mut symptoms = Vec::new();
+        for about in self.ids.values() {
+            let of = |status: MemberStatus| -> Vec<NodeId> {
+                let said = self.sightings.iter().filter(|((_, it), sighting)| {
+                    it == about && sighting.status == status.number()
+                });
+                said.map(|((by, _), _)| *by).collect()
+            };
+            let (alive, suspect) = (of(MemberStatus::Alive), of(MemberStatus::Suspect));
+            let dead = of(MemberStatus::Dead);
+            let name = self.name(about);
+            let next = format!("gossip-cli why {about}");
+            let (severity, code, text, next) = if dead.is_empty() && suspect.is_empty() {
+                continue;
+            } else if dead.is_empty() {
+                let text = format!("{name} is suspect to {}", self.names(&suspect));
+                (Severity::Doubt, "suspect", text, format!("{next}; then look again"))
+            } else if self.testifies(about) || !alive.is_empty() {
+                let text = format!("{name} lives, and is dead to {}", self.names(&dead));
+                (Severity::Fault, "disputed", text, next)
+            } else {
+                let text =
+                    format!("{name} is dead to {} of {}", dead.len(), self.testimonies.len());
+                (Severity::Doubt, "dead", text, format!("{next}; start it again, or let it leave"))
+            };
+            symptoms.push(Symptom { severity, code, nodes: vec![*about], text, next });
+        }
+        symptoms
+    }
+
+    fn losses(&self) -> Option<Symptom> {
+        let lossy = self.sightings.iter().filter_map(|((by, about), sighting)| {
+            let loss = sighting.loss.filter(|loss| *loss >= LOSS_PERCENT)?;
+            (sighting.link == Link::Good.number()).then_some((loss, *by, *about))
+        });
+        let lossy: Vec<_> = lossy.collect();
+        let (loss, by, about) = *lossy.iter().max()?;
+        let mut nodes: Vec<_> = lossy.iter().flat_map(|(_, by, about)| [*by, *about]).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let (by, about) = (self.name(&by), self.name(&about));
+        Some(Symptom {
+            severity: Severity::Doubt,
+            code: "loss",
+            nodes,
+            text: format!(
+                "probes are lost between {} pairs, most from {by} to {about}: {loss} %",
+                lossy.len()
+            ),
+            next: "look at the load of these machines, and of the network between them".to_owned(),
+        })
+    }
+
+    /// Clocks that are off, as seen from the clock in the middle.
+    fn clocks(&self) -> Vec<Symptom> {
+        let mut ahead: Vec<_> = self.testimonies.iter().map(|it| it.ahead_ms).collect();
+        ahead.sort_unstable();
+        let Some(middle) = ahead.get(ahead.len() / 2).copied() else { return Vec::new() };
+        let mut symptoms = Vec::new();
+        for Testimony { by, ahead_ms, unsure_ms, .. } in self.testimonies {
+            let off = ahead_ms.saturating_sub(middle);
+            let unsure = i64::try_from(*unsure_ms).unwrap_or(i64::MAX);
+            if off.saturating_abs().saturating_sub(unsure) <= SKEW_MS {
+                continue;
+            }
+            let name = self.name(by);
+            let which = if off > 0 { "ahead of" } else { "behind" };
+            symptoms.push(Symptom {
+                severity: Severity::Fault,
+                code: "clock-skew",
+                nodes: vec![*by],
+                text: format!("the clock of {name} is {} ms {which} others", off.unsigned_abs()),
+                next: format!("set the clock of {name}, and have it kept by NTP"),
+            });
+        }
+        symptoms
+    }
+
+    fn views(&self) -> Option<Symptom> {
+        let mut views: BTreeMap<[u8; 8], Vec<NodeId>> = BTreeMap::new();
+        for testimony in self.testimonies {
+            views.entry(testimony.report.view).or_default().push(testimony.by);
+        }
+        let mut views: Vec<_> = views.into_values().collect();
+        views.sort_by_key(|nodes| std::cmp::Reverse(nodes.len()));
+        let [most, few @ ..] = views.as_slice() else { return None };
+        let nodes: Vec<_> = few.iter().flatten().copied().collect();
+        let (one, other) = (most.first()?, nodes.first()?);
+        Some(Symptom {
+            severity: Severity::Doubt,
+            code: "views-differ",
+            text: format!("{} see other members than most do", self.names(&nodes)),
+            next: format!("gossip-cli views --diff {one} {other}; then look again"),
+            nodes,
+        })
+    }
+
+    /// Nodes that were not run for a while: what is said of them meanwhile says nothing of the network.
+    fn standstills(&self) -> Vec<Symptom> {
+        let recent = self.testimonies.iter().filter_map(|testimony| {
+            let (ago, lasted) = testimony.report.stood_still?;
+            (ago <= STANDSTILL_MS).then_some((testimony.by, ago, lasted))
+        });
+        recent
+            .map(|(by, ago, lasted)| Symptom {
+                severity: Severity::Note,
+                code: "stood-still",
+                nodes: vec![by],
+                text: format!(
+                    "{} was not run for {lasted} ms, {} s ago: stopped, suspended, or starved",
+                    self.name(&by),
+                    ago / 1_000
+                ),
+                next: "look at what else ran there at that time".to_owned(),
+            })
+            .collect()
+    }
+
+    fn programs(&self) -> Option<Symptom> {
+        let programs: BTreeSet<_> =
+            self.testimonies.iter().map(|it| it.report.program.as_str()).collect();
+        (programs.len() > 1).then(|| Symptom {
+            severity: Severity::Note,
+            code: "versions-differ",
+            nodes: self.testimonies.iter().map(|it| it.by).collect(),
+            text: format!(
+                "versions {} run side by side",
+                programs.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+            next: "finish the upgrade".to_owned(),
+        })
+    }
+}
+
+/// The first bytes of an id, as reports name it.
+pub(crate) fn prefix(id: &NodeId) -> [u8; 8] {
+    id.as_bytes().first_chunk().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: NodeId = NodeId::from_bytes([1; 32]);
+    const B: NodeId = NodeId::from_bytes([2; 32]);
+    const C: NodeId = NodeId::from_bytes([3; 32]);
+
+    fn sighting(of: NodeId, status: MemberStatus, link: Link) -> Sighting {
+        Sighting {
+            member: prefix(&of),
+            status: status.number(),
+            link: link.number(),
+            loss: Some(0),
+            incarnation: 1,
+            heard_ms: Some(1),
+            answered_ms: Some(1),
+        }
+    }
+
+    fn says(by: NodeId, sightings: Vec<Sighting>) -> Testimony {
+        let report = Report { sightings, program: "1".into(), ..Report::default() };
+        Testimony { by, report, ahead_ms: 0, unsure_ms: 1 }
+    }
+
+    /// Three that see one another.
+    fn well() -> Vec<Testimony> {
+        let good = |it| sighting(it, MemberStatus::Alive, Link::Good);
+        let others = [(A, [B, C]), (B, [A, C]), (C, [A, B])];
+        others.map(|(by, seen)| says(by, seen.map(good).to_vec())).to_vec()
+    }
+
+    fn set(all: &mut [Testimony], by: usize, about: usize, status: MemberStatus, link: Link) {
+        let sighting = &mut all[by].report.sightings[about];
+        (sighting.status, sighting.link) = (status.number(), link.number());
+    }
+
+    fn codes(all: &[Testimony]) -> Vec<(&'static str, Vec<NodeId>)> {
+        diagnose(&[], all).into_iter().map(|it| (it.code, it.nodes)).collect()
+    }
+
+    #[test]
+    fn who_is_well_has_no_symptoms() {
+        assert_eq!(diagnose(&[], &well()), []);
+    }
+
+    #[test]
+    fn a_link_that_leads_one_way_is_told_once_with_its_direction() {
+        let mut all = well();
+        // Of what A sends nothing reaches B.
+        set(&mut all, 0, 0, MemberStatus::Alive, Link::Heard);
+        assert_eq!(codes(&all), [("one-way-link", vec![A, B])], "as A sees it");
+        set(&mut all, 1, 0, MemberStatus::Alive, Link::Vouched);
+        assert_eq!(codes(&all), [("one-way-link", vec![A, B])], "as both see it");
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_is_told_once() {
+        let mut all = well();
+        set(&mut all, 0, 0, MemberStatus::Alive, Link::Vouched);
+        set(&mut all, 1, 0, MemberStatus::Alive, Link::Silent);
+        assert_eq!(codes(&all), [("cut-link", vec![A, B])]);
+    }
+
+    #[test]
+    fn the_dead_are_told_from_the_disputed() {
+        let mut all = well();
+        set(&mut all, 0, 1, MemberStatus::Dead, Link::Silent);
+        set(&mut all, 1, 1, MemberStatus::Suspect, Link::Silent);
+        assert_eq!(codes(&all)[0], ("disputed", vec![C]), "it testifies itself");
+    }
+
+    #[test]
+    fn the_clock_that_is_off_is_named_and_not_those_that_agree() {
+        let mut all = well();
+        // Ours is off: all others are ahead of it.
+        (all[1].ahead_ms, all[2].ahead_ms) = (5_000, 5_010);
+        assert_eq!(codes(&all), [("clock-skew", vec![A])]);
+        all[0].unsure_ms = 10_000;
+        assert_eq!(codes(&all), [], "a slow answer tells nothing");
+    }
+
+    #[test]
+    fn losses_views_versions_and_standstills_are_told() {
+        let mut all = well();
+        all[0].report.sightings[0].loss = Some(31);
+        all[1].report.view = [1; 8];
+        all[2].report.program = "2".into();
+        all[2].report.stood_still = Some((5_000, 20_000));
+        let told: Vec<_> = codes(&all).into_iter().map(|(code, _)| code).collect();
+        assert_eq!(told, ["loss", "views-differ", "stood-still", "versions-differ"]);
+        let severe = diagnose(&[], &all).iter().filter(|it| it.severity > Severity::Note).count();
+        assert_eq!(severe, 2);
+    }
+}

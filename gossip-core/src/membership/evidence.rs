@@ -1,0 +1,499 @@
+//! Why a member is thought to stand as it does: what was tried and heard, by whom, and when.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::accusation::{Charge, Word};
+use super::roster::Member;
+use crate::id::NodeId;
+use crate::time::{Mono, Wall};
+
+/// Most lines that are kept of a member (house decision: two or three suspicions from their beginning to
+/// their end). More cost 72 bytes each.
+pub const EVIDENCE: usize = 32;
+
+/// Probes in a row without an answer from which on something is wrong with the way there (a guess: at
+/// 10 % loss of each datagram this happens by chance in one of 150 cases).
+pub const UNANSWERED: u32 = 3;
+
+/// Of so many last probes a share is lost; then the older half counts half (a guess).
+const SAMPLE: u16 = 64;
+
+/// Why a member's standing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows changes must consider each of them")]
+pub enum Cause {
+    /// Somebody says that it does not answer.
+    Accused,
+    /// Somebody threw it out.
+    Evicted,
+    /// It said goodbye.
+    Goodbye,
+    /// A frame of its own arrived.
+    Heard,
+    /// It did not answer us, by no way that we know.
+    Silence,
+    /// A member that we asked had an answer of it.
+    Vouched,
+    /// It said something new of itself.
+    Word,
+}
+
+impl Cause {
+    /// The cause's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accused => "accused",
+            Self::Evicted => "evicted",
+            Self::Goodbye => "goodbye",
+            Self::Heard => "heard",
+            Self::Silence => "silence",
+            Self::Vouched => "vouched",
+            Self::Word => "word",
+        }
+    }
+}
+
+/// Something that bears upon how a member stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows evidence must consider each of them")]
+pub enum Clue {
+    /// Somebody tells everybody that it does not answer.
+    Accused(Charge, Word),
+    /// A member was asked to probe it.
+    Asked,
+    /// It is dead to us.
+    Convicted,
+    /// It has no session with us, so it was dialled instead of probed.
+    Dialled,
+    /// Somebody threw it out.
+    Evicted,
+    /// It was suspect or dead, and lives.
+    HeardAgain,
+    /// It became known.
+    Joined,
+    /// It said goodbye.
+    Left,
+    /// A member that was asked had no answer of it in time.
+    Missed,
+    /// It says that it is somewhere else.
+    Moved,
+    /// It was probed, and the probe before had no answer yet.
+    Probed,
+    /// It said something newer than what it is accused of.
+    Refuted,
+    /// It was started anew.
+    Restarted,
+    /// The session with it ended.
+    SessionLost,
+    /// A session with it stands.
+    SessionMade,
+    /// A probe ended without an answer by any way.
+    Silent,
+    /// It was not run for so many milliseconds, by its own account.
+    StoodStill(u32),
+    /// It is suspect to us.
+    Suspected,
+    /// A member that was asked had an answer of it.
+    Vouched,
+}
+
+impl Clue {
+    /// The clue's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Accused(..) => "accused",
+            Self::Asked => "asked",
+            Self::Convicted => "convicted",
+            Self::Dialled => "dialled",
+            Self::Evicted => "evicted",
+            Self::HeardAgain => "heard-again",
+            Self::Joined => "joined",
+            Self::Left => "left",
+            Self::Missed => "missed",
+            Self::Moved => "address-changed",
+            Self::Probed => "probed",
+            Self::Refuted => "refuted",
+            Self::Restarted => "restarted",
+            Self::SessionLost => "session-lost",
+            Self::SessionMade => "session-made",
+            Self::Silent => "silent",
+            Self::StoodStill(_) => "stood-still",
+            Self::Suspected => "suspected",
+            Self::Vouched => "vouched",
+        }
+    }
+
+    /// Whether a new chapter begins with it: what came before is not counted together with what comes.
+    const fn turns(self) -> bool {
+        matches!(
+            self,
+            Self::Convicted
+                | Self::Evicted
+                | Self::HeardAgain
+                | Self::Joined
+                | Self::Left
+                | Self::Suspected
+        )
+    }
+}
+
+/// A line of evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Evidence {
+    /// When it was first so in this chapter: between two changes of the verdict.
+    pub at: Wall,
+    /// When it was last so.
+    pub last: Wall,
+    /// How often.
+    pub times: u32,
+    /// What.
+    pub clue: Clue,
+    /// Who did or said it; for what we did ourselves, this node.
+    pub by: NodeId,
+}
+
+/// What is known of the way between us and a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever shows links must consider each of them")]
+pub enum Link {
+    /// Probes are answered, or too few were sent to say anything.
+    Good,
+    /// Its frames arrive, and nothing that we send is answered: we do not reach it.
+    Heard,
+    /// Nothing of it arrives, and others have answers of it: it does not reach us.
+    Vouched,
+    /// Nothing of it arrives anywhere, as far as we know.
+    Silent,
+}
+
+impl Link {
+    /// All of them, in the order of their numbers in a [`Report`](crate::wire::Report).
+    pub const ALL: [Self; 4] = [Self::Good, Self::Heard, Self::Vouched, Self::Silent];
+
+    /// Its number in a report.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The link of this number in a report.
+    #[must_use]
+    pub fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+
+    /// The link's stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Heard => "heard",
+            Self::Vouched => "vouched",
+            Self::Silent => "silent",
+        }
+    }
+}
+
+/// When we last heard of a member, by each way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Contact {
+    /// A frame of its own arrived.
+    pub heard: Option<Mono>,
+    /// It answered a probe of ours: frames go both ways.
+    pub answered: Option<Mono>,
+    /// Somebody whom we asked had an answer of it.
+    pub vouched: Option<Mono>,
+    /// We last tried to reach it, and the time before.
+    pub probed: [Option<Mono>; 2],
+    /// Attempts in a row without an answer.
+    pub unanswered: u32,
+    /// Probes lately, and how many of them were answered.
+    pub(crate) sample: (u16, u16),
+}
+
+impl Contact {
+    /// What it says of the way between us and the member.
+    #[must_use]
+    pub fn link(&self) -> Link {
+        let [_, before] = self.probed;
+        if self.unanswered < UNANSWERED {
+            Link::Good
+        } else if self.heard > before {
+            Link::Heard
+        } else if self.vouched > before {
+            Link::Vouched
+        } else {
+            Link::Silent
+        }
+    }
+
+    /// Which percentage of the last probes had no answer; `None`: too few were sent (a guess: 16).
+    #[must_use]
+    pub fn loss_percent(&self) -> Option<u8> {
+        let (probes, answers) = self.sample;
+        // The last one may still be answered.
+        let (ended, lost) = (probes.saturating_sub(1), probes.saturating_sub(answers + 1));
+        (ended >= 16).then(|| u8::try_from(u32::from(lost) * 100 / u32::from(ended)).unwrap_or(100))
+    }
+
+    const fn attempted(&mut self, now: Mono) {
+        let [last, _] = self.probed;
+        self.probed = [Some(now), last];
+        self.unanswered = self.unanswered.saturating_add(1);
+    }
+}
+
+/// All that is kept of one member, but for when a frame of it last arrived: the detector knows that.
+#[derive(Clone, Debug)]
+pub(crate) struct Dossier {
+    pub(crate) contact: Contact,
+    /// When it became known, and who brought it.
+    joined: (Wall, NodeId),
+    /// Oldest first. Most members are calm: of those there are none, and they take no room.
+    lines: Vec<Evidence>,
+}
+
+impl Dossier {
+    /// How it became known, and the last lines.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = Evidence> {
+        let (at, by) = self.joined;
+        let joined = Evidence { at, last: at, times: 1, clue: Clue::Joined, by };
+        [joined].into_iter().chain(self.lines.iter().copied())
+    }
+
+    /// Adds a line, or counts it with one that says the same in this chapter.
+    fn note(&mut self, at: Wall, clue: Clue, by: NodeId) {
+        // A first session is no news.
+        if self.lines.is_empty() && clue == Clue::SessionMade {
+            return;
+        }
+        let chapter = self.lines.iter_mut().rev().take_while(|line| !line.clue.turns());
+        if let Some(line) = chapter.into_iter().find(|line| line.clue == clue && line.by == by) {
+            line.times = line.times.saturating_add(1);
+            line.last = at;
+            return;
+        }
+        if clue.turns() {
+            self.contact.sample = (0, 0);
+        }
+        if self.lines.len() >= EVIDENCE {
+            self.lines.remove(0);
+        }
+        self.lines.push(Evidence { at, last: at, times: 1, clue, by });
+    }
+}
+
+/// The dossiers of all members.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dossiers(BTreeMap<NodeId, Dossier>);
+
+impl Dossiers {
+    pub(crate) fn of(&self, member: &NodeId) -> Option<&Dossier> {
+        self.0.get(member)
+    }
+
+    /// A member became known.
+    pub(crate) fn open(&mut self, at: Wall, member: NodeId, by: NodeId) {
+        let new = Dossier { contact: Contact::default(), joined: (at, by), lines: Vec::new() };
+        self.0.entry(member).or_insert(new);
+    }
+
+    /// A member is forgotten, and why it was what it was with it.
+    pub(crate) fn forget(&mut self, member: &NodeId) {
+        self.0.remove(member);
+    }
+
+    /// Adds a line about a member that is known.
+    pub(crate) fn note(&mut self, at: Wall, member: &NodeId, clue: Clue, by: NodeId) {
+        if let Some(dossier) = self.0.get_mut(member) {
+            dossier.note(at, clue, by);
+        }
+    }
+
+    /// A member answered our probe.
+    pub(crate) fn answered(&mut self, now: Mono, member: &NodeId) {
+        if let Some(Dossier { contact, .. }) = self.0.get_mut(member) {
+            contact.answered = Some(now);
+            contact.unanswered = 0;
+            contact.sample.1 = contact.sample.1.saturating_add(1).min(contact.sample.0);
+        }
+    }
+
+    /// A member that we asked had an answer of this one.
+    pub(crate) fn vouched(&mut self, now: Mono, member: &NodeId) {
+        if let Some(dossier) = self.0.get_mut(member) {
+            dossier.contact.vouched = Some(now);
+        }
+    }
+
+    /// A member is probed, or dialled where there is no session to probe it in; whether the attempt before
+    /// had no answer.
+    pub(crate) fn attempted(&mut self, now: Mono, member: &NodeId, probed: bool) -> bool {
+        let Some(Dossier { contact, .. }) = self.0.get_mut(member) else { return false };
+        contact.attempted(now);
+        if probed {
+            let (probes, answers) = &mut contact.sample;
+            if *probes >= SAMPLE {
+                (*probes, *answers) = (*probes / 2, *answers / 2);
+            }
+            *probes += 1;
+        }
+        contact.unanswered > 1
+    }
+}
+
+/// Who accuses a member, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Accuser {
+    /// Who.
+    pub by: NodeId,
+    /// Of what.
+    pub charge: Charge,
+}
+
+/// A suspicion that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Due {
+    /// How long until it ends in a conviction, or in a last attempt.
+    pub left: Duration,
+    /// Whether the last attempt is under way.
+    pub last_attempt: bool,
+}
+
+/// Why a member stands as it does to this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "applications take it apart")]
+pub struct Grounds {
+    /// The member.
+    pub member: Member,
+    /// How it became known, then what was tried and heard, oldest first: [`EVIDENCE`] lines at most.
+    pub evidence: Vec<Evidence>,
+    /// When it was last heard of.
+    pub contact: Contact,
+    /// What time it is on the clock of `contact`.
+    pub now: Mono,
+    /// Whether a session with it stands.
+    pub has_session: bool,
+    /// Who accuses it since its last word.
+    pub accusers: Vec<Accuser>,
+    /// The suspicion that is under way, if one is.
+    pub due: Option<Due>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ME: NodeId = NodeId::from_bytes([1; 32]);
+    const PEER: NodeId = NodeId::from_bytes([2; 32]);
+    const OTHER: NodeId = NodeId::from_bytes([3; 32]);
+
+    fn wall(millis: u64) -> Wall {
+        Wall::from_millis(millis)
+    }
+
+    fn at(millis: u64) -> Mono {
+        Mono::ZERO + Duration::from_millis(millis)
+    }
+
+    fn known() -> Dossiers {
+        let mut dossiers = Dossiers::default();
+        dossiers.open(wall(0), PEER, PEER);
+        dossiers
+    }
+
+    #[test]
+    fn what_repeats_is_one_line_until_the_verdict_changes() {
+        let mut dossiers = known();
+        for (time, clue, by) in [
+            (1, Clue::Probed, ME),
+            (2, Clue::Asked, OTHER),
+            (3, Clue::Probed, ME),
+            (4, Clue::Suspected, ME),
+            (5, Clue::Probed, ME),
+        ] {
+            dossiers.note(wall(time), &PEER, clue, by);
+        }
+        let lines: Vec<_> = dossiers.of(&PEER).unwrap().lines().collect();
+        let told: Vec<_> = lines
+            .iter()
+            .map(|line| (line.clue.name(), line.at.millis(), line.last.millis(), line.times))
+            .collect();
+        let wanted = [
+            ("joined", 0, 0, 1),
+            ("probed", 1, 3, 2),
+            ("asked", 2, 2, 1),
+            ("suspected", 4, 4, 1),
+            ("probed", 5, 5, 1),
+        ];
+        assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn a_dossier_is_bounded_and_keeps_the_last_lines() {
+        let mut dossiers = known();
+        for time in 1..1_000 {
+            let clue = if time % 2 == 0 { Clue::Suspected } else { Clue::HeardAgain };
+            dossiers.note(wall(time), &PEER, clue, ME);
+        }
+        let lines: Vec<_> = dossiers.of(&PEER).unwrap().lines().collect();
+        assert_eq!(lines.len(), 1 + EVIDENCE);
+        assert_eq!(lines.last().unwrap().at, wall(999));
+        assert!(lines.windows(2).all(|pair| pair[0].at < pair[1].at));
+    }
+
+    #[test]
+    fn links_tell_which_way_is_cut() {
+        let link = |dossiers: &Dossiers| dossiers.of(&PEER).unwrap().contact.link();
+        let mut dossiers = known();
+        assert_eq!(link(&dossiers), Link::Good, "nothing was tried");
+        for second in 1..=2 {
+            dossiers.attempted(at(second * 1_000), &PEER, true);
+        }
+        assert_eq!(link(&dossiers), Link::Good, "too few to tell");
+        dossiers.attempted(at(3_000), &PEER, true);
+        assert_eq!(link(&dossiers), Link::Silent);
+        dossiers.vouched(at(3_100), &PEER);
+        assert_eq!(link(&dossiers), Link::Vouched);
+        let heard = Some(at(3_200));
+        assert_eq!(Contact { heard, ..dossiers.of(&PEER).unwrap().contact }.link(), Link::Heard);
+        dossiers.attempted(at(4_000), &PEER, false);
+        dossiers.attempted(at(5_000), &PEER, false);
+        assert_eq!(link(&dossiers), Link::Silent, "what was long ago says nothing of now");
+        dossiers.answered(at(5_100), &PEER);
+        assert_eq!(link(&dossiers), Link::Good);
+    }
+
+    #[test]
+    fn loss_is_the_share_of_the_last_probes() {
+        let mut dossiers = known();
+        let mut probe = |answer: bool, times: u32| {
+            for _ in 0..times {
+                dossiers.attempted(at(1), &PEER, true);
+                if answer {
+                    dossiers.answered(at(1), &PEER);
+                }
+            }
+            dossiers.of(&PEER).unwrap().contact.loss_percent()
+        };
+        assert_eq!(probe(true, 16), None);
+        assert_eq!(probe(true, 16), Some(0));
+        assert_eq!(probe(false, 1), Some(0), "its answer may be on the way");
+        assert!(probe(false, 17).unwrap() > 30);
+        assert!(probe(true, 500).unwrap() <= 1, "old losses fade");
+    }
+
+    #[test]
+    fn strangers_leave_no_trace() {
+        let mut dossiers = Dossiers::default();
+        dossiers.note(wall(1), &PEER, Clue::Silent, ME);
+        dossiers.attempted(at(1), &PEER, true);
+        assert!(dossiers.of(&PEER).is_none());
+    }
+}
