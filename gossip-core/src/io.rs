@@ -106,6 +106,8 @@ pub enum Command {
     /// Ask everybody who can be reached how the cluster looks from there: answered by
     /// [`Answer::Reports`] once all have answered, or after two seconds.
     Reports {
+        /// Who alone is asked; `None`: everybody.
+        of: Option<NodeId>,
         /// Whether each is to tell of all members; otherwise only of some of those that are well.
         full: bool,
     },

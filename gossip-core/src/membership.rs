@@ -21,8 +21,6 @@ pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
 pub(crate) use self::evidence::Dossiers;
-pub use self::evidence::{
-    Accuser, Cause, Clue, Contact, Due, EVIDENCE, Evidence, Grounds, Link, UNANSWERED,
-};
+pub use self::evidence::{Accuser, Cause, Clue, Contact, Due, EVIDENCE, Evidence, Grounds, Link};
 pub use self::roster::{Member, MemberStatus, Roster, Said};
 pub use self::view::{MAX_ACCUSERS, ViewRetain, admit};

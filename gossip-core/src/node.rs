@@ -269,7 +269,7 @@ impl Node {
                 let version = self.roster.version();
                 self.answer(request, Answer::Members { members, version });
             }
-            Command::Reports { full } => self.inquire(request, full),
+            Command::Reports { of, full } => self.inquire(request, of, full),
             Command::Scan { channel, prefix, after, limit } => {
                 self.on_channel(request, channel, |channel, env| {
                     channel.scan(env, request, prefix, after, limit);

@@ -74,8 +74,9 @@ pub struct Symptom {
 #[must_use]
 pub fn diagnose(members: &[Member], testimonies: &[Testimony]) -> Vec<Symptom> {
     let case = Case::new(members, testimonies);
-    let mut symptoms = case.unanswered();
-    symptoms.extend(case.cut_links());
+    let cut = case.cut();
+    let mut symptoms = case.unanswered(&cut);
+    symptoms.extend(case.cut_links(&cut));
     symptoms.extend(case.verdicts());
     symptoms.extend(case.losses());
     symptoms.extend(case.clocks());
@@ -123,49 +124,59 @@ impl<'a> Case<'a> {
         self.testimonies.iter().any(|testimony| testimony.by == *id)
     }
 
-    /// Members that should have answered us.
-    fn unanswered(&self) -> Vec<Symptom> {
+    /// Members that should have answered us; a link that is known to be cut is reason enough.
+    fn unanswered(&self, cut: &BTreeSet<(NodeId, NodeId)>) -> Vec<Symptom> {
+        let Some(us) = self.testimonies.first().map(|own| own.by) else { return Vec::new() };
         let silent = |member: &&Member| {
-            matches!(member.status, MemberStatus::Alive | MemberStatus::Suspect)
-                && !self.testifies(&member.id)
+            let is_cut = cut.contains(&(us, member.id)) || cut.contains(&(member.id, us));
+            member.status == MemberStatus::Alive && !self.testifies(&member.id) && !is_cut
         };
         let silent = self.members.iter().filter(silent);
         silent
             .map(|member| Symptom {
-                severity: Severity::Fault,
+                severity: Severity::Doubt,
                 code: "no-report",
                 nodes: vec![member.id],
                 text: format!("{} does not answer this node's questions", self.name(&member.id)),
-                next: format!("gossip-cli why {}; ask it at its own admin port", member.id),
+                next: format!(
+                    "look again; then gossip-cli why {}, and ask at its own admin port",
+                    self.name(&member.id)
+                ),
             })
             .collect()
     }
 
-    /// Ways between two members that lead one way, or nowhere.
-    fn cut_links(&self) -> Vec<Symptom> {
+    /// From whom to whom nothing goes.
+    fn cut(&self) -> BTreeSet<(NodeId, NodeId)> {
         let mut cut = BTreeSet::new();
         for ((by, about), sighting) in &self.sightings {
-            let back = self.sightings.get(&(*about, *by)).map(|it| it.link);
+            let back = self.sightings.get(&(*about, *by));
             // Those with whom something is wrong are told of first, so who is not told of is well.
             let good = Link::Good.number();
-            let reaches_back = back.map_or_else(|| self.testifies(about), |back| back == good);
-            let lives = sighting.status < MemberStatus::Dead.number() || self.testifies(about);
+            let reaches_back = back.map_or_else(|| self.testifies(about), |it| it.link == good);
             match Link::of_number(sighting.link) {
-                Some(Link::Heard) => _ = cut.insert((*by, *about)),
+                Some(Link::Heard) if !back.is_some_and(|back| answers_since(back, sighting)) => {
+                    cut.insert((*by, *about));
+                }
                 Some(Link::Vouched) if !reaches_back => _ = cut.insert((*about, *by)),
-                Some(Link::Silent) if !reaches_back && lives && self.testifies(about) => {
+                Some(Link::Silent) if !reaches_back && self.testifies(about) => {
                     cut.insert((*about, *by));
                 }
-                Some(Link::Good | Link::Vouched | Link::Silent) | None => {}
+                Some(_) | None => {}
             }
         }
+        cut
+    }
+
+    /// Ways between two members that lead one way, or nowhere.
+    fn cut_links(&self, cut: &BTreeSet<(NodeId, NodeId)>) -> Vec<Symptom> {
         let one_way = |(from, to): &(NodeId, NodeId)| !cut.contains(&(*to, *from));
         let told = cut.iter().filter(|pair| one_way(pair) || pair.0 < pair.1);
         told.map(|pair| {
             let (from, to) = (self.name(&pair.0), self.name(&pair.1));
             let (code, text) = if one_way(pair) {
                 let text =
-                    format!("nothing that {from} sends reaches {to}, although {from} hears it");
+                    format!("nothing that {from} sends reaches {to}, although {from} hears {to}");
                 ("one-way-link", text)
             } else {
                 ("cut-link", format!("{from} and {to} do not reach one another"))
@@ -188,10 +199,13 @@ impl<'a> Case<'a> {
                 said.map(|((by, _), _)| *by).collect()
             };
             let (alive, suspect) = (of(MemberStatus::Alive), of(MemberStatus::Suspect));
-            let dead = of(MemberStatus::Dead);
+            let (dead, evicted) = (of(MemberStatus::Dead), of(MemberStatus::Evicted));
             let name = self.name(about);
-            let next = format!("gossip-cli why {about}");
-            let (severity, code, text, next) = if dead.is_empty() && suspect.is_empty() {
+            let next = format!("gossip-cli why {name}");
+            let (severity, code, text, next) = if !evicted.is_empty() {
+                let next = format!("{next} says by whom; start it again to make it a member");
+                (Severity::Note, "evicted", format!("{name} is evicted"), next)
+            } else if dead.is_empty() && suspect.is_empty() {
                 continue;
             } else if dead.is_empty() {
                 let text = format!("{name} is suspect to {}", self.names(&suspect));
@@ -202,7 +216,8 @@ impl<'a> Case<'a> {
             } else {
                 let text =
                     format!("{name} is dead to {} of {}", dead.len(), self.testimonies.len());
-                (Severity::Doubt, "dead", text, format!("{next}; start it again, or let it leave"))
+                let next = format!("{next}; see whether it runs, start it again, or evict it");
+                (Severity::Doubt, "dead", text, next)
             };
             symptoms.push(Symptom { severity, code, nodes: vec![*about], text, next });
         }
@@ -313,6 +328,12 @@ impl<'a> Case<'a> {
     }
 }
 
+/// Whether a member had answers of another one long after the other had the last of it: frames go both ways.
+fn answers_since(its: &Sighting, others: &Sighting) -> bool {
+    let (Some(its), Some(others)) = (its.answered_ms, others.answered_ms) else { return false };
+    its < others / 2
+}
+
 /// The first bytes of an id, as reports name it.
 pub(crate) fn prefix(id: &NodeId) -> [u8; 8] {
     id.as_bytes().first_chunk().copied().unwrap_or_default()
@@ -321,6 +342,9 @@ pub(crate) fn prefix(id: &NodeId) -> [u8; 8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::{BootId, Endpoints};
+    use crate::membership::Alive;
+    use crate::time::Wall;
 
     const A: NodeId = NodeId::from_bytes([1; 32]);
     const B: NodeId = NodeId::from_bytes([2; 32]);
@@ -336,6 +360,21 @@ mod tests {
             heard_ms: Some(1),
             answered_ms: Some(1),
         }
+    }
+
+    fn member(id: NodeId, status: MemberStatus) -> Member {
+        let alive = Alive {
+            incarnation: 1,
+            boot: BootId::default(),
+            box_key: [0; 32],
+            endpoints: Endpoints::default(),
+            name: String::new(),
+            tags: BTreeMap::new(),
+            versions: Alive::VERSIONS,
+            capabilities: 0,
+            program: String::new(),
+        };
+        Member { id, alive, status, since: Wall::ZERO, rtt_us: None, said_at: Wall::ZERO }
     }
 
     fn says(by: NodeId, sightings: Vec<Sighting>) -> Testimony {
@@ -372,6 +411,9 @@ mod tests {
         assert_eq!(codes(&all), [("one-way-link", vec![A, B])], "as A sees it");
         set(&mut all, 1, 0, MemberStatus::Alive, Link::Vouched);
         assert_eq!(codes(&all), [("one-way-link", vec![A, B])], "as both see it");
+        set(&mut all, 1, 0, MemberStatus::Alive, Link::Good);
+        all[0].report.sightings[0].answered_ms = Some(30_000);
+        assert_eq!(codes(&all), [], "B had an answer of A lately, so it was chance");
     }
 
     #[test]
@@ -388,6 +430,25 @@ mod tests {
         set(&mut all, 0, 1, MemberStatus::Dead, Link::Silent);
         set(&mut all, 1, 1, MemberStatus::Suspect, Link::Silent);
         assert_eq!(codes(&all)[0], ("disputed", vec![C]), "it testifies itself");
+        all.pop();
+        let members = [A, B, C].map(|id| member(id, MemberStatus::Dead));
+        let told = |all: &[Testimony]| diagnose(&members, all).remove(0).code;
+        assert_eq!(told(&all), "dead");
+        set(&mut all, 0, 1, MemberStatus::Evicted, Link::Good);
+        assert_eq!(told(&all), "evicted");
+    }
+
+    #[test]
+    fn who_does_not_report_is_told_unless_a_cut_says_why() {
+        let mut all = well();
+        all.pop();
+        let members = [A, B, C].map(|id| member(id, MemberStatus::Alive));
+        let told = |all: &[Testimony]| -> Vec<_> {
+            diagnose(&members, all).into_iter().map(|it| (it.code, it.nodes)).collect()
+        };
+        assert_eq!(told(&all), [("no-report", vec![C])]);
+        set(&mut all, 0, 1, MemberStatus::Alive, Link::Heard);
+        assert_eq!(told(&all), [("one-way-link", vec![A, C])]);
     }
 
     #[test]

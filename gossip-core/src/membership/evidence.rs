@@ -12,12 +12,24 @@ use crate::time::{Mono, Wall};
 /// their end). More cost 72 bytes each.
 pub const EVIDENCE: usize = 32;
 
-/// Probes in a row without an answer from which on something is wrong with the way there (a guess: at
-/// 10 % loss of each datagram this happens by chance in one of 150 cases).
-pub const UNANSWERED: u32 = 3;
+/// How unlikely it must be that attempts in a row went unanswered by chance alone, before the way there is
+/// called cut (a guess: in a cluster of eight that loses half of its probes, one look in twenty is wrong).
+const CHANCE: f64 = 0.001;
+
+/// Which percentage of probes is lost where too few were sent to tell (a guess: 10 % of the datagrams each
+/// way), and between which bounds a measured share is believed (a guess).
+const LOSS: u8 = 20;
+const LEAST_LOSS: u8 = 5;
+const MOST_LOSS: u8 = 60;
 
 /// Of so many last probes a share is lost; then the older half counts half (a guess).
 const SAMPLE: u16 = 64;
+
+/// More attempts in a row without an answer say nothing of how much is lost: the way is cut (a guess).
+const RUN: u32 = 3;
+
+/// Fewer probes say nothing of how much is lost (a guess).
+const LEAST_SAMPLE: u16 = 16;
 
 /// Why a member's standing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +138,11 @@ impl Clue {
         }
     }
 
+    /// Whether it is of members that are asked to probe it: others each time.
+    const fn is_errand(self) -> bool {
+        matches!(self, Self::Asked | Self::Missed | Self::Vouched)
+    }
+
     /// Whether a new chapter begins with it: what came before is not counted together with what comes.
     const fn turns(self) -> bool {
         matches!(
@@ -152,7 +169,7 @@ pub struct Evidence {
     pub times: u32,
     /// What.
     pub clue: Clue,
-    /// Who did or said it; for what we did ourselves, this node.
+    /// Who did or said it the last time; for what we did ourselves, this node.
     pub by: NodeId,
 }
 
@@ -220,7 +237,9 @@ impl Contact {
     #[must_use]
     pub fn link(&self) -> Link {
         let [_, before] = self.probed;
-        if self.unanswered < UNANSWERED {
+        let lost = self.loss_percent().unwrap_or(LOSS).clamp(LEAST_LOSS, MOST_LOSS);
+        let attempts = i32::try_from(self.unanswered).unwrap_or(i32::MAX);
+        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE {
             Link::Good
         } else if self.heard > before {
             Link::Heard
@@ -231,13 +250,14 @@ impl Contact {
         }
     }
 
-    /// Which percentage of the last probes had no answer; `None`: too few were sent (a guess: 16).
+    /// Which percentage of the last probes had no answer while the way was not cut; `None`: too few were sent.
     #[must_use]
     pub fn loss_percent(&self) -> Option<u8> {
         let (probes, answers) = self.sample;
         // The last one may still be answered.
         let (ended, lost) = (probes.saturating_sub(1), probes.saturating_sub(answers + 1));
-        (ended >= 16).then(|| u8::try_from(u32::from(lost) * 100 / u32::from(ended)).unwrap_or(100))
+        (ended >= LEAST_SAMPLE)
+            .then(|| u8::try_from(u32::from(lost) * 100 / u32::from(ended)).unwrap_or(100))
     }
 
     const fn attempted(&mut self, now: Mono) {
@@ -271,10 +291,11 @@ impl Dossier {
         if self.lines.is_empty() && clue == Clue::SessionMade {
             return;
         }
-        let chapter = self.lines.iter_mut().rev().take_while(|line| !line.clue.turns());
-        if let Some(line) = chapter.into_iter().find(|line| line.clue == clue && line.by == by) {
+        let mut chapter = self.lines.iter_mut().rev().take_while(|line| !line.clue.turns());
+        let same = |line: &&mut Evidence| line.clue == clue && (line.by == by || clue.is_errand());
+        if let Some(line) = chapter.find(same) {
             line.times = line.times.saturating_add(1);
-            line.last = at;
+            (line.last, line.by) = (at, by);
             return;
         }
         if clue.turns() {
@@ -318,8 +339,10 @@ impl Dossiers {
     pub(crate) fn answered(&mut self, now: Mono, member: &NodeId) {
         if let Some(Dossier { contact, .. }) = self.0.get_mut(member) {
             contact.answered = Some(now);
+            if contact.unanswered <= RUN {
+                contact.sample.1 = contact.sample.1.saturating_add(1).min(contact.sample.0);
+            }
             contact.unanswered = 0;
-            contact.sample.1 = contact.sample.1.saturating_add(1).min(contact.sample.0);
         }
     }
 
@@ -335,7 +358,7 @@ impl Dossiers {
     pub(crate) fn attempted(&mut self, now: Mono, member: &NodeId, probed: bool) -> bool {
         let Some(Dossier { contact, .. }) = self.0.get_mut(member) else { return false };
         contact.attempted(now);
-        if probed {
+        if probed && contact.unanswered <= RUN {
             let (probes, answers) = &mut contact.sample;
             if *probes >= SAMPLE {
                 (*probes, *answers) = (*probes / 2, *answers / 2);
@@ -415,6 +438,7 @@ mod tests {
             (1, Clue::Probed, ME),
             (2, Clue::Asked, OTHER),
             (3, Clue::Probed, ME),
+            (3, Clue::Asked, ME),
             (4, Clue::Suspected, ME),
             (5, Clue::Probed, ME),
         ] {
@@ -428,7 +452,7 @@ mod tests {
         let wanted = [
             ("joined", 0, 0, 1),
             ("probed", 1, 3, 2),
-            ("asked", 2, 2, 1),
+            ("asked", 2, 3, 2),
             ("suspected", 4, 4, 1),
             ("probed", 5, 5, 1),
         ];
@@ -453,8 +477,8 @@ mod tests {
         let link = |dossiers: &Dossiers| dossiers.of(&PEER).unwrap().contact.link();
         let mut dossiers = known();
         assert_eq!(link(&dossiers), Link::Good, "nothing was tried");
-        for second in 1..=2 {
-            dossiers.attempted(at(second * 1_000), &PEER, true);
+        for tenth in 1..=4 {
+            dossiers.attempted(at(tenth * 100), &PEER, true);
         }
         assert_eq!(link(&dossiers), Link::Good, "too few to tell");
         dossiers.attempted(at(3_000), &PEER, true);
@@ -485,7 +509,12 @@ mod tests {
         assert_eq!(probe(true, 16), None);
         assert_eq!(probe(true, 16), Some(0));
         assert_eq!(probe(false, 1), Some(0), "its answer may be on the way");
-        assert!(probe(false, 17).unwrap() > 30);
+        assert_eq!(probe(false, 1_000), Some(5), "a cut is no loss");
+        let mut half = None;
+        for _ in 0..50 {
+            half = probe(false, 1).and(probe(true, 1));
+        }
+        assert!((40..55).contains(&half.unwrap()), "{half:?}");
         assert!(probe(true, 500).unwrap() <= 1, "old losses fade");
     }
 

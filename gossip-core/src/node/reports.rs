@@ -37,6 +37,8 @@ struct Underway {
     ends: Mono,
     full: bool,
     missing: BTreeSet<NodeId>,
+    /// Who alone is asked; `None`: everybody.
+    of: Option<NodeId>,
     /// Numbers of our questions, and when they were asked.
     questions: BTreeMap<u32, Mono>,
     requests: Vec<RequestId>,
@@ -51,13 +53,18 @@ impl Inquiry {
 }
 
 impl Node {
-    /// Asks everybody; who asks while answers come waits for those.
-    pub(super) fn inquire(&mut self, request: RequestId, full: bool) {
-        if let Some(underway) = self.inquiry.underway.as_mut().filter(|it| it.full || !full) {
+    /// Asks everybody, or one alone; who asks while answers come waits for those.
+    pub(super) fn inquire(&mut self, request: RequestId, of: Option<NodeId>, full: bool) {
+        let answers =
+            |it: &&mut Box<Underway>| (it.full || !full) && (it.of.is_none() || it.of == of);
+        if let Some(underway) = self.inquiry.underway.as_mut().filter(answers) {
             return underway.requests.push(request);
         }
+        let before = self.inquiry.underway.take();
         // Who wanted less gets more.
-        let before = self.inquiry.underway.take().map_or_else(Vec::new, |it| it.requests);
+        let of = of.filter(|_| before.as_ref().is_none_or(|before| before.of == of));
+        let full = full || before.as_ref().is_some_and(|before| before.full);
+        let before = before.map_or_else(Vec::new, |before| before.requests);
         let now = self.now.mono;
         let report = self.report(Query { nonce: 0, full }, MAX_SIGHTINGS);
         let own = Testimony { by: self.keys.id(), report, ahead_ms: 0, unsure_ms: 0 };
@@ -65,7 +72,8 @@ impl Node {
             again: now,
             ends: now + PATIENCE,
             full,
-            missing: self.peering.linked().collect(),
+            missing: self.peering.linked().filter(|it| of.is_none_or(|of| of == *it)).collect(),
+            of,
             questions: BTreeMap::new(),
             requests: before.into_iter().chain([request]).collect(),
             testimonies: vec![own],
@@ -161,11 +169,12 @@ impl Node {
         };
         let is_gone = matches!(member.status, MemberStatus::Left | MemberStatus::Evicted);
         let link = if is_gone { Link::Good } else { contact.link() };
+        let loss = contact.loss_percent().filter(|_| !is_gone);
         Sighting {
             member: prefix(&member.id),
             status: member.status.number(),
             link: link.number(),
-            loss: contact.loss_percent(),
+            loss,
             incarnation: member.alive.incarnation,
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),

@@ -63,7 +63,8 @@ impl Node {
             self.clock_disagreed = disagrees;
             self.event(Event::ClockDisagrees(disagrees));
         }
-        self.deadline = self.next_deadline();
+        // What was due already is due now: nobody is late for it.
+        self.deadline = self.next_deadline().map(|due| due.max(now));
     }
 
     fn next_deadline(&self) -> Option<crate::time::Mono> {

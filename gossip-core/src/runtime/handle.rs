@@ -222,13 +222,17 @@ impl Gossip {
     }
 
     /// How the cluster looks from wherever an answer comes within two seconds, this node first;
-    /// [`diagnose`](crate::membership::diagnose) says what is wrong. `full`: from each of all members,
-    /// where a stream leads there; otherwise only of some of those that are well.
+    /// [`diagnose`](crate::membership::diagnose) says what is wrong. `full`: each tells of all members,
+    /// where a stream leads here; otherwise only of some of those that are well. `of`: one is asked alone.
     ///
     /// # Errors
     /// [`GossipError`].
-    pub async fn reports(&self, full: bool) -> Result<Vec<Testimony>, GossipError> {
-        let Answer::Reports(testimonies) = self.ask(Command::Reports { full }).await? else {
+    pub async fn reports(
+        &self,
+        of: Option<NodeId>,
+        full: bool,
+    ) -> Result<Vec<Testimony>, GossipError> {
+        let Answer::Reports(testimonies) = self.ask(Command::Reports { of, full }).await? else {
             unreachable!("{ANSWERS}")
         };
         Ok(testimonies)

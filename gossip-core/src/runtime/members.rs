@@ -56,10 +56,12 @@ impl MemberChanges {
             match self.events.next().await? {
                 Happening::Missed(_) => self.version = None,
                 Happening::Event(event) => {
-                    if let Some(version) = event.members_version().filter(|it| *it > known) {
+                    let Some(version) = event.members_version() else { continue };
+                    if version == known + 1 {
                         self.version = Some(version);
                         return Some(Ok(MemberNews::Changed(event)));
                     }
+                    debug_assert!(version <= known, "a gap that nobody told of");
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! The life of a cluster: how members come, go, are missed, and come back.
 
+mod events;
 mod eviction;
 mod expiry;
 mod heal;
@@ -11,6 +12,7 @@ mod names;
 mod pause;
 mod restart;
 mod snapshot;
+mod why;
 
 use std::time::Duration;
 

@@ -3,16 +3,19 @@
 mod cluster;
 mod stores;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gossip_core::id::ChannelId;
+use gossip_core::id::{ChannelId, NodeId};
 use gossip_core::io::{AtEpoch, Change, Event, Export, Refused, Seed, Write, WriteError};
-use gossip_core::membership::MemberStatus;
-use gossip_core::runtime::{DriverError, Exporter, Gossip, GossipError, Happening, RuntimeConfig};
+use gossip_core::membership::{Member, MemberStatus};
+use gossip_core::runtime::{
+    DriverError, Exporter, Gossip, GossipError, Happening, MemberChanges, MemberNews, RuntimeConfig,
+};
 use gossip_core::store::{MemoryStore, Store};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
@@ -129,6 +132,52 @@ async fn a_slow_subscriber_misses_events_and_no_other_does() {
     for key in &keys[3..] {
         next_event(&mut slow, |event| changed(event, Change::Put, key)).await;
     }
+}
+
+/// The next news of the members, all of them or a change; the version after it.
+async fn follow(changes: &mut MemberChanges, members: &mut BTreeMap<NodeId, Member>) -> u64 {
+    match timeout(PATIENCE, changes.next()).await {
+        Ok(Some(Ok(MemberNews::All { members: all, version }))) => {
+            *members = all.into_iter().map(|member| (member.id, member)).collect();
+            version
+        }
+        Ok(Some(Ok(MemberNews::Changed(event)))) => {
+            let Event::Member { member, version, .. } = &*event else { panic!("{event:?}") };
+            members.insert(member.id, Member::clone(member));
+            *version
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_follower_of_members_that_was_too_slow_has_them_all_again() {
+    let cluster = Cluster::new();
+    let options = RuntimeConfig { events: 4, ..RuntimeConfig::default() };
+    let node = cluster.node_with(1, Arc::new(MemoryStore::new()), options).await;
+    let (mut changes, mut members) = (node.follow_members(), BTreeMap::new());
+    let mut known = follow(&mut changes, &mut members).await;
+    let mut others = vec![node.clone(), cluster.node(2).await];
+    while members.len() < 2 {
+        let version = follow(&mut changes, &mut members).await;
+        assert_eq!(version, known + 1, "nothing is left out");
+        known = version;
+    }
+    // Nobody looks while more happens than is kept.
+    for number in 3..12 {
+        others.push(cluster.node(number).await);
+        all_alive(&others).await;
+    }
+    let (wanted, version) = node.versioned_members().await.unwrap();
+    assert!(version > known + 4);
+    while known < version {
+        known = follow(&mut changes, &mut members).await;
+    }
+    let shown = |member: &Member| (member.id, member.status, member.alive.clone());
+    assert_eq!(
+        members.values().map(shown).collect::<Vec<_>>(),
+        wanted.iter().map(shown).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(start_paused = true)]
