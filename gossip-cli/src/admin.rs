@@ -7,6 +7,7 @@ pub(crate) mod documents;
 pub(crate) mod error;
 mod export;
 mod guard;
+mod health;
 mod kv;
 mod port;
 mod server;
@@ -44,11 +45,16 @@ struct Admin {
 fn router(admin: Arc<Admin>, guard: Arc<Guard>) -> Router {
     Router::new()
         .route("/v1/compare", post(cluster::compare))
+        .route("/v1/doctor", get(health::doctor))
+        .route("/v1/evict", post(health::evict))
         .route("/v1/join", post(cluster::join))
         .route("/v1/leave", post(cluster::leave))
         .route("/v1/members", get(cluster::members))
         .route("/v1/members/watch", get(cluster::watch))
+        .route("/v1/reachability", get(health::reachability))
         .route("/v1/status", get(cluster::status))
+        .route("/v1/views", get(health::views))
+        .route("/v1/why", get(health::why))
         .route("/v1/kv/export", get(export::export))
         .route("/v1/kv/get", get(kv::get))
         .route("/v1/kv/hash", get(kv::hash))

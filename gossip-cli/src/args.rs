@@ -61,6 +61,27 @@ pub(crate) enum Command {
     /// List the members that a node knows
     #[command(after_help = "Example: gossip-cli members --status 'alive|suspect'")]
     Members(MembersArgs),
+    /// Ask every node that can be reached what is wrong; exit code 1 when something is
+    #[command(after_help = "Example: gossip-cli doctor --json")]
+    Doctor,
+    /// Show why a node believes of a member what it believes: probes, accusers, timers left
+    #[command(after_help = "Example: gossip-cli why three")]
+    Why {
+        /// The member: its name, its id, or the beginning of that
+        node: String,
+    },
+    /// Show which nodes see the same members, or how two see them differently
+    #[command(after_help = "Example: gossip-cli views --diff one three")]
+    Views(ViewsArgs),
+    /// Show which links between members are cut, in which direction
+    #[command(after_help = "Example: gossip-cli reachability --matrix")]
+    Reachability(ReachabilityArgs),
+    /// Throw a member out, in the name of the node that is asked; it may start anew
+    #[command(after_help = "Example: gossip-cli evict three")]
+    Evict {
+        /// The member: its name, its id, or the beginning of that
+        node: String,
+    },
     /// Show a node in numbers
     #[command(after_help = "Example: gossip-cli status --json")]
     Status,
@@ -287,7 +308,7 @@ pub(crate) struct MembersArgs {
     /// Only members whose whole status matches this regular expression
     #[arg(long, value_name = "RE")]
     pub(crate) status: Option<String>,
-    /// Show the list anew whenever a member's status changes
+    /// Go on with every change: who changed, why, and who brought it
     #[arg(long)]
     pub(crate) watch: bool,
 }
@@ -301,6 +322,20 @@ pub(crate) struct WaitArgs {
     /// Until this node's last comparison with every live partner found both equal
     #[arg(long)]
     pub(crate) converged: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ViewsArgs {
+    /// Two members: names, ids, or beginnings of those
+    #[arg(long, num_args = 2, value_names = ["A", "B"])]
+    pub(crate) diff: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReachabilityArgs {
+    /// Everybody against everybody, not only the links that are cut
+    #[arg(long)]
+    pub(crate) matrix: bool,
 }
 
 #[derive(Args, Debug)]

@@ -110,6 +110,11 @@ pub(crate) fn short(id: &str) -> &str {
     id.get(..12).unwrap_or(id)
 }
 
+/// What people call a node: by its name if it has one.
+pub(crate) fn called<'a>(name: &'a str, id: &'a str) -> &'a str {
+    if name.is_empty() { short(id) } else { name }
+}
+
 /// A time in the two largest units that matter.
 pub(crate) fn time(time: Duration) -> String {
     let rounded = match time.as_secs() {

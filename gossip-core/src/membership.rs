@@ -16,8 +16,7 @@ mod view;
 
 pub use self::accusation::{Accusation, Charge, Word, subject};
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
-pub(crate) use self::diagnosis::prefix;
-pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose};
+pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose, prefix};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
 pub(crate) use self::evidence::Dossiers;

@@ -9,7 +9,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body};
 
 use super::documents::ErrorDocument;
-use super::error::BUSY;
+use super::error::{AMBIGUOUS, BUSY};
 use super::token::Token;
 use crate::args::Global;
 use crate::config::DEFAULT_ADMIN;
@@ -165,6 +165,7 @@ impl Client {
         let document: Result<ErrorDocument, _> = serde_json::from_str(&body);
         Err(match document {
             Ok(document) if document.code == BUSY => anyhow::Error::new(Busy),
+            Ok(document) if document.code == AMBIGUOUS => Failure::usage(document.text),
             Ok(document) => Failure::failed(document.text),
             Err(_) => Failure::failed(format!("{} answers {status}: {}", self.base, body.trim())),
         })

@@ -8,15 +8,15 @@ use axum::body::Body;
 use axum::extract::State;
 use futures_util::stream;
 use gossip_core::io::{AtEpoch, Event};
-use gossip_core::membership::Member;
-use gossip_core::runtime::{Events, Gossip, GossipError, Happening};
+use gossip_core::membership::{Member, MemberStatus};
+use gossip_core::runtime::MemberNews;
 use gossip_core::status::{Status, Taking};
 use gossip_core::time::Wall;
 
 use super::Admin;
 use super::documents::{
-    EndpointsDocument, JoinDocument, MemberDocument, MembersDocument, PeersDocument,
-    StatusDocument, StoreDocument, TakingDocument, VerifyDocument, WireDocument,
+    EndpointsDocument, JoinDocument, MemberChangeDocument, MemberDocument, MembersDocument,
+    PeersDocument, StatusDocument, StoreDocument, TakingDocument, VerifyDocument, WireDocument,
 };
 use super::error::Refusal;
 use super::stream::lines;
@@ -26,23 +26,16 @@ use crate::clock;
 pub(super) async fn members(
     State(admin): State<Arc<Admin>>,
 ) -> Result<Json<MembersDocument>, Refusal> {
-    Ok(Json(list(&admin.node.gossip).await?))
+    let (members, version) = admin.node.gossip.versioned_members().await?;
+    Ok(Json(all(&members, version)))
 }
 
-/// Everybody known: now, and whenever somebody's status changes.
+/// Everybody known, then every change; everybody again for whoever was too slow.
 pub(super) async fn watch(State(admin): State<Arc<Admin>>) -> Body {
-    let start = Watch {
-        events: admin.node.gossip.events(),
-        gossip: admin.node.gossip.clone(),
-        first: true,
-    };
-    lines(stream::unfold(start, async |mut watch| {
-        if !watch.first {
-            watch.changed().await?;
-        }
-        watch.first = false;
-        let members = list(&watch.gossip).await.ok()?;
-        Some((Ok::<_, GossipError>(vec![members]), watch))
+    let changes = admin.node.gossip.follow_members();
+    lines(stream::unfold(changes, async |mut changes| {
+        let news = changes.next().await?;
+        Some((news.map(|news| told(&news).into_iter().collect()), changes))
     }))
 }
 
@@ -79,32 +72,27 @@ pub(super) async fn leave(State(admin): State<Arc<Admin>>) -> Result<Json<()>, R
     Ok(Json(()))
 }
 
-struct Watch {
-    events: Events,
-    first: bool,
-    gossip: Gossip,
-}
-
-impl Watch {
-    /// Waits until a member's status may have changed.
-    async fn changed(&mut self) -> Option<()> {
-        loop {
-            let changed = match self.events.next().await? {
-                Happening::Event(event) => matches!(*event, Event::Member { .. }),
-                // What was missed may have been one.
-                Happening::Missed(_) => true,
-            };
-            if changed {
-                return Some(());
-            }
-        }
-    }
-}
-
-async fn list(gossip: &Gossip) -> Result<MembersDocument, Refusal> {
+fn all(members: &[Member], view_version: u64) -> MembersDocument {
     let now = clock::now();
-    let members = gossip.members().await?;
-    Ok(MembersDocument { members: members.iter().map(|member| one(member, now)).collect() })
+    let members = members.iter().map(|member| one(member, now)).collect();
+    MembersDocument { members, view_version, change: None }
+}
+
+fn told(news: &MemberNews) -> Option<MembersDocument> {
+    let event = match news {
+        MemberNews::All { members, version } => return Some(all(members, *version)),
+        MemberNews::Changed(event) => event,
+    };
+    let Event::Member { member, before, cause, by, version } = &**event else { return None };
+    Some(MembersDocument {
+        members: vec![one(member, clock::now())],
+        view_version: *version,
+        change: Some(MemberChangeDocument {
+            before: before.map(|status| MemberStatus::name(status).to_owned()),
+            cause: cause.name().to_owned(),
+            by: by.to_string(),
+        }),
+    })
 }
 
 fn one(member: &Member, now: Wall) -> MemberDocument {
@@ -142,6 +130,7 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
             suspect: status.peers.suspect,
             dead: status.peers.dead,
             left: status.peers.left,
+            evicted: status.peers.evicted,
         },
         queues: status.queues.into_iter().map(named).collect(),
         entries,
@@ -185,6 +174,6 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
     }
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

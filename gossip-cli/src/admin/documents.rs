@@ -1,5 +1,7 @@
 //! The JSON documents of the admin port, which are also what `--json` prints.
 
+pub(crate) mod health;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -111,10 +113,25 @@ pub(crate) struct JoinDocument {
     pub(crate) seeds: Vec<String>,
 }
 
-/// Everybody known.
+/// Everybody known, or whoever has changed.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct MembersDocument {
     pub(crate) members: Vec<MemberDocument>,
+    /// Grows by one with every change.
+    pub(crate) view_version: u64,
+    /// What changed, where only that is told; otherwise these are all members, and none else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<MemberChangeDocument>,
+}
+
+/// A change of one member.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct MemberChangeDocument {
+    /// How it stood; `None`: it is new.
+    pub(crate) before: Option<String>,
+    pub(crate) cause: String,
+    /// Who brought it.
+    pub(crate) by: String,
 }
 
 /// One member.
@@ -186,6 +203,7 @@ pub(crate) struct PeersDocument {
     pub(crate) suspect: usize,
     pub(crate) dead: usize,
     pub(crate) left: usize,
+    pub(crate) evicted: usize,
 }
 
 /// Frames and bytes.

@@ -9,6 +9,9 @@ use gossip_core::store::StoreError;
 
 use super::documents::ErrorDocument;
 
+/// The code that asks to say more clearly what is meant.
+pub(crate) const AMBIGUOUS: &str = "ambiguous";
+
 /// The code that asks to try again later.
 pub(crate) const BUSY: &str = "busy";
 

@@ -6,7 +6,7 @@ use anstyle::Style;
 use regex_lite::Regex;
 
 use crate::admin::client::Client;
-use crate::admin::documents::{MemberDocument, MembersDocument};
+use crate::admin::documents::{MemberChangeDocument, MemberDocument, MembersDocument};
 use crate::args::{Global, MembersArgs};
 use crate::failure::Failure;
 use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, paint};
@@ -17,11 +17,18 @@ use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, paint};
 /// When the expression is none, or the node does not answer.
 pub(crate) fn run(global: &Global, arguments: &MembersArgs) -> anyhow::Result<()> {
     let status = arguments.status.as_deref().map(expression).transpose()?;
+    let matches = |text: &str| status.as_ref().is_none_or(|status| status.is_match(text));
     let show = |mut document: MembersDocument| {
-        document
-            .members
-            .retain(|member| status.as_ref().is_none_or(|status| status.is_match(&member.status)));
-        if global.json { output::json(&document) } else { output::line(&human(&document)) }
+        // Who no longer stands as was asked has changed too.
+        let before = document.change.as_ref().and_then(|change| change.before.clone());
+        let left = before.is_some_and(|before| matches(&before));
+        document.members.retain(|member| left || matches(&member.status));
+        match &document.change {
+            Some(_) if document.members.is_empty() => Ok(()),
+            _ if global.json => output::json(&document),
+            Some(change) => output::line(&changed(&document.members, change)),
+            None => output::line(&human(&document)),
+        }
     };
     if !arguments.watch {
         return show(Client::new(global)?.get("/v1/members", &[])?);
@@ -53,6 +60,22 @@ fn human(document: &MembersDocument) -> String {
     lines.join("\n")
 }
 
+/// One line for a change.
+fn changed(members: &[MemberDocument], change: &MemberChangeDocument) -> String {
+    let lines = members.iter().map(|member| {
+        let status = paint(style(&member.status), &format!("{:7}", member.status));
+        let name = output::called(&member.name, &member.id);
+        let before = match &change.before {
+            None => "new".to_owned(),
+            Some(before) if *before == member.status => "says something new".to_owned(),
+            Some(before) => format!("was {before}"),
+        };
+        let by = paint(FAINT, &format!("by {}", output::short(&change.by)));
+        format!("{status}  {name}  {before}: {}, {by}", change.cause)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn row(member: &MemberDocument) -> Vec<String> {
     let mut addresses = member.endpoints.datagram.iter().chain(&member.endpoints.stream);
     vec![
@@ -65,11 +88,12 @@ fn row(member: &MemberDocument) -> Vec<String> {
     ]
 }
 
-fn style(status: &str) -> Style {
+/// In which style a status is shown.
+pub(crate) fn style(status: &str) -> Style {
     match status {
         "alive" => GOOD,
         "suspect" => DOUBTFUL,
-        "dead" => BAD,
+        "dead" | "evicted" => BAD,
         _ => FAINT,
     }
 }

@@ -28,8 +28,8 @@ fn human(status: &StatusDocument) -> String {
         format!("{} {}", paint(STRONG, name), status.id),
         format!("up        {}", output::time(Duration::from_millis(status.uptime_ms))),
         format!(
-            "members   {} alive, {} suspect, {} dead, {} left",
-            peers.alive, peers.suspect, peers.dead, peers.left
+            "members   {} alive, {} suspect, {} dead, {} left, {} evicted",
+            peers.alive, peers.suspect, peers.dead, peers.left, peers.evicted
         ),
         format!(
             "state     {} entries in {}, store {} {health}",

@@ -185,7 +185,8 @@ fn members_and_status_have_their_fields() {
         &["sent_bytes", "spared_bytes", "received_bytes", "sent_frames", "received_frames"],
     );
     has_fields(&status["verify"], &["checked", "skipped_known", "failed"]);
-    assert_eq!(status["peers"], json!({"alive": 3, "suspect": 0, "dead": 0, "left": 0}));
+    let peers = json!({"alive": 3, "suspect": 0, "dead": 0, "left": 0, "evicted": 0});
+    assert_eq!(status["peers"], peers);
     let store = &status["store"];
     assert_eq!((&store["kind"], &store["healthy"]), (&json!("memory"), &json!(true)));
     has_fields(store, &["kind", "healthy", "read_only", "reason", "commit", "durable"]);

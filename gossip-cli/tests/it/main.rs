@@ -16,6 +16,7 @@ mod disks;
 #[cfg(feature = "rocks")]
 mod durable;
 mod exchange;
+mod health;
 mod large;
 #[cfg(feature = "rocks")]
 mod ledger;

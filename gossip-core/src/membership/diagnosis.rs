@@ -286,7 +286,11 @@ impl<'a> Case<'a> {
             severity: Severity::Doubt,
             code: "views-differ",
             text: format!("{} see other members than most do", self.names(&nodes)),
-            next: format!("gossip-cli views --diff {one} {other}; then look again"),
+            next: format!(
+                "gossip-cli views --diff {} {}; then look again",
+                self.name(one),
+                self.name(other)
+            ),
             nodes,
         })
     }
@@ -335,7 +339,8 @@ fn answers_since(its: &Sighting, others: &Sighting) -> bool {
 }
 
 /// The first bytes of an id, as reports name it.
-pub(crate) fn prefix(id: &NodeId) -> [u8; 8] {
+#[must_use]
+pub fn prefix(id: &NodeId) -> [u8; 8] {
     id.as_bytes().first_chunk().copied().unwrap_or_default()
 }
 

@@ -210,6 +210,14 @@ impl Gossip {
         MemberChanges::new(self.clone(), self.events())
     }
 
+    /// Throws a member out, in the name of this node: nobody talks with it any more, until it is started anew.
+    ///
+    /// # Errors
+    /// [`GossipError`]; `Refused` when no such member is known, or it is this node itself.
+    pub async fn evict(&self, member: NodeId) -> Result<(), GossipError> {
+        self.ask(Command::Evict(member)).await.map(|_done| ())
+    }
+
     /// Why a member stands as it does: what was tried and heard, and what is waited for.
     ///
     /// # Errors
