@@ -22,7 +22,8 @@ pub(crate) fn run(global: &Global) -> anyhow::Result<()> {
         return Ok(());
     }
     let next = doctor.findings.first().map_or("", |finding| &finding.next);
-    Err(Failure::failed(format!("{grave} things are wrong; first: {next}")))
+    let what = if grave == 1 { "one thing is".to_owned() } else { format!("{grave} things are") };
+    Err(Failure::failed(format!("{what} wrong; {next}")))
 }
 
 fn human(doctor: &DoctorDocument) -> String {

@@ -12,10 +12,11 @@ use crate::output::{self, BAD, DOUBTFUL, FAINT, GOOD, called, paint};
 /// # Errors
 /// When the node does not answer.
 pub(crate) fn run(global: &Global, arguments: &ReachabilityArgs) -> anyhow::Result<()> {
-    let links: ReachabilityDocument = Client::new(global)?.get("/v1/reachability", &[])?;
+    let mut links: ReachabilityDocument = Client::new(global)?.get("/v1/reachability", &[])?;
     if global.json {
         return output::json(&links);
     }
+    links.nodes.sort_by(|a, b| label(a).cmp(label(b)));
     output::line(&if arguments.matrix { matrix(&links) } else { list(&links) })
 }
 

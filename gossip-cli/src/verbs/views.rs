@@ -26,7 +26,8 @@ fn human(views: &ViewsDocument) -> String {
         return difference(diff, name(&diff.a), name(&diff.b));
     }
     let row = |view: &crate::admin::documents::health::ViewDocument| {
-        let names: Vec<_> = view.nodes.iter().map(name).collect();
+        let mut names: Vec<_> = view.nodes.iter().map(name).collect();
+        names.sort_unstable();
         vec![view.state_hash.clone(), view.nodes.len().to_string(), names.join(", ")]
     };
     let rows: Vec<_> = views.views.iter().map(row).collect();

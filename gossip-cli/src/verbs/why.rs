@@ -63,27 +63,23 @@ fn link(link: &LinkDocument) -> String {
 }
 
 fn contact(why: &WhyDocument) -> String {
-    let ago = |what: &str, ms: Option<u64>| match ms {
-        Some(ms) => format!("{what} {} ago", time(ms)),
+    let ago = |what: &str, ms: u64| format!("{what} {} ago", time(ms));
+    let never = |what: &str, ms: Option<u64>| match ms {
+        Some(ms) => ago(what, ms),
         None => format!("never {what}"),
     };
     let session = if why.has_session { "a session stands" } else { "no session" };
-    let parts = [
-        ago("heard", why.link.heard_ms),
-        ago("answered", why.link.answered_ms),
-        ago("vouched for", why.vouched_ms),
-        session.to_owned(),
-    ];
+    let mut parts =
+        vec![never("heard", why.link.heard_ms), never("answered", why.link.answered_ms)];
+    parts.extend(why.vouched_ms.map(|ms| ago("vouched for", ms)));
+    parts.push(session.to_owned());
     parts.join(", ")
 }
 
 fn row(line: &EvidenceDocument) -> Vec<String> {
     let ago = |at: u64| time(clock::now().millis().saturating_sub(at));
-    let when = if line.times > 1 {
-        format!("{} to {}", ago(line.at_ms), ago(line.last_ms))
-    } else {
-        ago(line.at_ms)
-    };
+    let (first, last) = (ago(line.at_ms), ago(line.last_ms));
+    let when = if first == last { first } else { format!("{first} to {last}") };
     let times = if line.times > 1 { line.times.to_string() } else { String::new() };
     let by = called(&line.by_name, &line.by).to_owned();
     vec![when, line.kind.clone(), by, times, line.detail.clone()]

@@ -117,7 +117,9 @@ impl<'a> Case<'a> {
     }
 
     fn names<'b>(&self, ids: impl IntoIterator<Item = &'b NodeId>) -> String {
-        ids.into_iter().map(|id| self.name(id)).collect::<Vec<_>>().join(", ")
+        let mut names: Vec<_> = ids.into_iter().map(|id| self.name(id)).collect();
+        names.sort_unstable();
+        names.join(", ")
     }
 
     fn testifies(&self, id: &NodeId) -> bool {

@@ -346,6 +346,13 @@ impl Dossiers {
         }
     }
 
+    /// A session was made with a member: frames go both ways.
+    pub(crate) fn met(&mut self, member: &NodeId) {
+        if let Some(dossier) = self.0.get_mut(member) {
+            dossier.contact.unanswered = 0;
+        }
+    }
+
     /// A member that we asked had an answer of this one.
     pub(crate) fn vouched(&mut self, now: Mono, member: &NodeId) {
         if let Some(dossier) = self.0.get_mut(member) {
@@ -491,6 +498,10 @@ mod tests {
         dossiers.attempted(at(5_000), &PEER, false);
         assert_eq!(link(&dossiers), Link::Silent, "what was long ago says nothing of now");
         dossiers.answered(at(5_100), &PEER);
+        assert_eq!(link(&dossiers), Link::Good);
+        (0..9).for_each(|_| _ = dossiers.attempted(at(6_000), &PEER, false));
+        assert_eq!(link(&dossiers), Link::Silent);
+        dossiers.met(&PEER);
         assert_eq!(link(&dossiers), Link::Good);
     }
 

@@ -142,6 +142,7 @@ impl Node {
                 self.changed.insert(member);
                 let before = self.roster.member(&member).map(|member| member.status);
                 let returned = before == Some(MemberStatus::Dead);
+                self.memory.dossiers.met(&member);
                 self.note(member, Clue::SessionMade, self.keys.id());
                 self.heard(member);
                 let view = self.view_id;
