@@ -75,7 +75,7 @@ pub(super) async fn leave(State(admin): State<Arc<Admin>>) -> Result<Json<()>, R
 fn all(members: &[Member], view_version: u64) -> MembersDocument {
     let now = clock::now();
     let members = members.iter().map(|member| one(member, now)).collect();
-    MembersDocument { members, view_version, change: None }
+    MembersDocument { members, view_version, change: None, forgotten: None }
 }
 
 fn told(news: &MemberNews) -> Option<MembersDocument> {
@@ -83,15 +83,24 @@ fn told(news: &MemberNews) -> Option<MembersDocument> {
         MemberNews::All { members, version } => return Some(all(members, *version)),
         MemberNews::Changed(event) => event,
     };
-    let Event::Member { member, before, cause, by, version } = &**event else { return None };
-    Some(MembersDocument {
-        members: vec![one(member, clock::now())],
-        view_version: *version,
-        change: Some(MemberChangeDocument {
-            before: before.map(|status| MemberStatus::name(status).to_owned()),
-            cause: cause.name().to_owned(),
-            by: by.to_string(),
-        }),
+    Some(match &**event {
+        Event::Member { member, before, cause, by, version } => MembersDocument {
+            members: vec![one(member, clock::now())],
+            view_version: *version,
+            change: Some(MemberChangeDocument {
+                before: before.map(|status| MemberStatus::name(status).to_owned()),
+                cause: cause.name().to_owned(),
+                by: by.to_string(),
+            }),
+            forgotten: None,
+        },
+        Event::Forgotten { member, version } => MembersDocument {
+            members: Vec::new(),
+            view_version: *version,
+            change: None,
+            forgotten: Some(member.to_string()),
+        },
+        _ => return None,
     })
 }
 

@@ -122,6 +122,9 @@ pub(crate) struct MembersDocument {
     /// What changed, where only that is told; otherwise these are all members, and none else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<MemberChangeDocument>,
+    /// Who is no member any more, where that is what changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) forgotten: Option<String>,
 }
 
 /// A change of one member.

@@ -26,6 +26,10 @@ pub(crate) fn run(global: &Global, arguments: &MembersArgs) -> anyhow::Result<()
         match &document.change {
             Some(_) if document.members.is_empty() => Ok(()),
             _ if global.json => output::json(&document),
+            None if document.forgotten.is_some() => {
+                let id = document.forgotten.as_deref().unwrap_or_default();
+                output::line(&format!("{}  {}", paint(FAINT, "forgotten"), output::short(id)))
+            }
             Some(change) => output::line(&changed(&document.members, change)),
             None => output::line(&human(&document)),
         }
