@@ -1,17 +1,26 @@
 //! The life of a cluster: how members come, go, are missed, and come back.
 
+mod conflict;
 mod events;
 mod eviction;
 mod expiry;
+mod foreign;
 mod heal;
 mod identity;
 mod joining;
 mod leaving;
+mod loss;
 mod merge;
 mod names;
+mod one_way;
+mod packets;
 mod pause;
+mod refutation;
+mod relearn;
+mod replay;
 mod restart;
 mod snapshot;
+mod sync;
 mod why;
 
 use std::time::Duration;

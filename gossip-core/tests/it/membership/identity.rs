@@ -76,3 +76,22 @@ fn a_stranger_takes_an_address_over_at_once() {
         assert_eq!(status_of(&mut world, host, stranger), Some(MemberStatus::Alive));
     }
 }
+
+/// What a member says of itself is taken over by all, and makes no other member of it.
+#[test]
+fn a_member_that_comes_back_with_other_tags_is_seen_with_them() {
+    let mut world = cluster(5, 8);
+    world.crash(5);
+    let seeds = seed_of(&world, 0);
+    let tags = [("rack".to_owned(), "7".to_owned())].into();
+    world.configure(5, ConfigSpec { seeds, tags, name: "new".to_owned(), ..ConfigSpec::default() });
+    world.start(5);
+    assert!(time_until_one_view(&mut world, seconds(15)).is_some());
+    let id = world.id(5);
+    for host in 0..8 {
+        let all = members(&mut world, host);
+        let changed = all.iter().find(|member| member.id == id).unwrap();
+        assert_eq!((changed.alive.name.as_str(), &*changed.alive.tags["rack"]), ("new", "7"));
+        assert_eq!(all.len(), 8, "host {host}");
+    }
+}
