@@ -13,7 +13,7 @@ use crate::membership::{Cause, Clue, MemberStatus, Said};
 use crate::peering::{PeeringEffect, Sender};
 use crate::store::StoreOp;
 use crate::strategy::detector::Sign;
-use crate::time::{Epoch, earliest};
+use crate::time::{Epoch, Wall, earliest};
 use crate::transport::{Class, Transmit};
 use crate::wire::{Parcel, Talk};
 
@@ -222,6 +222,10 @@ impl Node {
         let (_, left, waits) = after.as_ref().map(Standing::lasting).unwrap_or_default();
         let same_members =
             changed.as_ref().is_none_or(|(member, before)| *before == Some(member.status));
+        let revived = changed.as_ref().is_some_and(|(member, before)| {
+            member.status == MemberStatus::Alive
+                && before.is_some_and(|before| before != MemberStatus::Alive)
+        });
         let cause = if fact.kind() == FactKind::LEAVE { Cause::Goodbye } else { Cause::Word };
         self.announce(changed, Reason { cause, by });
         let (before, after) = (before.map(|it| it.lasting()), after.map(|it| it.lasting()));
@@ -245,16 +249,12 @@ impl Node {
                 self.view_equal.remove(&subject);
             }
         } else if !self.roster.is_evicted(&subject) {
-            self.watch(subject);
-            // A statement newer than the last one, and recent, is a sign of life.
-            let said_at = fact.hlc().wall();
-            let recent = wall.since(said_at) <= self.config.spec().alive_interval;
-            // Of the dead any newer one is: after a long partition few words are recent.
-            let dead = self.roster.member(&subject).map(|member| member.status)
-                == Some(MemberStatus::Dead);
-            if (recent || dead) && known.is_none_or(|before| said_at > before) {
-                self.sign(subject, Sign::Renewed, by);
+            if revived {
+                // What the detector knows is of an incarnation before.
+                self.detector.forget(subject);
             }
+            self.watch(subject);
+            self.renewed(subject, fact.hlc().wall(), known, by);
         }
         match self.roster.member(&subject) {
             // Nobody came or went: at most the subject has other addresses.
@@ -262,6 +262,18 @@ impl Node {
                 self.peering.moved(self.now.mono, subject, &member.alive.endpoints);
             }
             _ => self.relink = true,
+        }
+    }
+
+    /// A member said something new; before, the last that it had said was of this time.
+    fn renewed(&mut self, member: NodeId, said_at: Wall, before: Option<Wall>, by: NodeId) {
+        // A statement newer than the last one, and recent, is a sign of life.
+        let recent = self.now.wall.since(said_at) <= self.config.spec().alive_interval;
+        // Of the dead any newer one is: after a long partition few words are recent.
+        let status = self.roster.member(&member).map(|member| member.status);
+        let dead = status == Some(MemberStatus::Dead);
+        if (recent || dead) && before.is_none_or(|before| said_at > before) {
+            self.sign(member, Sign::Renewed, by);
         }
     }
 

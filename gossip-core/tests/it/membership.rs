@@ -21,6 +21,7 @@ mod replay;
 mod restart;
 mod snapshot;
 mod sync;
+mod views;
 mod why;
 
 use std::time::Duration;

@@ -33,3 +33,24 @@ fn all_restart_one_after_the_other_and_nobody_is_hidden() {
         assert!(time.is_some_and(|time| time < seconds(10)), "host {host}: {time:?}");
     }
 }
+
+/// A member that one host has buried starts anew where that host cannot hear it, and dies again: the host hears of
+/// both from others alone, and buries it once more.
+#[test]
+fn who_starts_anew_unheard_and_dies_again_is_dead_to_all() {
+    let mut world = cluster(3, 8);
+    world.crash(5);
+    world.run_for(seconds(30));
+    let cut = world.rule(sim::cut(|host| host == 7));
+    world.run_for(seconds(10));
+    world.start(5);
+    world.run_for(seconds(60));
+    world.crash(5);
+    world.run_for(seconds(10));
+    world.end_rule(cut);
+    let dead = |world: &mut World, host| status_of(world, host, 5) == Some(MemberStatus::Dead);
+    assert!(world.run_until(seconds(60), seconds(1), |world| one_view(world)
+        && (0..8).filter(|host| *host != 5).all(|host| dead(world, host))));
+    world.run_for(seconds(60));
+    assert!(dead(&mut world, 7));
+}
