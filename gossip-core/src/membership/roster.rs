@@ -241,9 +241,10 @@ impl Roster {
         let renewed = member.alive != alive;
         member.alive = alive;
         // A later statement of the same incarnation is a sign of life too; the detector decides
-        // what it is worth. A new incarnation is alive, whatever the old one was.
-        if restarted && member.status != MemberStatus::Alive && !evicted {
-            member.status = MemberStatus::Alive;
+        // what it is worth. A new incarnation is alive, or evicted, whatever the old one was.
+        let begins = if evicted { MemberStatus::Evicted } else { MemberStatus::Alive };
+        if restarted && member.status != begins {
+            member.status = begins;
             member.since = wall;
             self.returning.remove(&fact.author());
         }
@@ -275,6 +276,7 @@ impl Roster {
         if leave.incarnation < member.alive.incarnation {
             return;
         }
+        member.alive.incarnation = leave.incarnation;
         if leave.returning {
             self.returning.insert(fact.author());
         } else {

@@ -50,3 +50,19 @@ fn the_last_one_finds_out_that_it_is() {
     let dead = |world: &mut World| world.node(0).unwrap().status().peers.dead == 2;
     assert!(world.run_until(seconds(200), seconds(1), dead));
 }
+
+/// The answers that it gave after its pause were late by half a minute: nobody waits so long for the next ones.
+#[test]
+fn who_crashes_after_a_pause_is_found_within_a_minute() {
+    let mut world = cluster(2, 8);
+    world.pause(5, seconds(4));
+    world.run_for(seconds(10));
+    world.block(5, seconds(30));
+    world.run_for(seconds(31));
+    world.crash(5);
+    let dead = |world: &mut World| {
+        let others = [0, 1, 2, 3, 4, 6, 7].into_iter();
+        others.filter(|host| status_of(world, *host, 5) != Some(MemberStatus::Dead)).count() == 0
+    };
+    assert!(world.run_until(seconds(60), MOMENT, dead));
+}

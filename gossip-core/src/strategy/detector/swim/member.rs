@@ -5,6 +5,11 @@ use std::time::Duration;
 use super::SwimConfig;
 use crate::time::Mono;
 
+/// What took longer is no path but a machine that stood still: it says nothing of how long the next answer takes, and
+/// whoever crashes after such a pause would not be missed for minutes (a guess: an answer is in time for three waits, and
+/// hardly any path takes 3 s).
+const LONGEST_TRIP: Duration = Duration::from_secs(1);
+
 /// Most that damping multiplies a suspicion by.
 const MOST_DAMPING: u32 = 4;
 
@@ -68,7 +73,7 @@ impl Watched {
 
     /// Takes note of a round trip: RFC 6298, section 2.
     pub(super) fn measured(&mut self, time: Duration) {
-        let time = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
+        let time = u32::try_from(time.min(LONGEST_TRIP).as_micros()).unwrap_or(u32::MAX);
         let mean = |old: u32, new: u32, share: u64| {
             let sum = u64::from(old) * (share - 1) + u64::from(new);
             u32::try_from(sum / share).unwrap_or(u32::MAX)
@@ -177,6 +182,8 @@ mod tests {
         (0..50).for_each(|_| watched.measured(millis(1)));
         assert_eq!(watched.timeout(&config), config.least_timeout);
         assert_eq!(watched.timeout(&SwimConfig::swim()), millis(500));
+        watched.measured(millis(60_000));
+        assert!(watched.timeout(&config) < millis(2_000), "a pause is no round trip");
     }
 
     #[test]
