@@ -21,7 +21,7 @@ use crate::sim::START;
 use crate::state::{Set, Totals};
 use crate::status::Status;
 use crate::store::{MemoryState, StoreOp, StoreReply};
-use crate::strategy::detector::{Heartbeat, HeartbeatConfig};
+use crate::strategy::detector::{Detector, Heartbeat, HeartbeatConfig};
 use crate::time::{Epoch, Mono, Now};
 use crate::transport::{Address, DATAGRAM_BYTES, Inbound, Payloads, Transmit};
 
@@ -109,6 +109,24 @@ impl Lone {
         spec: ConfigSpec,
         seed: u64,
     ) -> Self {
+        // Puppets answer no probes unless they are made to: nobody is called dead within seconds.
+        let detector = Box::new(Heartbeat::new(HeartbeatConfig::default()));
+        Self::watching(detector, payloads, endpoints, store, spec, seed)
+    }
+
+    /// The same with this detector.
+    ///
+    /// # Panics
+    /// If the spec is not valid.
+    #[must_use]
+    pub fn watching(
+        detector: Box<dyn Detector>,
+        payloads: Payloads,
+        endpoints: Endpoints,
+        store: MemoryState,
+        spec: ConfigSpec,
+        seed: u64,
+    ) -> Self {
         let config = spec.build(payloads).expect("a test's configuration is valid");
         let keys = SimKeys::new(0);
         let config = config.resume(&store.restored(), keys.id()).expect("the store fits");
@@ -119,8 +137,6 @@ impl Lone {
             restored: store.restored(),
             seed: Rng::from_number(seed).bytes(),
         };
-        // Puppets answer no probes unless they are made to: nobody is called dead within seconds.
-        let detector = Box::new(Heartbeat::new(HeartbeatConfig::default()));
         let strategies = Strategies { detector, ..Strategies::new(Box::new(keys)) };
         let mut lone = Self {
             answers: BTreeMap::new(),

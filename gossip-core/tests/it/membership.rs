@@ -4,6 +4,7 @@ mod conflict;
 mod events;
 mod eviction;
 mod expiry;
+mod fallback;
 mod foreign;
 mod heal;
 mod identity;
