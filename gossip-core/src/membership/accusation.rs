@@ -4,6 +4,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::alive::{decode, encode, incarnation};
+use super::eviction::check_incarnation;
 use crate::fact::{Envelope, FactKind, Why};
 use crate::id::NodeId;
 use crate::time::Hlc;
@@ -65,7 +66,7 @@ impl Accusation {
         decode(fact, FactKind::ACCUSATION)
     }
 
-    /// Whether it may stand in the view: about somebody else, and about a word that was said before.
+    /// Whether it may stand in the view: about somebody else, and about a word that there can be and was said before.
     ///
     /// # Errors
     /// [`Why::NotTheSubject`], [`Why::BadFact`], or what decoding finds.
@@ -74,6 +75,7 @@ impl Accusation {
         if subject(fact)? == fact.author() {
             return Err(Why::NotTheSubject);
         }
+        check_incarnation(fact, accusation.word.incarnation)?;
         if accusation.word.hlc <= fact.hlc() { Ok(()) } else { Err(Why::BadFact) }
     }
 }

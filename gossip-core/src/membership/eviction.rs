@@ -31,7 +31,6 @@ impl Eviction {
     }
 
     /// Whether it may stand in the view: about somebody else, and about an incarnation that there can be.
-    /// Incarnations follow clocks; one far ahead would keep a member out for ever.
     ///
     /// # Errors
     /// [`Why::NotTheSubject`], [`Why::BadFact`], or what decoding finds.
@@ -40,7 +39,13 @@ impl Eviction {
         if subject(fact)? == fact.author() {
             return Err(Why::NotTheSubject);
         }
-        let latest = (fact.hlc().wall() + HORIZON).millis();
-        if incarnation <= latest { Ok(()) } else { Err(Why::BadFact) }
+        check_incarnation(fact, incarnation)
     }
+}
+
+/// Whether a member can have had this incarnation when a fact was said. Incarnations follow clocks: one far ahead, as of the
+/// last number that there is, could never be gone beyond.
+pub(super) fn check_incarnation(fact: &Envelope, incarnation: u64) -> Result<(), Why> {
+    let latest = (fact.hlc().wall() + HORIZON).millis();
+    if incarnation <= latest { Ok(()) } else { Err(Why::BadFact) }
 }

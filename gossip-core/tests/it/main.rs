@@ -9,6 +9,7 @@ mod detect;
 mod durability;
 mod epidemics;
 mod epochs;
+mod guarantees;
 mod hostile;
 mod joining;
 mod large;

@@ -140,19 +140,22 @@ fn nobody_evicts_itself_or_for_ever() {
 }
 
 #[test]
-fn nobody_accuses_itself_or_what_was_not_said_yet() {
+fn nobody_accuses_itself_or_of_what_was_not_said_yet_or_cannot_be() {
     let author = Author::simulated(1, &domain());
     let subject = Author::simulated(0, &domain()).id();
-    let refused = |about: NodeId, word: u64| {
-        let word = Word { incarnation: 1, hlc: hlc(word) };
+    let refused_of = |about: NodeId, incarnation: u64, word: u64| {
+        let word = Word { incarnation, hlc: hlc(word) };
         let value = Accusation { word, charge: Charge::Silent }.encode();
         let draft = author.draft(about.as_bytes(), hlc(100));
         let draft = Draft { kind: FactKind::ACCUSATION, value: Some(value), ..draft };
         admit(&author.sign(&draft)).is_err()
     };
+    let refused = |about: NodeId, word: u64| refused_of(about, 1, word);
     assert!(refused(author.id(), 50));
     assert!(refused(subject, 101));
     assert!(!refused(subject, 100));
+    // Nobody could go beyond it.
+    assert!(refused_of(subject, u64::MAX, 100));
 }
 
 /// What an author says of itself over two days, in order, and what others say of it meanwhile; the author's words
