@@ -20,7 +20,7 @@ fn many_one_way_links_kill_nobody() {
     let lost = |from: usize, to: usize| (1..=4).contains(&((to + 9 - from) % 9));
     world.rule(move |packet: &sim::Packet<'_>, _: &mut gossip_core::rng::Rng| {
         // Every second link of those that go this way round.
-        let is_lost = lost(packet.from, packet.to) && (packet.from + packet.to) % 2 == 0;
+        let is_lost = lost(packet.from, packet.to) && (packet.from + packet.to).is_multiple_of(2);
         if is_lost { sim::Verdict::Drop } else { sim::Verdict::Pass }
     });
     (0..9).for_each(|host| drop(world.events(host)));
