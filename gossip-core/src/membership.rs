@@ -7,6 +7,7 @@
 
 mod accusation;
 mod alive;
+mod contact;
 mod diagnosis;
 mod directory;
 mod eviction;
@@ -16,10 +17,11 @@ mod view;
 
 pub use self::accusation::{Accusation, Charge, Word, subject};
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
+pub use self::contact::{Contact, Link};
 pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose, prefix};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
 pub(crate) use self::evidence::Dossiers;
-pub use self::evidence::{Accuser, Cause, Clue, Contact, Due, EVIDENCE, Evidence, Grounds, Link};
+pub use self::evidence::{Accuser, Cause, Clue, Due, EVIDENCE, Evidence, Grounds};
 pub use self::roster::{Member, MemberStatus, Roster, Said};
 pub use self::view::{MAX_ACCUSERS, ViewRetain, admit};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::evidence::Link;
+use super::contact::Link;
 use super::roster::{Member, MemberStatus};
 use crate::id::NodeId;
 use crate::wire::{Report, Sighting};

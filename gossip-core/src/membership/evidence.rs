@@ -4,32 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::accusation::{Charge, Word};
+use super::contact::Contact;
 use super::roster::Member;
 use crate::id::NodeId;
 use crate::time::{Mono, Wall};
 
 /// Most lines that are kept of a member (house decision: two or three suspicions from their beginning to
-/// their end). More cost 72 bytes each.
+/// their end). More cost 80 bytes each.
 pub const EVIDENCE: usize = 32;
-
-/// How unlikely it must be that attempts in a row went unanswered by chance alone, before the way there is
-/// called cut (a guess: in a cluster of eight that loses half of its probes, one look in twenty is wrong).
-const CHANCE: f64 = 0.001;
-
-/// Which percentage of probes is lost where too few were sent to tell (a guess: 10 % of the datagrams each
-/// way), and between which bounds a measured share is believed (a guess).
-const LOSS: u8 = 20;
-const LEAST_LOSS: u8 = 5;
-const MOST_LOSS: u8 = 60;
-
-/// Of so many last probes a share is lost; then the older half counts half (a guess).
-const SAMPLE: u16 = 64;
-
-/// More attempts in a row without an answer say nothing of how much is lost: the way is cut (a guess).
-const RUN: u32 = 3;
-
-/// Fewer probes say nothing of how much is lost (a guess).
-const LEAST_SAMPLE: u16 = 16;
 
 /// Why a member's standing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,100 +155,6 @@ pub struct Evidence {
     pub by: NodeId,
 }
 
-/// What is known of the way between us and a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_enums, reason = "whoever shows links must consider each of them")]
-pub enum Link {
-    /// Probes are answered, or too few were sent to say anything.
-    Good,
-    /// Its frames arrive, and nothing that we send is answered: we do not reach it.
-    Heard,
-    /// Nothing of it arrives, and others have answers of it: it does not reach us.
-    Vouched,
-    /// Nothing of it arrives anywhere, as far as we know.
-    Silent,
-}
-
-impl Link {
-    /// All of them, in the order of their numbers in a [`Report`](crate::wire::Report).
-    pub const ALL: [Self; 4] = [Self::Good, Self::Heard, Self::Vouched, Self::Silent];
-
-    /// Its number in a report.
-    #[must_use]
-    pub const fn number(self) -> u8 {
-        self as u8
-    }
-
-    /// The link of this number in a report.
-    #[must_use]
-    pub fn of_number(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
-
-    /// The link's stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Heard => "heard",
-            Self::Vouched => "vouched",
-            Self::Silent => "silent",
-        }
-    }
-}
-
-/// When we last heard of a member, by each way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Contact {
-    /// A frame of its own arrived.
-    pub heard: Option<Mono>,
-    /// It answered a probe of ours: frames go both ways.
-    pub answered: Option<Mono>,
-    /// Somebody whom we asked had an answer of it.
-    pub vouched: Option<Mono>,
-    /// We last tried to reach it, and the time before.
-    pub probed: [Option<Mono>; 2],
-    /// Attempts in a row without an answer.
-    pub unanswered: u32,
-    /// Probes lately, and how many of them were answered.
-    pub(crate) sample: (u16, u16),
-}
-
-impl Contact {
-    /// What it says of the way between us and the member.
-    #[must_use]
-    pub fn link(&self) -> Link {
-        let [_, before] = self.probed;
-        let lost = self.loss_percent().unwrap_or(LOSS).clamp(LEAST_LOSS, MOST_LOSS);
-        let attempts = i32::try_from(self.unanswered).unwrap_or(i32::MAX);
-        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE {
-            Link::Good
-        } else if self.heard > before {
-            Link::Heard
-        } else if self.vouched > before {
-            Link::Vouched
-        } else {
-            Link::Silent
-        }
-    }
-
-    /// Which percentage of the last probes had no answer while the way was not cut; `None`: too few were sent.
-    #[must_use]
-    pub fn loss_percent(&self) -> Option<u8> {
-        let (probes, answers) = self.sample;
-        // The last one may still be answered.
-        let (ended, lost) = (probes.saturating_sub(1), probes.saturating_sub(answers + 1));
-        (ended >= LEAST_SAMPLE)
-            .then(|| u8::try_from(u32::from(lost) * 100 / u32::from(ended)).unwrap_or(100))
-    }
-
-    const fn attempted(&mut self, now: Mono) {
-        let [last, _] = self.probed;
-        self.probed = [Some(now), last];
-        self.unanswered = self.unanswered.saturating_add(1);
-    }
-}
-
 /// All that is kept of one member, but for when a frame of it last arrived: the detector knows that.
 #[derive(Clone, Debug)]
 pub(crate) struct Dossier {
@@ -299,7 +187,7 @@ impl Dossier {
             return;
         }
         if clue.turns() {
-            self.contact.sample = (0, 0);
+            self.contact.forget_loss();
         }
         if self.lines.len() >= EVIDENCE {
             self.lines.remove(0);
@@ -338,18 +226,14 @@ impl Dossiers {
     /// A member answered our probe.
     pub(crate) fn answered(&mut self, now: Mono, member: &NodeId) {
         if let Some(Dossier { contact, .. }) = self.0.get_mut(member) {
-            contact.answered = Some(now);
-            if contact.unanswered <= RUN {
-                contact.sample.1 = contact.sample.1.saturating_add(1).min(contact.sample.0);
-            }
-            contact.unanswered = 0;
+            contact.answer(now);
         }
     }
 
     /// A session was made with a member: frames go both ways.
     pub(crate) fn met(&mut self, member: &NodeId) {
         if let Some(dossier) = self.0.get_mut(member) {
-            dossier.contact.unanswered = 0;
+            dossier.contact.met();
         }
     }
 
@@ -363,16 +247,7 @@ impl Dossiers {
     /// A member is probed, or dialled where there is no session to probe it in; whether the attempt before
     /// had no answer.
     pub(crate) fn attempted(&mut self, now: Mono, member: &NodeId, probed: bool) -> bool {
-        let Some(Dossier { contact, .. }) = self.0.get_mut(member) else { return false };
-        contact.attempted(now);
-        if probed && contact.unanswered <= RUN {
-            let (probes, answers) = &mut contact.sample;
-            if *probes >= SAMPLE {
-                (*probes, *answers) = (*probes / 2, *answers / 2);
-            }
-            *probes += 1;
-        }
-        contact.unanswered > 1
+        self.0.get_mut(member).is_some_and(|dossier| dossier.contact.attempted(now, probed))
     }
 }
 
@@ -419,6 +294,7 @@ pub struct Grounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::membership::Link;
 
     const ME: NodeId = NodeId::from_bytes([1; 32]);
     const PEER: NodeId = NodeId::from_bytes([2; 32]);
@@ -464,6 +340,19 @@ mod tests {
             ("probed", 5, 5, 1),
         ];
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn a_dossier_is_small_and_has_no_lines_while_all_is_well() {
+        assert!(size_of::<Dossier>() <= 160, "{}", size_of::<Dossier>());
+        assert_eq!(size_of::<Evidence>(), 80);
+        let mut dossiers = known();
+        dossiers.note(wall(1), &PEER, Clue::SessionMade, ME);
+        (0..9).for_each(|second| {
+            dossiers.attempted(at(second), &PEER, true);
+            dossiers.answered(at(second), &PEER);
+        });
+        assert_eq!(dossiers.of(&PEER).unwrap().lines.capacity(), 0);
     }
 
     #[test]
