@@ -133,6 +133,11 @@ impl Cluster {
         self.nodes.remove(&host).expect("a node runs there");
     }
 
+    /// Sends a signal to the node of a host.
+    pub(crate) fn signal(&self, host: Host, signal: &str) {
+        self.nodes[&host].signal(signal);
+    }
+
     /// Runs a command against the node of a host, with JSON output.
     pub(crate) fn run(&self, host: Host, arguments: &[&str]) -> Outcome {
         let command = program(&[&["--json", "--admin", ADMIN], arguments].concat());

@@ -10,6 +10,9 @@ const CUT: Duration = Duration::from_secs(60);
 /// What it may take until the dead are dead to all.
 const VERDICT: Duration = Duration::from_secs(45);
 
+/// What it may take until who hears nobody calls others dead, which it does after 150 s.
+const ALONE: Duration = Duration::from_secs(240);
+
 pub(crate) fn a_cut_heals(variant: Variant) {
     let (few, many) = ([1, 2], [3, 4, 5]);
     let cluster = Cluster::start(variant, 2, 5);
@@ -59,14 +62,14 @@ pub(crate) fn a_one_way_cut_is_gone_around(variant: Variant) {
     cluster.put(1, "from/1", "x");
     let taken = cluster.sees(2, "from/1", Some("x"), RECOVERY);
     report(variant, format_args!("a write goes around the cut in {taken:.1?}"));
-    let taken = cluster.see(&[2], &[1], "dead", VERDICT);
-    report(variant, format_args!("who is not heard is dead after {taken:.1?}"));
+    let begun = Instant::now();
+    cluster.eventually("the cut has lasted", VERDICT * 2, || begun.elapsed() >= VERDICT);
     cluster.put(1, "late/1", "x");
     cluster.put(2, "late/2", "x");
     cluster.sees(2, "late/1", Some("x"), RECOVERY);
     cluster.sees(1, "late/2", Some("x"), RECOVERY);
-    for host in 3..=5 {
-        assert_ne!(cluster.member(host, 1).0, "dead", "who hears it knows better");
+    for host in 2..=5 {
+        assert_ne!(cluster.member(host, 1).0, "dead", "others have answers of it");
     }
     assert!(cluster.network.relay.counts(1, 2).cut > 0);
     assert_eq!(cluster.network.relay.counts(2, 1).cut, 0);
@@ -84,7 +87,7 @@ pub(crate) fn the_unheard_return(variant: Variant) {
     cluster.network.cut(&[5], &rest, true);
     let taken = cluster.see(&rest, &[5], "dead", VERDICT);
     report(variant, format_args!("who nobody hears is dead after {taken:.1?}"));
-    let taken = cluster.see(&[5], &rest, "dead", RECOVERY);
+    let taken = cluster.see(&[5], &rest, "dead", ALONE);
     report(variant, format_args!("and knows it after {taken:.1?} more"));
     cluster.put(5, "unheard", "x");
     cluster.put(1, "rest", "x");

@@ -14,6 +14,7 @@
 mod agreement;
 mod cluster;
 mod cuts;
+mod health;
 mod lines;
 mod links;
 mod mixed;
@@ -59,6 +60,16 @@ macro_rules! matrix {
             #[test]
             fn the_unheard_return() {
                 crate::cuts::the_unheard_return(VARIANT);
+            }
+
+            #[test]
+            fn a_one_way_cut_is_named() {
+                crate::health::a_one_way_cut_is_named(VARIANT);
+            }
+
+            #[test]
+            fn a_standstill_is_named() {
+                crate::health::a_standstill_is_named(VARIANT);
             }
 
             #[test]

@@ -7,7 +7,7 @@ pub(super) fn detail(line: &Evidence) -> String {
     let meaning = match line.clue {
         Clue::Accused(Charge::Silent, _) => "tells everybody that it does not answer",
         Clue::Accused(Charge::Dead, _) => "tells everybody that it is dead",
-        Clue::Asked => "asked to probe it",
+        Clue::Asked => "was asked to probe it",
         Clue::Convicted => "it answered nobody until the suspicion ended: dead to this node",
         Clue::Dialled => "dialled without success: there is no session to probe it in",
         Clue::Evicted => "threw it out; it may start anew",
