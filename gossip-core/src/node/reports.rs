@@ -111,9 +111,10 @@ impl Node {
     pub(super) fn on_query(&mut self, from: NodeId, query: Query) {
         let now = self.now.mono;
         self.inquiry.answered.retain(|_, at| now.since(*at) < PAUSE);
-        if self.inquiry.answered.insert(from, now).is_some() {
+        if self.inquiry.answered.contains_key(&from) {
             return;
         }
+        self.inquiry.answered.insert(from, now);
         let by_stream = query.full && self.peering.has_stream(now, &from);
         let (class, most) =
             if by_stream { (Class::Bulk, MAX_SIGHTINGS) } else { (Class::Gossip, SIGHTINGS) };

@@ -6,6 +6,7 @@ mod hello;
 mod large;
 mod parking;
 mod repair;
+mod reports;
 mod rumors;
 mod sketches;
 mod spoofing;
