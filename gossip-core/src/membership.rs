@@ -18,6 +18,7 @@ mod view;
 pub use self::accusation::{Accusation, Charge, Word, subject};
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
 pub use self::contact::{Contact, Link};
+pub(crate) use self::diagnosis::SLOW_MS;
 pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose, prefix};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;

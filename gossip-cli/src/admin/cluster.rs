@@ -105,7 +105,7 @@ fn told(news: &MemberNews) -> Option<MembersDocument> {
 }
 
 fn one(member: &Member, now: Wall) -> MemberDocument {
-    let Member { id, alive, status, since, rtt_us, said_at: _ } = member;
+    let Member { id, alive, status, since, rtt_us, moved_at: _, said_at: _ } = member;
     let texts =
         |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect();
     #[expect(clippy::cast_precision_loss, reason = "microseconds of a round trip are few")]

@@ -104,6 +104,7 @@ fn document(us: NodeId, grounds: &Grounds, members: &[Member]) -> WhyDocument {
             loss_percent: contact.loss_percent(),
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),
+            rtt_ms: member.rtt_us.map(|rtt| rtt / 1_000),
         },
         vouched_ms: ago(contact.vouched),
         has_session: *has_session,

@@ -52,6 +52,7 @@ pub(crate) enum Listen {
 /// The nodes are dropped first: a namespace lives as long as a process in it.
 #[derive(Debug)]
 pub(crate) struct Cluster {
+    ids: BTreeMap<Host, String>,
     nodes: BTreeMap<Host, Running>,
     pub(crate) network: Network,
     scratch: Scratch,
@@ -85,7 +86,13 @@ impl Cluster {
     /// Hosts whose nodes are started later.
     pub(crate) fn without_nodes(variant: Variant, seed: u64, hosts: Host) -> Self {
         let network = Network::start(seed.wrapping_add(shift()), hosts, variant.lines);
-        Self { nodes: BTreeMap::new(), network, scratch: Scratch::new(), variant }
+        Self {
+            ids: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+            network,
+            scratch: Scratch::new(),
+            variant,
+        }
     }
 
     /// Starts the node of a host, with the identity and data that it had there before. Hosts 1 and
@@ -120,11 +127,9 @@ impl Cluster {
         }
         let process = Running::start(self.network.inside(host, &command));
         let ready = process.lines.recv_timeout(PATIENCE);
-        assert!(
-            ready.is_ok(),
-            "not ready: {:?}",
-            process.complaints.try_iter().collect::<Vec<_>>()
-        );
+        let ready = ready.unwrap_or_else(|_| panic!("not ready: {:?}", process.said()));
+        let ready: Value = serde_json::from_str(&ready).unwrap();
+        self.ids.insert(host, ready["id"].as_str().unwrap().to_owned());
         self.nodes.insert(host, process);
     }
 
@@ -136,6 +141,23 @@ impl Cluster {
     /// Sends a signal to the node of a host.
     pub(crate) fn signal(&self, host: Host, signal: &str) {
         self.nodes[&host].signal(signal);
+    }
+
+    /// The id of the node of a host, which is the same after a restart.
+    pub(crate) fn id(&self, host: Host) -> &str {
+        &self.ids[&host]
+    }
+
+    /// The host whose node has this id.
+    #[track_caller]
+    pub(crate) fn host(&self, id: &str) -> Host {
+        *self.ids.iter().find(|(_, it)| *it == id).expect("a node of this cluster").0
+    }
+
+    /// A command against the node of a host that goes on, with JSON output.
+    pub(crate) fn follow(&self, host: Host, arguments: &[&str]) -> Running {
+        let command = program(&[&["--json", "--admin", ADMIN], arguments].concat());
+        Running::start(self.network.inside(host, &command))
     }
 
     /// Runs a command against the node of a host, with JSON output.
@@ -289,7 +311,9 @@ impl fmt::Display for Cluster {
             writeln!(f, "line {from} to {to}: {:?}", self.network.relay.counts(from, to))?;
         }
         for (host, node) in &self.nodes {
-            for question in [&["members"][..], &["status"], &["kv", "hash", "--epoch", "this"]] {
+            for question in
+                [&["members"][..], &["doctor"], &["status"], &["kv", "hash", "--epoch", "this"]]
+            {
                 write!(f, "n{host} {}: {}", question.join(" "), self.run(*host, question).stdout)?;
             }
             node.complaints.try_iter().try_for_each(|line| writeln!(f, "n{host}: {line}"))?;

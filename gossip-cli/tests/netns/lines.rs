@@ -50,6 +50,17 @@ impl Quality {
         loss: 0.2,
         reorders: true,
     };
+
+    /// Three of ten lost, and all else well: what loss alone does.
+    pub(crate) const LOSSY: Self = Self { loss: 0.3, ..Self::LOCAL };
+
+    /// 100 to 300 ms each way, out of order, and nothing lost: what delay alone does.
+    pub(crate) const FAR: Self = Self {
+        delay: Duration::from_millis(100),
+        jitter: Duration::from_millis(200),
+        reorders: true,
+        ..Self::LOCAL
+    };
 }
 
 /// What a line did. Each packet is counted once as `lost`, `cut`, `shed`, or `carried`.
@@ -150,6 +161,11 @@ impl Lines {
     /// Cuts or mends one direction. What is under way still arrives.
     pub(crate) fn cut(&mut self, from: Host, to: Host, cut: bool) {
         self.lines.get_mut(&(from, to)).expect("hosts of this network").cut = cut;
+    }
+
+    /// All lines are of this quality from now on. What is under way still arrives.
+    pub(crate) fn become_so(&mut self, quality: Quality) {
+        self.lines.values_mut().for_each(|line| line.quality = quality);
     }
 
     /// What one direction did.

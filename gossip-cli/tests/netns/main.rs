@@ -24,6 +24,9 @@ mod relay;
 #[path = "../it/support.rs"]
 #[expect(dead_code, reason = "the tests on loopback need more of it")]
 mod support;
+mod symptoms;
+mod troubles;
+mod watch;
 
 /// Runs every scenario in each variant: transport, store and lines.
 macro_rules! matrix {
@@ -97,10 +100,23 @@ macro_rules! matrix {
 
 // A new transport or store is two lines here.
 matrix! {
-    udp_memory: "udp" on "memory" over LOCAL;
+    udp_memory: "udp" on "memory" over LOCAL,
+        also troubles::loss_is_named_and_nobody_dies_of_it,
+        also troubles::slow_lines_are_named_and_nobody_dies_of_them,
+        also troubles::a_one_way_cut_is_named_and_nobody_dies_of_it,
+        also troubles::a_partition_is_named_and_nobody_dies_on_ones_own_side,
+        also troubles::a_standstill_is_named_and_convicts_nobody_else,
+        also troubles::a_changed_address_is_named_and_the_moved_live;
     udp_memory_bad: "udp" on "memory" over BAD;
     tcp_rocks: "tcp" on "rocks" over LOCAL;
     tcp_rocks_bad: "tcp" on "rocks" over BAD;
+    both_memory: "udp+tcp" on "memory" over LOCAL,
+        also troubles::loss_is_named_and_nobody_dies_of_it,
+        also troubles::slow_lines_are_named_and_nobody_dies_of_them,
+        also troubles::a_one_way_cut_is_named_and_nobody_dies_of_it,
+        also troubles::a_partition_is_named_and_nobody_dies_on_ones_own_side,
+        also troubles::a_standstill_is_named_and_convicts_nobody_else,
+        also troubles::a_changed_address_is_named_and_the_moved_live;
     both_rocks: "udp+tcp" on "rocks" over LOCAL, also mixed::a_host_on_streams_alone_joins;
     both_rocks_bad: "udp+tcp" on "rocks" over BAD, also mixed::a_host_on_streams_alone_joins;
 }

@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout_at;
 use tokio_tun::Tun;
 
-use crate::lines::{Counts, Host, Lines};
+use crate::lines::{Counts, Host, Lines, Quality};
 
 /// No IPv4 packet is longer.
 const PACKET_BYTES: usize = 65_535;
@@ -84,6 +84,11 @@ impl Relay {
     /// Cuts or mends one direction.
     pub(crate) fn cut(&self, from: Host, to: Host, cut: bool) {
         self.shared.lock().lines.cut(from, to, cut);
+    }
+
+    /// All lines are of this quality from now on.
+    pub(crate) fn become_so(&self, quality: Quality) {
+        self.shared.lock().lines.become_so(quality);
     }
 
     /// What one direction did so far.
@@ -170,7 +175,6 @@ fn addresses(packet: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lines::Quality;
 
     fn packet(source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
         let mut packet = vec![0; 28];

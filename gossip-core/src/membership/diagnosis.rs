@@ -1,6 +1,7 @@
 //! What is wrong with a cluster, concluded from what its members report.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::contact::Link;
 use super::roster::{Member, MemberStatus};
@@ -10,11 +11,19 @@ use crate::wire::{Report, Sighting};
 /// Lost probes that are worth a word, in percent (a guess: 10 % of the datagrams each way).
 const LOSS_PERCENT: u8 = 20;
 
+/// A round trip that takes so long is worth a word, in milliseconds (a guess: what the way to the antipodes and back
+/// takes).
+pub(crate) const SLOW_MS: u16 = 300;
+
+/// Members that fell silent within so many milliseconds of one another did so together (a guess: eight periods
+/// of the default detector; each member is heard by somebody within about two).
+const TOGETHER_MS: u32 = 2_000;
+
 /// A clock that is off by more is worth a word (a guess: far above what NTP leaves).
 const SKEW_MS: i64 = 1_000;
 
-/// A standstill is worth a word for so long (a guess: who looks after an alarm should still see it).
-const STANDSTILL_MS: u64 = 600_000;
+/// What has passed is worth a word for so long (a guess: who looks after an alarm should still see it).
+const RECENT_MS: u64 = 600_000;
 
 /// How bad a symptom is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,11 +86,15 @@ pub fn diagnose(members: &[Member], testimonies: &[Testimony]) -> Vec<Symptom> {
     let cut = case.cut();
     let mut symptoms = case.unanswered(&cut);
     symptoms.extend(case.cut_links(&cut));
-    symptoms.extend(case.verdicts());
+    let apart = case.apart();
+    symptoms.extend(case.partitions(&apart));
+    symptoms.extend(case.verdicts(&apart));
     symptoms.extend(case.losses());
+    symptoms.extend(case.slow());
     symptoms.extend(case.clocks());
     symptoms.extend(case.views());
     symptoms.extend(case.standstills());
+    symptoms.extend(case.moves());
     symptoms.extend(case.programs());
     symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.severity));
     symptoms
@@ -190,10 +203,54 @@ impl<'a> Case<'a> {
         .collect()
     }
 
-    /// Members that somebody holds for suspect or dead.
-    fn verdicts(&self) -> Vec<Symptom> {
+    /// Members that are dead to all who report, in groups that fell silent together, and how many milliseconds ago.
+    fn apart(&self) -> Vec<(u32, BTreeSet<NodeId>)> {
+        let mut silent: Vec<_> =
+            self.ids.values().filter_map(|id| Some((self.silence(id)?, *id))).collect();
+        silent.sort_unstable();
+        let together = silent.chunk_by(|(one, _), (next, _)| next - one <= TOGETHER_MS);
+        let groups = together.filter_map(|group| {
+            let (since, _) = group.first()?;
+            (group.len() > 1).then(|| (*since, group.iter().map(|(_, id)| *id).collect()))
+        });
+        groups.collect()
+    }
+
+    /// For how many milliseconds nobody who reports has heard of a member that is dead to all of them.
+    fn silence(&self, about: &NodeId) -> Option<u32> {
+        let said = || self.sightings.iter().filter(|((_, it), _)| it == about).map(|(_, it)| it);
+        let is_dead = said().all(|sighting| sighting.status == MemberStatus::Dead.number());
+        let heard = said().filter_map(|sighting| sighting.heard_ms).min();
+        heard.filter(|_| is_dead && !self.testifies(about))
+    }
+
+    /// Whoever fell silent together is cut off, rather than down.
+    fn partitions(&self, apart: &[(u32, BTreeSet<NodeId>)]) -> Vec<Symptom> {
+        let here = self.names(self.testimonies.iter().map(|it| &it.by));
+        let told = apart.iter().map(|(since, nodes)| {
+            let there = self.names(nodes);
+            Symptom {
+                severity: Severity::Fault,
+                code: "partition",
+                nodes: nodes.iter().copied().collect(),
+                text: format!(
+                    "{there} fell silent together {} s ago: cut off from {here}, or stopped together",
+                    since / 1_000
+                ),
+                next: format!(
+                    "look at the network between {here} and {there}; gossip-cli doctor at one of them \
+                     says how it looks from there"
+                ),
+            }
+        });
+        told.collect()
+    }
+
+    /// Members that somebody holds for suspect or dead, but for those that are apart.
+    fn verdicts(&self, apart: &[(u32, BTreeSet<NodeId>)]) -> Vec<Symptom> {
         let mut symptoms = Vec::new();
-        for about in self.ids.values() {
+        let is_apart = |id: &&NodeId| apart.iter().any(|(_, nodes)| nodes.contains(*id));
+        for about in self.ids.values().filter(|id| !is_apart(id)) {
             let of = |status: MemberStatus| -> Vec<NodeId> {
                 let said = self.sightings.iter().filter(|((_, it), sighting)| {
                     it == about && sighting.status == status.number()
@@ -249,6 +306,32 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Pairs whose round trips are slow as seen from both ends: one slow answer is none.
+    fn slow(&self) -> Option<Symptom> {
+        let slow = self.sightings.iter().filter_map(|((by, about), sighting)| {
+            let back = self.sightings.get(&(*about, *by)).filter(|_| by < about)?;
+            let is_good = [sighting, back].iter().all(|it| it.link == Link::Good.number());
+            let trip = sighting.rtt_ms.min(back.rtt_ms).filter(|trip| *trip >= SLOW_MS)?;
+            is_good.then_some((trip, *by, *about))
+        });
+        let slow: Vec<_> = slow.collect();
+        let (trip, by, about) = *slow.iter().max()?;
+        let mut nodes: Vec<_> = slow.iter().flat_map(|(_, by, about)| [*by, *about]).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let (by, about) = (self.name(&by), self.name(&about));
+        Some(Symptom {
+            severity: Severity::Doubt,
+            code: "slow",
+            nodes,
+            text: format!(
+                "answers are slow between {} pairs, most between {by} and {about}: {trip} ms",
+                slow.len()
+            ),
+            next: "look at the network between them, and at the load of these machines".to_owned(),
+        })
+    }
+
     /// Clocks that are off, as seen from the clock in the middle.
     fn clocks(&self) -> Vec<Symptom> {
         let mut ahead: Vec<_> = self.testimonies.iter().map(|it| it.ahead_ms).collect();
@@ -301,7 +384,7 @@ impl<'a> Case<'a> {
     fn standstills(&self) -> Vec<Symptom> {
         let recent = self.testimonies.iter().filter_map(|testimony| {
             let (ago, lasted) = testimony.report.stood_still?;
-            (ago <= STANDSTILL_MS).then_some((testimony.by, ago, lasted))
+            (ago <= RECENT_MS).then_some((testimony.by, ago, lasted))
         });
         recent
             .map(|(by, ago, lasted)| Symptom {
@@ -314,6 +397,41 @@ impl<'a> Case<'a> {
                     ago / 1_000
                 ),
                 next: "look at what else ran there at that time".to_owned(),
+            })
+            .collect()
+    }
+
+    /// Members that are somewhere else than they were.
+    fn moves(&self) -> Vec<Symptom> {
+        let Some(now) = self.testimonies.first().map(|own| own.report.wall) else {
+            return Vec::new();
+        };
+        let recent = self.members.iter().filter_map(|member| {
+            let ago = now.since(member.moved_at?);
+            (ago <= Duration::from_millis(RECENT_MS)).then_some((member, ago))
+        });
+        recent
+            .map(|(member, ago)| {
+                let name = self.name(&member.id);
+                let endpoints = &member.alive.endpoints;
+                let mut places: Vec<_> =
+                    endpoints.datagram.iter().chain(&endpoints.stream).collect();
+                places.sort_unstable();
+                places.dedup();
+                let places: Vec<_> = places.into_iter().map(ToString::to_string).collect();
+                Symptom {
+                    severity: Severity::Note,
+                    code: "address-changed",
+                    nodes: vec![member.id],
+                    text: format!(
+                        "{name} has another address since {} s: {}",
+                        ago.as_secs(),
+                        places.join(", ")
+                    ),
+                    next: format!(
+                        "nothing, if {name} was moved; else look for a second one with its key"
+                    ),
+                }
             })
             .collect()
     }
@@ -366,6 +484,7 @@ mod tests {
             incarnation: 1,
             heard_ms: Some(1),
             answered_ms: Some(1),
+            rtt_ms: Some(1),
         }
     }
 
@@ -381,7 +500,15 @@ mod tests {
             capabilities: 0,
             program: String::new(),
         };
-        Member { id, alive, status, since: Wall::ZERO, rtt_us: None, said_at: Wall::ZERO }
+        Member {
+            id,
+            alive,
+            status,
+            since: Wall::ZERO,
+            rtt_us: None,
+            moved_at: None,
+            said_at: Wall::ZERO,
+        }
     }
 
     fn says(by: NodeId, sightings: Vec<Sighting>) -> Testimony {
@@ -443,6 +570,50 @@ mod tests {
         assert_eq!(told(&all), "dead");
         set(&mut all, 0, 1, MemberStatus::Evicted, Link::Good);
         assert_eq!(told(&all), "evicted");
+    }
+
+    #[test]
+    fn who_fell_silent_together_is_apart_and_who_did_so_alone_is_dead() {
+        const D: NodeId = NodeId::from_bytes([4; 32]);
+        let told = |silences: [u32; 3]| -> Vec<_> {
+            let dead = |(id, heard): (NodeId, u32)| Sighting {
+                heard_ms: Some(heard),
+                ..sighting(id, MemberStatus::Dead, Link::Silent)
+            };
+            let seen = [B, C, D].into_iter().zip(silences).map(dead).collect();
+            let members = [A, B, C, D].map(|id| member(id, MemberStatus::Dead));
+            let found = diagnose(&members, &[says(A, seen)]).into_iter();
+            found.map(|it| (it.code, it.nodes)).collect()
+        };
+        assert_eq!(told([20_000, 20_500, 22_000]), [("partition", vec![B, C, D])]);
+        let wanted = [("partition", vec![B, D]), ("dead", vec![C])];
+        assert_eq!(told([20_000, 60_000, 21_000]), wanted);
+        assert!(told([1_000, 20_000, 60_000]).iter().all(|(code, _)| *code == "dead"));
+    }
+
+    #[test]
+    fn a_way_is_slow_if_it_is_so_from_both_ends() {
+        let mut all = well();
+        all[0].report.sightings[0].rtt_ms = Some(SLOW_MS);
+        assert_eq!(codes(&all), [], "one answer came late");
+        all[1].report.sightings[0].rtt_ms = Some(SLOW_MS + 100);
+        assert_eq!(codes(&all), [("slow", vec![A, B])]);
+        set(&mut all, 1, 0, MemberStatus::Alive, Link::Silent);
+        assert!(codes(&all).iter().all(|(code, _)| *code != "slow"), "it is worse than slow");
+    }
+
+    #[test]
+    fn who_moved_lately_is_told_with_its_address() {
+        let mut all = well();
+        all[0].report.wall = Wall::from_millis(RECENT_MS + 5_000);
+        let told = |at| {
+            let moved =
+                Member { moved_at: Some(Wall::from_millis(at)), ..member(C, MemberStatus::Alive) };
+            let found = diagnose(&[moved], &all).into_iter();
+            found.map(|it| (it.severity, it.code, it.nodes)).collect::<Vec<_>>()
+        };
+        assert_eq!(told(5_000), [(Severity::Note, "address-changed", vec![C])]);
+        assert_eq!(told(4_999), []);
     }
 
     #[test]

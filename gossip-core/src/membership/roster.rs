@@ -66,6 +66,8 @@ pub struct Member {
     pub since: Wall,
     /// The last measured round trip in microseconds.
     pub rtt_us: Option<u64>,
+    /// When we last learned that it is somewhere else than before.
+    pub moved_at: Option<Wall>,
     /// When its last word was signed, by its own clock.
     pub said_at: Wall,
 }
@@ -233,12 +235,16 @@ impl Roster {
             status: if evicted { MemberStatus::Evicted } else { MemberStatus::Alive },
             since: wall,
             rtt_us: None,
+            moved_at: None,
             said_at,
         };
         let member = self.members.entry(fact.author()).or_insert(fresh);
         let restarted = alive.incarnation > member.alive.incarnation;
         member.said_at = said_at;
         let renewed = member.alive != alive;
+        if member.alive.endpoints != alive.endpoints {
+            member.moved_at = Some(wall);
+        }
         member.alive = alive;
         // A later statement of the same incarnation is a sign of life too; the detector decides
         // what it is worth. A new incarnation is alive, or evicted, whatever the old one was.
@@ -270,6 +276,7 @@ impl Roster {
             status: MemberStatus::Left,
             since: wall,
             rtt_us: None,
+            moved_at: None,
             said_at: fact.hlc().wall(),
         };
         let member = self.members.entry(fact.author()).or_insert(unknown);

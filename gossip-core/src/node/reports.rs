@@ -9,7 +9,7 @@ use super::Node;
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::io::{Answer, RequestId};
-use crate::membership::{Link, MAX_NAME_BYTES, Member, MemberStatus, Testimony, prefix};
+use crate::membership::{Link, MAX_NAME_BYTES, Member, MemberStatus, SLOW_MS, Testimony, prefix};
 use crate::time::{Mono, earliest};
 use crate::transport::{Address, Class};
 use crate::wire::{MAX_SIGHTINGS, Query, Report, SIGHTINGS, Sighting, Talk};
@@ -149,6 +149,7 @@ impl Node {
         let (me, now) = (self.keys.id(), self.now);
         let others = self.roster.iter().filter(|member| member.id != me);
         let mut sightings: Vec<_> = others.map(|member| self.sighting(member)).collect();
+        sightings.sort_by_key(|it| it.rtt_ms < Some(SLOW_MS));
         sightings.sort_by_key(|it| (it.status, it.link, it.loss) == (0, 0, Some(0)));
         sightings.sort_by_key(|it| (it.status, it.link) == (0, 0));
         sightings.truncate(most);
@@ -183,6 +184,7 @@ impl Node {
             incarnation: member.alive.incarnation,
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),
+            rtt_ms: member.rtt_us.map(|rtt| u16::try_from(rtt / 1_000).unwrap_or(u16::MAX)),
         }
     }
 

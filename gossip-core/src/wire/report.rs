@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::time::Wall;
 
 /// Most members that a [`Report`] over datagrams speaks of: with frame and header they fit one.
-pub const SIGHTINGS: usize = 28;
+pub const SIGHTINGS: usize = 25;
 
 /// Most members that a [`Report`] over a stream speaks of (house decision: the members that a cluster is
 /// made for; 32 bytes each).
 pub const MAX_SIGHTINGS: usize = 4_096;
 
 /// The most that one [`Sighting`] takes.
-pub const SIGHTING_BYTES: usize = 36;
+pub const SIGHTING_BYTES: usize = 40;
 
 /// "How does the cluster look from there?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,4 +66,6 @@ pub struct Sighting {
     pub heard_ms: Option<u32>,
     /// How many milliseconds ago it answered a probe, if it did.
     pub answered_ms: Option<u32>,
+    /// How many milliseconds the last measured round trip took, if one was measured.
+    pub rtt_ms: Option<u16>,
 }

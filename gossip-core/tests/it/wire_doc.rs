@@ -427,6 +427,7 @@ fn report() -> Report {
             incarnation: WALL.millis(),
             heard_ms: Some(200),
             answered_ms: None,
+            rtt_ms: Some(412),
         }],
     }
 }

@@ -66,6 +66,7 @@ fn a_report_answers_one_question_and_is_bounded() {
     );
     assert_eq!((lone.rejections(), lone.rejected(Why::Unasked)), (before + 1, 1));
     let sighting = Sighting {
+        rtt_ms: None,
         member: [7; 8],
         status: 99,
         link: 99,

@@ -37,7 +37,9 @@ fn stands_after_silence(answers: bool) -> MemberStatus {
         }
     }
     let request = lone.command(Command::Members);
-    let Some(Answer::Members(all)) = lone.answers.remove(&request) else { panic!("no answer") };
+    let Some(Answer::Members { members: all, .. }) = lone.answers.remove(&request) else {
+        panic!("no answer")
+    };
     all.into_iter().find(|member| member.id == puppet.id()).unwrap().status
 }
 

@@ -54,7 +54,9 @@ fn met() -> (Lone, Puppet, Alive, Word) {
 
 fn last_word(lone: &mut Lone) -> (Alive, Word) {
     let request = lone.command(Command::Members);
-    let Some(Answer::Members(all)) = lone.answers.remove(&request) else { panic!("no answer") };
+    let Some(Answer::Members { members: all, .. }) = lone.answers.remove(&request) else {
+        panic!("no answer")
+    };
     let us = all.into_iter().find(|member| member.id == lone_id()).unwrap();
     let hlc = Hlc::from_wall(us.said_at);
     (us.alive.clone(), Word { incarnation: us.alive.incarnation, hlc })
