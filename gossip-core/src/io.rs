@@ -437,6 +437,7 @@ pub enum Event {
 impl Event {
     /// The version of the members after this, if it changed them.
     #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the rest says nothing of members")]
     pub const fn members_version(&self) -> Option<u64> {
         match self {
             Self::Forgotten { version, .. } | Self::Member { version, .. } => Some(*version),

@@ -78,6 +78,7 @@ fn all(members: &[Member], view_version: u64) -> MembersDocument {
     MembersDocument { members, view_version, change: None, forgotten: None }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the rest says nothing of members")]
 fn told(news: &MemberNews) -> Option<MembersDocument> {
     let event = match news {
         MemberNews::All { members, version } => return Some(all(members, *version)),
