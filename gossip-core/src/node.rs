@@ -488,7 +488,9 @@ impl Node {
         }
     }
 
-    fn introduction(&self) -> Introduction {
+    fn introduction(&mut self) -> Introduction {
+        // Who came a moment ago must be met as well.
+        self.refresh_partners();
         Introduction {
             alive: self.life.alive_bytes(),
             commit: if made(Mistake::ForgetLoss) { u64::MAX } else { self.boot_commit },

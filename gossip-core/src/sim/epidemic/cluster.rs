@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Carrier, Cycle, Epidemic, Spread};
-use crate::config::{ChannelSlots, ConfigSpec, Strategies};
+use crate::config::{ChannelSlots, ConfigSpec, MAX_ALIVE_INTERVAL, Strategies};
 use crate::fact::{Keys as _, SimKeys};
 use crate::io::Event;
 use crate::node::Node;
@@ -152,7 +152,7 @@ fn hosts(world: &mut World, epidemic: Epidemic) {
 }
 
 fn calm() -> ConfigSpec {
-    ConfigSpec { alive_interval: CALM, ..ConfigSpec::default() }
+    ConfigSpec { alive_interval: MAX_ALIVE_INTERVAL, ..ConfigSpec::default() }
 }
 
 fn strategies(
