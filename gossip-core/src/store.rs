@@ -359,7 +359,7 @@ pub enum MetaName {
     Incarnation,
     /// This node has said goodbye since its last start: what it holds is a newcomer's.
     Left,
-    /// The last word of a member.
+    /// The last word of a member. Empty: it is waited for, and nothing else is known of it any more.
     Member(NodeId),
     /// Whose store this is: the cluster's id and the node's, 64 bytes.
     Owner,

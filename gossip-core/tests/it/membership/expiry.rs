@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use gossip_core::config::{ChannelSlots, Limits, Strategies};
-use gossip_core::fact::WORD_LIFE;
+use gossip_core::fact::{WORD_LIFE, Why};
 use gossip_core::rng::Rng;
 use gossip_core::sim::Disk;
 use gossip_core::strategy::detector::{Swim, SwimConfig};
@@ -299,4 +299,25 @@ fn short_lived_identities_leave_a_bounded_trace() {
         let kept = lone.store.restored().meta.len();
         assert!(kept <= awaited + 8, "cycle {cycle}: {kept} rows on disk");
     }
+}
+
+/// What a host says whose clock stands a day back is past its life when it comes: it is no member, and knows why. As soon as
+/// its clock is right it is one.
+#[test]
+fn who_dates_its_words_a_day_back_is_a_member_once_its_clock_is_right() {
+    let mut world = cluster(8, 4);
+    let late = world.add(ConfigSpec::default());
+    world.crash(late);
+    world.put_back(late, Disk::default());
+    let seeds = seed_of(&world, 0);
+    world.configure(late, ConfigSpec { seeds, ..ConfigSpec::default() });
+    world.skew(late, -26 * 60 * 60 * 1_000);
+    world.start(late);
+    world.run_for(MINUTE);
+    assert!((0..4).all(|host| members(&mut world, host).len() == 4));
+    let ahead = |event: &Event| matches!(event, Event::Rejected { why: Why::FarAhead, .. });
+    assert!(world.events(late).iter().any(ahead));
+    world.skew(late, 0);
+    let time = time_until_one_view(&mut world, MINUTE * 2);
+    assert!(time.is_some_and(|time| time < MINUTE), "{time:?}");
 }
