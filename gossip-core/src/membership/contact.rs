@@ -1,5 +1,7 @@
 //! The way between us and a member, as far as probes and frames tell.
 
+use std::time::Duration;
+
 use crate::time::Mono;
 
 /// How unlikely it must be that attempts in a row went unanswered by chance alone, before the way there is
@@ -20,6 +22,14 @@ const RUN: u32 = 3;
 
 /// Fewer probes say nothing of how much is lost (a guess).
 const LEAST_SAMPLE: u16 = 16;
+
+/// For so long attempts must have gone unanswered: answers may take that long (a guess: more than a round trip over
+/// the slowest lines that clusters are built on).
+const LASTING: Duration = Duration::from_secs(1);
+
+/// What was heard so long before the last attempt says something of now (a guess: five rounds in which each of five
+/// probes each; attempts come in bursts, and other frames between them).
+const LATELY: Duration = Duration::from_secs(5);
 
 /// What is known of the way between us and a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +86,8 @@ pub struct Contact {
     pub probed: [Option<Mono>; 2],
     /// Attempts in a row without an answer.
     pub unanswered: u32,
+    /// When the first of these attempts was made.
+    pub since: Option<Mono>,
     /// Probes lately, and how many of them were answered.
     pub(crate) sample: (u16, u16),
 }
@@ -84,18 +96,30 @@ impl Contact {
     /// What it says of the way between us and the member.
     #[must_use]
     pub fn link(&self) -> Link {
-        let [_, before] = self.probed;
         let lost = self.loss_percent().unwrap_or(LOSS).clamp(LEAST_LOSS, MOST_LOSS);
         let attempts = i32::try_from(self.unanswered).unwrap_or(i32::MAX);
-        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE {
+        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE || !self.has_lasted() {
             Link::Good
-        } else if self.heard > before {
+        } else if self.is_of_now(self.heard) {
             Link::Heard
-        } else if self.vouched > before {
+        } else if self.is_of_now(self.vouched) {
             Link::Vouched
         } else {
             Link::Silent
         }
+    }
+
+    /// Whether answers to the first attempts must have come by now.
+    fn has_lasted(&self) -> bool {
+        let [last, _] = self.probed;
+        last.zip(self.since).is_some_and(|(last, since)| last.since(since) >= LASTING)
+    }
+
+    /// Whether what happened then says something of the way as it has been since attempts go unanswered.
+    fn is_of_now(&self, at: Option<Mono>) -> bool {
+        let [last, before] = self.probed;
+        let is_late = last.zip(at).is_some_and(|(last, at)| last.since(at) <= LATELY);
+        at > before || (at > self.since && is_late)
     }
 
     /// Which percentage of the last probes had no answer while the way was not cut; `None`: too few were sent.
@@ -113,6 +137,9 @@ impl Contact {
     pub(super) fn attempted(&mut self, now: Mono, probed: bool) -> bool {
         let [last, _] = self.probed;
         self.probed = [Some(now), last];
+        if self.unanswered == 0 {
+            self.since = Some(now);
+        }
         self.unanswered = self.unanswered.saturating_add(1);
         if probed && self.unanswered <= RUN {
             let (probes, answers) = &mut self.sample;

@@ -306,11 +306,14 @@ impl<'a> Case<'a> {
         })
     }
 
-    /// Pairs whose round trips are slow as seen from both ends: one slow answer is none.
+    /// Pairs whose round trips are slow as seen from both ends: one slow answer is none, and where probes are lost
+    /// answers come over streams, which send again what was lost.
     fn slow(&self) -> Option<Symptom> {
         let slow = self.sightings.iter().filter_map(|((by, about), sighting)| {
             let back = self.sightings.get(&(*about, *by)).filter(|_| by < about)?;
-            let is_good = [sighting, back].iter().all(|it| it.link == Link::Good.number());
+            let is_good = [sighting, back].iter().all(|it| {
+                it.link == Link::Good.number() && it.loss.is_none_or(|loss| loss < LOSS_PERCENT)
+            });
             let trip = sighting.rtt_ms.min(back.rtt_ms).filter(|trip| *trip >= SLOW_MS)?;
             is_good.then_some((trip, *by, *about))
         });
@@ -598,6 +601,8 @@ mod tests {
         assert_eq!(codes(&all), [], "one answer came late");
         all[1].report.sightings[0].rtt_ms = Some(SLOW_MS + 100);
         assert_eq!(codes(&all), [("slow", vec![A, B])]);
+        all[0].report.sightings[0].loss = Some(LOSS_PERCENT);
+        assert_eq!(codes(&all), [("loss", vec![A, B])], "loss is why");
         set(&mut all, 1, 0, MemberStatus::Alive, Link::Silent);
         assert!(codes(&all).iter().all(|(code, _)| *code != "slow"), "it is worse than slow");
     }

@@ -377,18 +377,21 @@ mod tests {
             dossiers.attempted(at(tenth * 100), &PEER, true);
         }
         assert_eq!(link(&dossiers), Link::Good, "too few to tell");
+        (5..=10).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, true));
+        assert_eq!(link(&dossiers), Link::Good, "answers may take so long");
         dossiers.attempted(at(3_000), &PEER, true);
         assert_eq!(link(&dossiers), Link::Silent);
         dossiers.vouched(at(3_100), &PEER);
         assert_eq!(link(&dossiers), Link::Vouched);
         let heard = Some(at(3_200));
         assert_eq!(Contact { heard, ..dossiers.of(&PEER).unwrap().contact }.link(), Link::Heard);
-        dossiers.attempted(at(4_000), &PEER, false);
-        dossiers.attempted(at(5_000), &PEER, false);
+        (40..=50).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, false));
+        assert_eq!(link(&dossiers), Link::Vouched, "attempts come in bursts");
+        dossiers.attempted(at(9_000), &PEER, false);
         assert_eq!(link(&dossiers), Link::Silent, "what was long ago says nothing of now");
-        dossiers.answered(at(5_100), &PEER);
+        dossiers.answered(at(9_100), &PEER);
         assert_eq!(link(&dossiers), Link::Good);
-        (0..9).for_each(|_| _ = dossiers.attempted(at(6_000), &PEER, false));
+        (10..19).for_each(|second| _ = dossiers.attempted(at(second * 1_000), &PEER, false));
         assert_eq!(link(&dossiers), Link::Silent);
         dossiers.met(&PEER);
         assert_eq!(link(&dossiers), Link::Good);
