@@ -87,7 +87,7 @@ pub struct Contact {
     /// Attempts in a row without an answer.
     pub unanswered: u32,
     /// When the first of these attempts was made.
-    pub since: Option<Mono>,
+    pub since: Mono,
     /// Probes lately, and how many of them were answered.
     pub(crate) sample: (u16, u16),
 }
@@ -112,14 +112,14 @@ impl Contact {
     /// Whether answers to the first attempts must have come by now.
     fn has_lasted(&self) -> bool {
         let [last, _] = self.probed;
-        last.zip(self.since).is_some_and(|(last, since)| last.since(since) >= LASTING)
+        last.is_some_and(|last| last.since(self.since) >= LASTING)
     }
 
     /// Whether what happened then says something of the way as it has been since attempts go unanswered.
     fn is_of_now(&self, at: Option<Mono>) -> bool {
         let [last, before] = self.probed;
         let is_late = last.zip(at).is_some_and(|(last, at)| last.since(at) <= LATELY);
-        at > before || (at > self.since && is_late)
+        at > before || (at > Some(self.since) && is_late)
     }
 
     /// Which percentage of the last probes had no answer while the way was not cut; `None`: too few were sent.
@@ -138,7 +138,7 @@ impl Contact {
         let [last, _] = self.probed;
         self.probed = [Some(now), last];
         if self.unanswered == 0 {
-            self.since = Some(now);
+            self.since = now;
         }
         self.unanswered = self.unanswered.saturating_add(1);
         if probed && self.unanswered <= RUN {
