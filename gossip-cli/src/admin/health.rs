@@ -100,7 +100,7 @@ fn document(us: NodeId, grounds: &Grounds, members: &[Member]) -> WhyDocument {
         link: LinkDocument {
             from: us.to_string(),
             to: member.id.to_string(),
-            link: contact.link().name().to_owned(),
+            link: contact.link(*now).name().to_owned(),
             loss_percent: contact.loss_percent(),
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),

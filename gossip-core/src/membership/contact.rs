@@ -27,6 +27,9 @@ const LEAST_SAMPLE: u16 = 16;
 /// the slowest lines that clusters are built on).
 const LASTING: Duration = Duration::from_secs(1);
 
+/// A conviction counts as so many attempts of our own in a row: the way is cut, whatever its loss was.
+const CONVICTED: u32 = 16;
+
 /// What was heard so long before the last attempt says something of now (a guess: five rounds in which each of five
 /// probes each; attempts come in bursts, and other frames between them).
 const LATELY: Duration = Duration::from_secs(5);
@@ -93,12 +96,12 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// What it says of the way between us and the member.
+    /// What it says of the way between us and the member by now.
     #[must_use]
-    pub fn link(&self) -> Link {
+    pub fn link(&self, now: Mono) -> Link {
         let lost = self.loss_percent().unwrap_or(LOSS).clamp(LEAST_LOSS, MOST_LOSS);
         let attempts = i32::try_from(self.unanswered).unwrap_or(i32::MAX);
-        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE || !self.has_lasted() {
+        if (f64::from(lost) / 100.0).powi(attempts) > CHANCE || now.since(self.since) < LASTING {
             Link::Good
         } else if self.is_of_now(self.heard) {
             Link::Heard
@@ -107,12 +110,6 @@ impl Contact {
         } else {
             Link::Silent
         }
-    }
-
-    /// Whether answers to the first attempts must have come by now.
-    fn has_lasted(&self) -> bool {
-        let [last, _] = self.probed;
-        last.is_some_and(|last| last.since(self.since) >= LASTING)
     }
 
     /// Whether what happened then says something of the way as it has been since attempts go unanswered.
@@ -159,6 +156,11 @@ impl Contact {
             *answers = answers.saturating_add(1).min(*probes);
         }
         self.unanswered = 0;
+    }
+
+    /// It is dead to us: it answered nobody that asked, however few of the attempts were our own.
+    pub(super) fn convicted(&mut self) {
+        self.unanswered = self.unanswered.max(CONVICTED);
     }
 
     /// A session was made with it: frames go both ways.

@@ -175,6 +175,9 @@ impl Dossier {
 
     /// Adds a line, or counts it with one that says the same in this chapter.
     fn note(&mut self, at: Wall, clue: Clue, by: NodeId) {
+        if clue == Clue::Convicted {
+            self.contact.convicted();
+        }
         // A first session is no news.
         if self.lines.is_empty() && clue == Clue::SessionMade {
             return;
@@ -370,7 +373,8 @@ mod tests {
 
     #[test]
     fn links_tell_which_way_is_cut() {
-        let link = |dossiers: &Dossiers| dossiers.of(&PEER).unwrap().contact.link();
+        let contact = |dossiers: &Dossiers| dossiers.of(&PEER).unwrap().contact;
+        let link = |dossiers: &Dossiers| contact(dossiers).link(at(20_000));
         let mut dossiers = known();
         assert_eq!(link(&dossiers), Link::Good, "nothing was tried");
         for tenth in 1..=4 {
@@ -378,13 +382,14 @@ mod tests {
         }
         assert_eq!(link(&dossiers), Link::Good, "too few to tell");
         (5..=10).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, true));
-        assert_eq!(link(&dossiers), Link::Good, "answers may take so long");
+        let early = contact(&dossiers).link(at(1_000));
+        assert_eq!(early, Link::Good, "answers may take so long");
         dossiers.attempted(at(3_000), &PEER, true);
         assert_eq!(link(&dossiers), Link::Silent);
         dossiers.vouched(at(3_100), &PEER);
         assert_eq!(link(&dossiers), Link::Vouched);
         let heard = Some(at(3_200));
-        assert_eq!(Contact { heard, ..dossiers.of(&PEER).unwrap().contact }.link(), Link::Heard);
+        assert_eq!(Contact { heard, ..contact(&dossiers) }.link(at(20_000)), Link::Heard);
         (40..=50).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, false));
         assert_eq!(link(&dossiers), Link::Vouched, "attempts come in bursts");
         dossiers.attempted(at(9_000), &PEER, false);
@@ -395,6 +400,9 @@ mod tests {
         assert_eq!(link(&dossiers), Link::Silent);
         dossiers.met(&PEER);
         assert_eq!(link(&dossiers), Link::Good);
+        dossiers.attempted(at(19_000), &PEER, true);
+        dossiers.note(wall(19_500), &PEER, Clue::Convicted, ME);
+        assert_eq!(link(&dossiers), Link::Silent, "others tried as well");
     }
 
     #[test]

@@ -175,7 +175,7 @@ impl Node {
             at.map(|at| u32::try_from(millis(self.now.mono.since(at))).unwrap_or(u32::MAX))
         };
         let is_gone = matches!(member.status, MemberStatus::Left | MemberStatus::Evicted);
-        let link = if is_gone { Link::Good } else { contact.link() };
+        let link = if is_gone { Link::Good } else { contact.link(self.now.mono) };
         let loss = contact.loss_percent().filter(|_| !is_gone);
         Sighting {
             member: prefix(&member.id),

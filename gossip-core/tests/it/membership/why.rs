@@ -54,7 +54,7 @@ fn nothing_is_found_where_all_is_well_and_nothing_kept() {
     for (at, of) in [(0, 1), (3, 9), (15, 0)] {
         let grounds = why(&mut world, at, of);
         assert_eq!(grounds.evidence.len(), 1, "{:?}", grounds.evidence);
-        assert_eq!((grounds.contact.link(), grounds.due), (Link::Good, None));
+        assert_eq!((grounds.contact.link(grounds.now), grounds.due), (Link::Good, None));
         assert_eq!(grounds.contact.loss_percent(), Some(0));
         assert!(grounds.has_session && grounds.contact.heard.is_some());
     }
@@ -74,14 +74,19 @@ fn a_link_that_is_cut_one_way_is_named_with_its_direction_by_everybody() {
         }
         // The two of them know as much without asking anybody, and call nobody dead.
         let (ours, theirs) = (why(&mut world, to, from), why(&mut world, from, to));
-        assert_eq!(ours.contact.link(), Link::Vouched, "others have answers of it");
-        assert_eq!(theirs.contact.link(), Link::Heard, "we hear it, and it does not answer");
+        assert_eq!(ours.contact.link(ours.now), Link::Vouched, "others have answers of it");
+        assert_eq!(
+            theirs.contact.link(theirs.now),
+            Link::Heard,
+            "we hear it, and it does not answer"
+        );
         assert!(ours.contact.vouched > ours.contact.heard);
         assert_eq!(deaths(&mut world), 0);
         world.end_rule(cut);
         world.run_for(seconds(20));
         assert_eq!(findings(&mut world, 1), [], "seed {seed}: all is well again");
-        assert_eq!(why(&mut world, from, to).contact.link(), Link::Good);
+        let grounds = why(&mut world, from, to);
+        assert_eq!(grounds.contact.link(grounds.now), Link::Good);
     }
 }
 
