@@ -109,8 +109,6 @@ fn one(member: &Member, now: Wall) -> MemberDocument {
     let Member { id, alive, status, since, rtt_us, moved_at: _, said_at: _ } = member;
     let texts =
         |addresses: &[std::net::SocketAddr]| addresses.iter().map(ToString::to_string).collect();
-    #[expect(clippy::cast_precision_loss, reason = "microseconds of a round trip are few")]
-    let rtt_ms = rtt_us.map(|micros| micros as f64 / 1_000.0);
     MemberDocument {
         id: id.to_string(),
         name: alive.name.clone(),
@@ -122,7 +120,7 @@ fn one(member: &Member, now: Wall) -> MemberDocument {
         status: status.name().to_owned(),
         incarnation: alive.incarnation,
         since_ms: millis(now.since(*since)),
-        rtt_ms,
+        rtt_ms: rtt_us.map(round_trip),
         tags: alive.tags.clone(),
         version: alive.program.clone(),
     }
@@ -182,6 +180,12 @@ fn document(admin: &Admin, status: Status, entries: u64) -> StatusDocument {
         collected: status.collected,
         unknown_records: status.unknown_records,
     }
+}
+
+/// Milliseconds of a round trip of so many microseconds.
+#[expect(clippy::cast_precision_loss, reason = "microseconds of a round trip are few")]
+pub(super) fn round_trip(micros: u64) -> f64 {
+    micros as f64 / 1_000.0
 }
 
 pub(super) fn millis(time: Duration) -> u64 {

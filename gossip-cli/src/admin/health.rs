@@ -14,7 +14,7 @@ use gossip_core::time::{Mono, Wall};
 
 pub(super) use self::reports::{doctor, reachability, views};
 use super::Admin;
-use super::cluster::millis;
+use super::cluster::{millis, round_trip};
 use super::documents::health::{
     AccuserDocument, EvictedDocument, EvidenceDocument, LinkDocument, NodeDocument,
     SuspicionDocument, WhyDocument,
@@ -104,7 +104,7 @@ fn document(us: NodeId, grounds: &Grounds, members: &[Member]) -> WhyDocument {
             loss_percent: contact.loss_percent(),
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),
-            rtt_ms: member.rtt_us.map(|rtt| rtt / 1_000),
+            rtt_ms: member.rtt_us.map(round_trip),
         },
         vouched_ms: ago(contact.vouched),
         has_session: *has_session,

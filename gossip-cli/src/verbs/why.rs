@@ -71,7 +71,7 @@ fn contact(why: &WhyDocument) -> String {
     let session = if why.has_session { "a session stands" } else { "no session" };
     let mut parts =
         vec![never("heard", why.link.heard_ms), never("answered", why.link.answered_ms)];
-    parts.extend(why.link.rtt_ms.map(|ms| format!("round trip {}", time(ms))));
+    parts.extend(why.link.rtt_ms.map(|ms| format!("round trip {ms:.1} ms")));
     parts.extend(why.vouched_ms.map(|ms| ago("vouched for", ms)));
     parts.push(session.to_owned());
     parts.join(", ")

@@ -78,8 +78,8 @@ pub(crate) struct LinkDocument {
     /// How long ago a frame of the other one arrived, and it answered a probe.
     pub(crate) heard_ms: Option<u64>,
     pub(crate) answered_ms: Option<u64>,
-    /// How long the last measured round trip took.
-    pub(crate) rtt_ms: Option<u64>,
+    /// How long the last measured round trip took; as others report it, in whole milliseconds.
+    pub(crate) rtt_ms: Option<f64>,
 }
 
 /// What is wrong with a cluster.

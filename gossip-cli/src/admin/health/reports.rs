@@ -75,7 +75,7 @@ pub(in super::super) async fn reachability(
                 loss_percent: sighting.loss,
                 heard_ms: sighting.heard_ms.map(u64::from),
                 answered_ms: sighting.answered_ms.map(u64::from),
-                rtt_ms: sighting.rtt_ms.map(u64::from),
+                rtt_ms: sighting.rtt_ms.map(f64::from),
             });
         }
     }
