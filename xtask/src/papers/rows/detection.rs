@@ -112,13 +112,13 @@ const ALL: [super::Expected; 2] = component!("detector lifeguard" 1.53 [0.0 2.0]
 pub(in crate::papers) const LIFEGUARD: Table = Table {
     id: "lifeguard",
     title: "S5: false positives beside SWIM's (Lifeguard, table IV)",
-    about: "128 nodes, of which up to 32 block again and again, in lock step: what they send and what comes is held until the end of \
-            the spell, while their timers run on. The whole sweep of 432 points, each once for two minutes. Counted are verdicts \
+    about: "128 nodes, of which up to 32 block again and again, in lock step: what comes is held until the end of \
+            the spell, and their senders wait until then and say nothing else, while their timers run on. The whole sweep of 432 points, each once for two minutes. Counted are verdicts \
             about nodes that never block, at all nodes and at those that never block, in percent of SWIM's; the published tolerance is a \
             third of each share, and for all components together 2 % and 3 %.",
     rows: &[Row {
         name: "432 points",
-        command: "detect --nodes 128 --grid --calm 0s --sweep detector=swim,lha-probe,lha-suspicion,buddy,lifeguard",
+        command: "detect --nodes 128 --grid --slow-how stuck --calm 0s --sweep detector=swim,lha-probe,lha-suspicion,buddy,lifeguard",
         runs: 432,
         quick: 9,
         figures: &[
