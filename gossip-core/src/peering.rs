@@ -195,11 +195,11 @@ impl Peering {
         if let Some(listed) = &self.listed {
             return listed.route(node);
         }
-        let route = self.sessions.route_now(now, node, bulk, &self.links);
-        if route.is_some() && self.sessions.is_stale(now, node) {
+        let (route, is_stale) = self.sessions.route_now(now, node, bulk, &self.links)?;
+        if is_stale {
             self.redial(now, *node);
         }
-        route
+        Some(route)
     }
 
     /// Whether frames to this member that leave now may go over a stream.

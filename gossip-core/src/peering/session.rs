@@ -131,28 +131,29 @@ impl Sessions {
     }
 
     /// The route for frames that leave now; with `bulk` some of them are worth a stream. Where none
-    /// comes to stand, they go as datagrams, as far as they fit.
+    /// comes to stand, they go as datagrams, as far as they fit. And whether the session is to be made anew.
     pub(super) fn route_now(
         &mut self,
         now: Mono,
         node: &NodeId,
         bulk: bool,
         links: &Links,
-    ) -> Option<Route> {
+    ) -> Option<(Route, bool)> {
         let session = self.by_node.get_mut(node)?;
-        let route = session.route()?;
+        let (route, is_stale) = (session.route()?, session.renewal <= now);
         if route.stands(links) {
             session.missed = None;
-            return Some(route);
+            return Some((route, is_stale));
         }
         if !bulk {
-            return Some(route);
+            return Some((route, is_stale));
         }
         let since = now.since(*session.missed.get_or_insert(now));
         if since > RETRY {
             session.missed = Some(now);
         }
-        Some(if is_hopeful(since) { route } else { Route { bulk: route.gossip, ..route } })
+        let bulk = if is_hopeful(since) { route.bulk } else { route.gossip };
+        Some((Route { bulk, ..route }, is_stale))
     }
 
     /// Whether frames to this member that leave now may go over a stream.
