@@ -7,7 +7,7 @@ use gossip_core::sim::healing::{self, Config, Trouble};
 use serde_json::Map;
 
 use super::common::Common;
-use super::joining::{MOST_NODES, world_bytes};
+use super::joining::{MOST_NODES, check_lines, world_bytes};
 use super::outcome::{Measure, Outcome, Sample};
 use super::{Defaults, Scenario};
 use crate::failure::Failure;
@@ -85,13 +85,7 @@ impl Scenario for Healing {
                 "two parts of at least two, where every node keeps a session with every other: --nodes takes 4 to {MOST_NODES} here"
             ));
         }
-        if !(0.0..1.0).contains(&self.loss) {
-            return refuse("--loss is a chance: from 0 to below 1".into());
-        }
-        if self.delay > Duration::from_secs(10) {
-            return refuse("--delay takes at most 10s: no exchange would come to its end".into());
-        }
-        Ok(())
+        check_lines(self.loss, self.delay)
     }
 
     fn world_bytes(&self, common: &Common) -> u64 {

@@ -63,13 +63,7 @@ impl Scenario for Joining {
                 "every node keeps a session with every other: --nodes takes 2 to {MOST_NODES} here"
             ));
         }
-        if !(0.0..1.0).contains(&self.loss) {
-            return refuse("--loss is a chance: from 0 to below 1".into());
-        }
-        if self.delay > Duration::from_secs(10) {
-            return refuse("--delay takes at most 10s: no exchange would come to its end".into());
-        }
-        Ok(())
+        check_lines(self.loss, self.delay)
     }
 
     fn world_bytes(&self, common: &Common) -> u64 {
@@ -104,6 +98,18 @@ impl Scenario for Joining {
 
 /// The most nodes: what a pair of them takes is taken for each pair.
 pub(super) const MOST_NODES: u32 = 2_500;
+
+/// Checks what packets suffer.
+pub(super) fn check_lines(loss: f64, delay: Duration) -> anyhow::Result<()> {
+    if !(0.0..1.0).contains(&loss) {
+        return Err(Failure::usage("--loss is a chance: from 0 to below 1"));
+    }
+    if delay > Duration::from_secs(10) {
+        let text = "--delay takes at most 10s: no exchange would come to its end";
+        return Err(Failure::usage(text));
+    }
+    Ok(())
+}
 
 /// What a world takes in which each of so many nodes knows each.
 pub(super) fn world_bytes(nodes: u32) -> u64 {
