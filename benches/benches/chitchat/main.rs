@@ -59,9 +59,11 @@ struct Plan {
     /// Spreads of one key, and of [`MANY`], in one turn.
     ones: usize,
     manies: usize,
-    /// How long ours, which says little and some of it rarely, is watched at rest; theirs says
-    /// the same in every round.
+    /// How long ours is watched at rest, for each node; and how long after its start, and after its last news.
     idle: Duration,
+    idle_age: Duration,
+    idle_calm: Duration,
+    /// How long theirs is, which says the same in every round.
     idle_theirs: Duration,
     filled: usize,
 }
@@ -71,8 +73,11 @@ const FULL: Plan = Plan {
     turns: 3,
     ones: 15,
     manies: 5,
-    // As often as an unchanged node says that it is alive.
-    idle: Duration::from_secs(30),
+    // Each unchanged node says that it is alive every 2 to 2.5 s for each member: one such round is
+    // watched, after the first one, and after the pauses of repair have grown to their longest.
+    idle: Duration::from_millis(2_250),
+    idle_age: Duration::from_millis(2_500),
+    idle_calm: Duration::from_secs(26),
     idle_theirs: Duration::from_secs(5),
     filled: 100_000,
 };
@@ -86,6 +91,8 @@ const TRIAL: Plan = Plan {
     ones: 1,
     manies: 1,
     idle: PERIOD,
+    idle_age: PERIOD,
+    idle_calm: PERIOD,
     idle_theirs: PERIOD,
     filled: 1_000,
 };
@@ -146,16 +153,24 @@ fn main() {
 async fn beside(size: usize, plan: Plan, figures: &mut Vec<Figures>, rows: &mut Vec<Row>) {
     let [mut theirs_0, mut theirs_1, mut shared, mut ours] = [(); 4].map(|()| Taken::default());
     let mut floor = Vec::new();
-    for _ in 0..plan.turns {
+    for turn in 0..plan.turns {
         for (version, taken) in
             [(ProtocolVersion::V0, &mut theirs_0), (ProtocolVersion::V1, &mut theirs_1)]
         {
+            let idle = Idle { begin: Instant::now(), calm: PERIOD * 10, window: plan.idle_theirs };
             let cluster = Theirs::start(size, version).await;
-            watch(cluster, size, plan, Some(plan.idle_theirs), taken).await;
+            watch(cluster, size, plan, Some(idle), taken).await;
         }
         watch(Ours::start(size, &sharing()).await, size, plan, None, &mut shared).await;
+        let nodes = size as u32;
+        // Minutes, where many nodes take turns: once.
+        let idle = (turn == 0).then(|| Idle {
+            begin: Instant::now() + plan.idle_age * nodes,
+            calm: plan.idle_calm,
+            window: plan.idle * nodes,
+        });
         let cluster = Ours::start(size, &Verifier::new()).await;
-        watch(cluster, size, plan, Some(plan.idle), &mut ours).await;
+        watch(cluster, size, plan, idle, &mut ours).await;
         floor.push(verification() * (size - 1) as f64 / cores());
     }
     let millis = |seconds: &[f64]| seconds.iter().map(|seconds| seconds * 1e3).collect::<Vec<_>>();
@@ -215,7 +230,7 @@ async fn watch<C: Cluster>(
     cluster: C,
     size: usize,
     plan: Plan,
-    idle: Option<Duration>,
+    idle: Option<Idle>,
     taken: &mut Taken,
 ) {
     let mut written = 0;
@@ -226,8 +241,8 @@ async fn watch<C: Cluster>(
             spread(&cluster, 0, written..written + count).await;
             written += count;
         }
-        if let Some(time) = idle {
-            let (bytes, cpu) = at_rest(&cluster, time).await;
+        if let Some(idle) = idle {
+            let (bytes, cpu) = at_rest(&cluster, idle).await;
             taken.bytes[place].push(bytes / size as f64);
             taken.cpu[place].push(cpu / size as f64);
         }
@@ -262,12 +277,22 @@ async fn spread<C: Cluster>(cluster: &C, author: usize, keys: Range<usize>) -> f
     (cluster.board().complete_at().await - begun).as_secs_f64()
 }
 
+/// How a cluster is watched while nothing happens.
+#[derive(Clone, Copy)]
+struct Idle {
+    /// Not before.
+    begin: Instant,
+    /// For so long nothing has been news.
+    calm: Duration,
+    window: Duration,
+}
+
 /// Bytes and CPU seconds of all nodes in a second without news.
-async fn at_rest<C: Cluster>(cluster: &C, time: Duration) -> (f64, f64) {
+async fn at_rest<C: Cluster>(cluster: &C, idle: Idle) -> (f64, f64) {
     cluster.rest().await;
-    pass(PERIOD * 10).await;
+    pass(idle.calm.max(idle.begin.saturating_duration_since(Instant::now()))).await;
     let (sent, cpu, begun) = (cluster.sent_bytes().await, process_cpu_seconds(), Instant::now());
-    pass(time).await;
+    pass(idle.window).await;
     let (sent, cpu) = (cluster.sent_bytes().await - sent, process_cpu_seconds() - cpu);
     let seconds = begun.elapsed().as_secs_f64();
     (sent as f64 / seconds, cpu / seconds)

@@ -18,6 +18,7 @@ mod listed;
 mod membership;
 mod messages;
 mod outages;
+mod rest;
 mod runtime;
 mod sketches;
 mod snapshot;
