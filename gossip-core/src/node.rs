@@ -38,7 +38,7 @@ use crate::strategy::dissemination::RumorMongering;
 use crate::strategy::reconcile::Repair;
 use crate::strategy::removal::{Feedback as FeedbackRule, Limit};
 use crate::strategy::{Detector, Overlay, Partners, Sampler};
-use crate::time::{Epoch, Hlc, HybridClock, Mono, Now};
+use crate::time::{Epoch, Hlc, HybridClock, Mono, Now, earliest};
 
 /// One member of a cluster.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub struct Node {
     boot_mono: Mono,
     /// The view among them.
     channels: BTreeMap<ChannelId, Box<Channel>>,
+    /// When the first of them wants to be woken, as of when one was last let act.
+    channels_due: Option<Mono>,
     clock: HybridClock,
     clock_disagreed: bool,
     config: Config,
@@ -89,6 +91,8 @@ pub struct Node {
     routes: BTreeMap<Ticket, Room>,
     sampler: Box<dyn Sampler>,
     status: Status,
+    /// Whether a channel was let act since their deadlines were last looked at: most frames are of no channel.
+    stirred: bool,
     /// Channels whose facts that have come are yet to move on.
     unpumped: BTreeSet<ChannelId>,
     view_equal: BTreeMap<NodeId, Epoch>,
@@ -122,16 +126,14 @@ impl Node {
         }
         let view = view_channel(&config, view_domain.clone(), &mut rng);
         let main = main_channel(&config, main_domain, main, &restored, &mut rng);
+        let hlc = if made(Mistake::ForgetClock) { Hlc::ZERO } else { restored.hlc };
         let life = Life::new(now, &restored, endpoints, view_domain, &mut rng);
         let mut node = Self {
             boot_commit: restored.commit,
             boot_mono: now.mono,
             channels: BTreeMap::new(),
-            clock: HybridClock::resume(if made(Mistake::ForgetClock) {
-                Hlc::ZERO
-            } else {
-                restored.hlc
-            }),
+            channels_due: None,
+            clock: HybridClock::resume(hlc),
             clock_disagreed: false,
             deadline: None,
             detector,
@@ -162,6 +164,7 @@ impl Node {
             routes: BTreeMap::new(),
             sampler,
             status: Status::default(),
+            stirred: true,
             unpumped: BTreeSet::new(),
             view_equal: BTreeMap::new(),
             view_id: view.id(),
@@ -367,10 +370,22 @@ impl Node {
         self.detect();
         self.forget_the_gone();
         self.poll_inquiry();
-        let channels: Vec<_> = self.wakeful().map(Channel::id).collect();
-        for channel in channels {
-            self.in_channel(channel, Channel::wake);
+        if self.channels_due().is_some_and(|due| due <= self.now.mono) {
+            let channels: Vec<_> = self.wakeful().map(Channel::id).collect();
+            for channel in channels {
+                self.in_channel(channel, Channel::wake);
+            }
         }
+    }
+
+    /// When the first channel wants to be woken.
+    fn channels_due(&mut self) -> Option<Mono> {
+        if std::mem::take(&mut self.stirred) {
+            let read_only = self.status.store.read_only;
+            let due = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
+            self.channels_due = earliest(due);
+        }
+        self.channels_due
     }
 
     /// Channels with something to do: where a directory says who is where, views are at rest.
@@ -412,6 +427,7 @@ impl Node {
 
     fn in_channel(&mut self, id: ChannelId, act: impl FnOnce(&mut Channel, &mut Env<'_>)) {
         self.refresh_partners();
+        self.stirred = true;
         let Some(channel) = self.channels.get_mut(&id) else { return };
         let (peering, mono) = (&self.peering, self.now.mono);
         let slowed = |node: &NodeId| peering.is_slowed(mono, node);

@@ -138,7 +138,7 @@ impl Node {
         self.detector.forget(id);
         self.peering.forget(self.now.mono, id);
         self.view_equal.remove(&id);
-        self.relink = true;
+        (self.relink, self.stirred) = (true, true);
         for channel in self.channels.values_mut() {
             channel.forget(&id, waits);
         }

@@ -28,7 +28,7 @@ impl Node {
     /// Runs until nothing is left to carry out, then packs frames and sets the next deadline.
     pub(super) fn settle(&mut self) {
         self.is_settled = true;
-        for id in std::mem::take(&mut self.unpumped) {
+        while let Some(id) = self.unpumped.pop_first() {
             self.in_channel(id, Channel::pump);
         }
         loop {
@@ -67,15 +67,14 @@ impl Node {
         self.deadline = self.next_deadline().map(|due| due.max(now));
     }
 
-    fn next_deadline(&self) -> Option<crate::time::Mono> {
+    fn next_deadline(&mut self) -> Option<crate::time::Mono> {
         if self.life.is_evicted() {
             return self.life.deadline();
         }
-        let read_only = self.status.store.read_only;
-        let channels = self.wakeful().map(|channel| channel.deadline(self.now, read_only));
+        let channels = self.channels_due();
         let dial = self.peering.deadline().filter(|_| self.life.is_known());
         let rest = [
-            earliest(channels),
+            channels,
             dial,
             self.detector.deadline(),
             self.forgets_at(),
@@ -304,6 +303,7 @@ impl Node {
     fn lost(&mut self, member: NodeId) {
         self.note(member, Clue::SessionLost, self.keys.id());
         self.changed.insert(member);
+        self.stirred = true;
         for channel in self.channels.values_mut() {
             channel.gone(member);
         }
