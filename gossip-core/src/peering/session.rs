@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use slab::Slab;
+
 use super::reach::{Links, Reach};
 use crate::config::SKEW;
 use crate::id::{Endpoints, NodeId, SessionId};
@@ -75,6 +77,7 @@ struct Session {
     ours: SessionId,
     /// When the stream was first wanted although no connection stands.
     missed: Option<Mono>,
+    node: NodeId,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
     /// When it is to be made anew.
@@ -94,19 +97,50 @@ impl Session {
     fn uses(&self, address: Address) -> bool {
         self.datagram == Some(address) || self.stream == Some(address)
     }
+
+    /// Whether the member may speak from there.
+    fn reaches(&self, from: Address, links: &Links) -> bool {
+        match from {
+            Address::Socket(_) => self.datagram == Some(from),
+            Address::Stream(_) => {
+                self.uses(from)
+                    || self.announced.stream.iter().any(|at| Address::Stream(*at) == from)
+            }
+            Address::Link(_) => {
+                let beside = match self.datagram {
+                    Some(Address::Socket(at)) => Endpoints::datagram(at),
+                    _ => Endpoints::default(),
+                };
+                let hosts = [&self.announced, &beside];
+                self.uses(from) || hosts.iter().any(|hosts| links.is_named(hosts, from))
+            }
+        }
+    }
 }
 
-/// All sessions.
+/// All sessions, each in one slot: a frame's id leads there without a look at whose it is.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    by_node: BTreeMap<NodeId, Session>,
-    by_ours: BTreeMap<SessionId, NodeId>,
-    by_theirs: BTreeMap<SessionId, NodeId>,
+    all: Slab<Session>,
+    by_node: BTreeMap<NodeId, Slot>,
+    by_ours: BTreeMap<SessionId, Slot>,
+    by_theirs: BTreeMap<SessionId, Slot>,
     /// Sessions whose partner's clock is off.
     clocks_off: usize,
 }
 
+/// A place among all sessions.
+type Slot = u32;
+
 impl Sessions {
+    fn with(&self, node: &NodeId) -> Option<&Session> {
+        self.all.get(*self.by_node.get(node)? as usize)
+    }
+
+    fn with_mut(&mut self, node: &NodeId) -> Option<&mut Session> {
+        self.all.get_mut(*self.by_node.get(node)? as usize)
+    }
+
     pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.by_node.keys().copied()
     }
@@ -116,18 +150,18 @@ impl Sessions {
     }
 
     pub(super) fn route(&self, node: &NodeId) -> Option<Route> {
-        self.by_node.get(node).and_then(Session::route)
+        self.with(node).and_then(Session::route)
     }
 
     /// Whether there is a session with this member, which is dialled again when it ends: if `is_kept`.
     pub(super) fn keep(&mut self, node: &NodeId, is_kept: bool) -> bool {
-        let session = self.by_node.get_mut(node);
+        let session = self.with_mut(node);
         session.map(|session| session.is_kept = is_kept).is_some()
     }
 
     /// Where a member that is dialled again when its session ends says that it listens.
     pub(super) fn kept(&self, node: &NodeId) -> Option<&Endpoints> {
-        self.by_node.get(node).filter(|session| session.is_kept).map(|session| &session.announced)
+        self.with(node).filter(|session| session.is_kept).map(|session| &session.announced)
     }
 
     /// The route for frames that leave now; with `bulk` some of them are worth a stream. Where none
@@ -139,7 +173,7 @@ impl Sessions {
         bulk: bool,
         links: &Links,
     ) -> Option<(Route, bool)> {
-        let session = self.by_node.get_mut(node)?;
+        let session = self.with_mut(node)?;
         let (route, is_stale) = (session.route()?, session.renewal <= now);
         if route.stands(links) {
             session.missed = None;
@@ -158,7 +192,7 @@ impl Sessions {
 
     /// Whether frames to this member that leave now may go over a stream.
     pub(super) fn has_stream(&self, now: Mono, node: &NodeId, links: &Links) -> bool {
-        let Some(session) = self.by_node.get(node) else { return false };
+        let Some(session) = self.with(node) else { return false };
         let Some(route) = session.route() else { return false };
         let missed = session.missed.map(|since| now.since(since));
         let is_stream = !matches!(route.bulk, Address::Socket(_));
@@ -169,39 +203,20 @@ impl Sessions {
     /// whoever's knows the id, and comes from a host that the member names or uses: it may be a
     /// new connection.
     pub(super) fn sender(&self, theirs: SessionId, from: Address, links: &Links) -> Option<NodeId> {
-        let node = self.by_theirs.get(&theirs)?;
-        self.reaches(node, from, links).then_some(*node)
+        let session = self.all.get(*self.by_theirs.get(&theirs)? as usize)?;
+        session.reaches(from, links).then_some(session.node)
     }
 
     /// The member to which our frames carry this id, at this address.
     pub(super) fn ours(&self, ours: SessionId, from: Address, links: &Links) -> Option<NodeId> {
-        let node = self.by_ours.get(&ours)?;
-        self.reaches(node, from, links).then_some(*node)
-    }
-
-    fn reaches(&self, node: &NodeId, from: Address, links: &Links) -> bool {
-        let Some(session) = self.by_node.get(node) else { return false };
-        match from {
-            Address::Socket(_) => session.datagram == Some(from),
-            Address::Stream(_) => {
-                session.uses(from)
-                    || session.announced.stream.iter().any(|at| Address::Stream(*at) == from)
-            }
-            Address::Link(_) => {
-                let beside = match session.datagram {
-                    Some(Address::Socket(at)) => Endpoints::datagram(at),
-                    _ => Endpoints::default(),
-                };
-                let hosts = [&session.announced, &beside];
-                session.uses(from) || hosts.iter().any(|hosts| links.is_named(hosts, from))
-            }
-        }
+        let session = self.all.get(*self.by_ours.get(&ours)? as usize)?;
+        session.reaches(from, links).then_some(session.node)
     }
 
     /// A frame of this member was opened that came from here: what it uses now, we use as well.
     pub(super) fn arrived(&mut self, node: &NodeId, from: Address) {
         if !matches!(from, Address::Socket(_))
-            && let Some(session) = self.by_node.get_mut(node)
+            && let Some(session) = self.with_mut(node)
         {
             session.stream = Some(from);
         }
@@ -211,7 +226,8 @@ impl Sessions {
     /// takes connections. Those that have no way left are returned.
     pub(super) fn down(&mut self, link: LinkId) -> Vec<NodeId> {
         let mut lost = Vec::new();
-        for (node, session) in &mut self.by_node {
+        for (node, slot) in &self.by_node {
+            let Some(session) = self.all.get_mut(*slot as usize) else { continue };
             if session.stream == Some(Address::Link(link)) {
                 session.stream = session.announced.stream.first().copied().map(Address::Stream);
                 if session.route().is_none() {
@@ -224,7 +240,7 @@ impl Sessions {
 
     /// A member says where it listens now.
     pub(super) fn announced(&mut self, node: &NodeId, endpoints: &Endpoints) {
-        if let Some(session) = self.by_node.get_mut(node)
+        if let Some(session) = self.with_mut(node)
             && session.announced != *endpoints
         {
             session.announced.clone_from(endpoints);
@@ -237,7 +253,7 @@ impl Sessions {
     /// Whether there is no session with this member, or one that is to be made anew: because it is old, goes
     /// a detour, or its Hello said that a clock was wrong.
     pub(super) fn is_stale(&self, now: Mono, node: &NodeId) -> bool {
-        self.by_node.get(node).is_none_or(|session| session.renewal <= now)
+        self.with(node).is_none_or(|session| session.renewal <= now)
     }
 
     /// Our id of a session that already has this id of theirs, or had it when both sides dialled
@@ -248,14 +264,14 @@ impl Sessions {
         theirs: SessionId,
         address: Address,
     ) -> Option<SessionId> {
-        let session = self.by_node.get(node)?;
+        let session = self.with(node)?;
         let known = session.theirs == theirs || session.previous == Some(theirs);
         (known && session.uses(address)).then_some(session.ours)
     }
 
     /// Whether another member's frames carry this id.
     pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
-        self.by_theirs.get(&theirs).is_some_and(|other| other != node)
+        self.by_theirs.get(&theirs).is_some_and(|slot| self.by_node.get(node) != Some(slot))
     }
 
     /// The session that stands with a member is this one now.
@@ -268,7 +284,7 @@ impl Sessions {
         (address, announced, reach): (Address, Endpoints, Reach),
         is_wanted: bool,
     ) {
-        let old = self.by_node.get(&node).map(|old| (old.theirs, old.previous));
+        let old = self.with(&node).map(|old| (old.theirs, old.previous));
         let was_kept = self.kept(&node).is_some();
         let theirs = hello.session;
         let previous = old.map(|(old, _)| old).filter(|old| *old != theirs);
@@ -282,8 +298,7 @@ impl Sessions {
         let takes = announced.stream.first().filter(|_| reach.has_streams());
         // Datagrams that reached the member where it still listens go on doing so.
         let standing = self
-            .by_node
-            .get(&node)
+            .with(&node)
             .and_then(|old| old.datagram)
             .filter(|way| announced.datagram.iter().any(|at| Address::Socket(*at) == *way));
         let (datagram, stream) = match address {
@@ -303,24 +318,33 @@ impl Sessions {
             datagram,
             is_kept: was_kept || is_wanted,
             missed: None,
+            node,
             ours,
             previous,
             renewal: now.mono + lifetime,
             stream,
             theirs,
         };
-        if let Some(old) = self.by_node.insert(node, session) {
-            self.by_ours.remove(&old.ours);
+        let slot = if let Some(old) = self.with_mut(&node) {
+            let old = std::mem::replace(old, session);
             self.clocks_off -= usize::from(old.clock_off);
-        }
+            self.by_ours.remove(&old.ours)
+        } else {
+            let slot = self.all.insert(session) as Slot;
+            self.by_node.insert(node, slot);
+            Some(slot)
+        };
         self.clocks_off += usize::from(clock_off);
-        self.by_ours.insert(ours, node);
-        self.by_theirs.insert(theirs, node);
+        if let Some(slot) = slot {
+            self.by_ours.insert(ours, slot);
+            self.by_theirs.insert(theirs, slot);
+        }
     }
 
     /// Ends a session; false when there is none.
     pub(super) fn remove(&mut self, node: &NodeId) -> bool {
-        let Some(session) = self.by_node.remove(node) else { return false };
+        let Some(slot) = self.by_node.remove(node) else { return false };
+        let Some(session) = self.all.try_remove(slot as usize) else { return false };
         self.by_ours.remove(&session.ours);
         self.clocks_off -= usize::from(session.clock_off);
         for theirs in [Some(session.theirs), session.previous].into_iter().flatten() {
