@@ -51,6 +51,9 @@ pub struct Swim {
     /// When the next probe is due.
     next: Option<Mono>,
     probes: Vec<Probe>,
+    /// When the first of them is worth another look. It is asked for at every step of the node, and half of a
+    /// cluster that comes back is probed at once.
+    probes_due: Option<Mono>,
     /// Whom to probe: the living and the suspect.
     rota: Rota,
     /// When suspicions end.
@@ -69,6 +72,12 @@ struct Probe {
     owing: Option<u32>,
 }
 
+impl Probe {
+    fn due(&self) -> Mono {
+        self.again.map_or(self.ends, |again| again.min(self.ends))
+    }
+}
+
 impl Swim {
     /// A detector with these parameters.
     #[must_use]
@@ -80,6 +89,7 @@ impl Swim {
             members: BTreeMap::new(),
             next: None,
             probes: Vec::new(),
+            probes_due: None,
             rota: Rota::new(),
             suspects: BTreeSet::new(),
         }
@@ -121,6 +131,17 @@ impl Swim {
         let again = Some(cx.now + self.timeout(&about));
         let ends = cx.now + self.patience(&about);
         self.probes.push(Probe { about, since: cx.now, again, ends, owing: None });
+        self.look_at_probes();
+    }
+
+    /// Probes came or went.
+    fn look_at_probes(&mut self) {
+        self.probes_due = self.probes.iter().map(Probe::due).min();
+    }
+
+    fn end_probe(&mut self, about: &NodeId) {
+        self.probes.retain(|probe| probe.about != *about);
+        self.look_at_probes();
     }
 
     /// Asks others to probe a member; how many.
@@ -140,19 +161,24 @@ impl Swim {
     }
 
     fn poll_probes(&mut self, cx: &mut DetectorCx<'_>) {
-        for mut probe in std::mem::take(&mut self.probes) {
-            if self.spoke(&probe) {
-                continue;
-            }
-            if probe.ends <= cx.now {
-                self.failed(cx, probe);
-                continue;
-            }
-            if probe.again.take_if(|at| *at <= cx.now).is_some() {
-                self.try_again(cx, &mut probe);
-            }
-            self.probes.push(probe);
+        let mut probes = std::mem::take(&mut self.probes);
+        probes.retain_mut(|probe| self.goes_on(cx, probe));
+        self.probes = probes;
+        self.look_at_probes();
+    }
+
+    /// Whether an answer is still waited for.
+    fn goes_on(&mut self, cx: &mut DetectorCx<'_>, probe: &mut Probe) -> bool {
+        if self.spoke(probe) {
+            return false;
         }
+        let is_over = probe.ends <= cx.now;
+        if is_over {
+            self.failed(cx, *probe);
+        } else if probe.again.take_if(|at| *at <= cx.now).is_some() {
+            self.try_again(cx, probe);
+        }
+        !is_over
     }
 
     /// Others are asked once, and the member itself after each wait.
@@ -259,7 +285,7 @@ impl Swim {
         if !watched.is_dead() {
             watched.standing = Standing::Dead;
             self.rota.remove(&member);
-            self.probes.retain(|probe| probe.about != member);
+            self.end_probe(&member);
             cx.find(Finding::Dead(member));
         }
     }
@@ -306,6 +332,7 @@ impl Swim {
             return;
         }
         self.probes.clear();
+        self.look_at_probes();
         for (due, member) in std::mem::take(&mut self.suspects) {
             let again = due.max(cx.now + self.patience(&member));
             let Some(Standing::Suspect(suspicion)) =
@@ -337,7 +364,7 @@ impl Swim {
 
     fn answered(&mut self, member: &NodeId) {
         let before = self.probes.len();
-        self.probes.retain(|probe| probe.about != *member);
+        self.end_probe(member);
         if self.probes.len() < before {
             self.health.better();
         }
@@ -372,7 +399,7 @@ impl Detector for Swim {
                 self.suspects.remove(&(suspicion.due, member));
             }
             self.rota.remove(&member);
-            self.probes.retain(|probe| probe.about != member);
+            self.end_probe(&member);
         }
     }
 
@@ -450,10 +477,8 @@ impl Detector for Swim {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let due = |probe: &Probe| probe.again.map_or(probe.ends, |again| again.min(probe.ends));
-        let probes = self.probes.iter().map(|probe| Some(due(probe)));
         let suspect = self.suspects.first().map(|(due, _)| *due);
-        earliest(probes.chain([self.next, suspect]))
+        earliest([self.probes_due, self.next, suspect])
     }
 }
 
