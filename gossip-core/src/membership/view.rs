@@ -66,7 +66,7 @@ pub fn admit(fact: &Envelope) -> Result<(), Why> {
         FactKind::EVICTION => return Eviction::admit(fact),
         _ => {}
     }
-    alive::incarnation(fact)?;
+    alive::check(fact)?;
     if fact.key() == fact.author().as_bytes() { Ok(()) } else { Err(Why::NotTheSubject) }
 }
 
