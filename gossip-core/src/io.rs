@@ -34,6 +34,9 @@ pub enum Input {
     Command(RequestId, Command),
     /// The application has what was exported, or could not keep it.
     Exported(Ticket, Result<(), ExportError>),
+    /// From now on the driver holds back what the node sends, as where sending blocks (`true`), or no more. A
+    /// driver that never does so never says so.
+    Held(bool),
     /// Something came from the network.
     Network(Inbound),
     /// A name was looked up. No address: it is unknown for now, and will be asked for again.

@@ -200,6 +200,7 @@ impl Node {
                     self.in_channel(channel, |channel, env| channel.exported(env, ticket, result));
                 }
             }
+            Input::Held(held) => self.sending_held(held),
             Input::Network(inbound) => self.network(inbound),
             Input::Resolved { name, addresses } => {
                 let us = self.introduction();

@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "papers",
-        arguments: "[--quick|--at-most RUNS]",
+        arguments: "[--quick|--at-most RUNS] [--only TABLE,..]",
         about: "published figures against ours, through gossip-cli sim; writes docs/papers.md",
         run: papers::papers,
     },

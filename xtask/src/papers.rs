@@ -29,6 +29,8 @@ const PICTURES: &str = "docs/papers";
 #[derive(Debug)]
 struct Measured {
     table: &'static Table,
+    /// Whether it was to be measured: others stay on the page as they are.
+    chosen: bool,
     rows: Vec<Option<Outcome>>,
 }
 
@@ -44,6 +46,45 @@ struct Outcome {
 impl Outcome {
     fn is_good(&self) -> bool {
         self.failure.is_none() && self.verdicts.iter().all(|verdict| verdict.holds)
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq)]
+struct Wanted {
+    effort: Effort,
+    /// Measures nothing: the page of what earlier runs have finished.
+    finished: bool,
+    /// The tables to measure; none named: all.
+    only: Vec<&'static str>,
+}
+
+impl Wanted {
+    fn of(mut rest: &[String]) -> Result<Self> {
+        let mut wanted = Self { effort: Effort::Full, finished: false, only: Vec::new() };
+        if let [before @ .., last] = rest
+            && last == "--finished"
+        {
+            (wanted.finished, rest) = (true, before);
+        }
+        if let [before @ .., only, names] = rest
+            && only == "--only"
+        {
+            let known = |name: &str| {
+                let all = || TABLES.iter().map(|table| table.id);
+                all().find(|id| *id == name).with_context(|| {
+                    format!("no table `{name}`; there are {}", all().collect::<Vec<_>>().join(", "))
+                })
+            };
+            wanted.only = names.split(',').map(known).collect::<Result<_>>()?;
+            rest = before;
+        }
+        wanted.effort = Effort::of(rest)?;
+        Ok(wanted)
+    }
+
+    fn chooses(&self, table: &Table) -> bool {
+        self.only.is_empty() || self.only.contains(&table.id)
     }
 }
 
@@ -68,7 +109,8 @@ impl Effort {
                 runs.map(Self::AtMost).context("--at-most takes a number of runs, 1 or more")
             }
             _ => bail!(
-                "it takes --quick, --at-most RUNS or nothing, then --finished or nothing, and got `{}`",
+                "it takes --quick, --at-most RUNS or nothing, then --only TABLE,.. or nothing, then --finished or nothing, \
+                 and got `{}`",
                 rest.join(" ")
             ),
         }
@@ -90,28 +132,24 @@ const fn huge(most: u64) -> u64 {
     if most / 20 > 3 { most / 20 } else { 3 }
 }
 
-/// Measures everything and writes the page.
+/// Measures everything, or the tables that are asked for, and writes the page.
 pub(crate) fn papers(rest: &[String]) -> Result<()> {
-    // Measures nothing: the page of what earlier runs have finished.
-    let (rest, finished) = match rest {
-        [rest @ .., last] if last == "--finished" => (rest, true),
-        rest => (rest, false),
-    };
-    let effort = Effort::of(rest)?;
+    let wanted = Wanted::of(rest)?;
     let simulator = Simulator::build()?;
     let begun = Instant::now();
-    let count: usize = TABLES.iter().map(|table| table.rows.len()).sum();
     let empty = |table: &'static Table| {
         let rows = table.rows.iter().map(|_| None).collect();
-        Measured { table, rows }
+        Measured { table, chosen: wanted.chooses(table), rows }
     };
     let mut tables: Vec<_> = TABLES.iter().map(empty).collect();
+    let chosen = || TABLES.iter().filter(|table| wanted.chooses(table));
+    let count: usize = chosen().map(|table| table.rows.len()).sum();
     let mut number = 0;
     // What takes hours comes last.
     for huge in [false, true] {
-        for Measured { table, rows } in &mut tables {
+        for Measured { table, rows, .. } in tables.iter_mut().filter(|measured| measured.chosen) {
             let mut title = Some(table.title);
-            for (row, outcome) in table.rows.iter().zip(rows) {
+            for (index, row) in table.rows.iter().enumerate() {
                 if row.is_huge() != huge {
                     continue;
                 }
@@ -119,20 +157,25 @@ pub(crate) fn papers(rest: &[String]) -> Result<()> {
                     println!("\n{title}");
                 }
                 number += 1;
-                *outcome =
-                    measure(&simulator, row, effort, finished, &format!("[{number}/{count}]"))?;
+                let before: Vec<_> = rows.iter().map(|outcome| told(outcome.as_ref())).collect();
+                let place = format!("[{number}/{count}]");
+                let outcome = measure(&simulator, row, &wanted, &before, &place)?;
+                if let Some(slot) = rows.get_mut(index) {
+                    *slot = outcome;
+                }
             }
         }
     }
     fs::create_dir_all(root().join(PICTURES)).context("cannot make the folder of pictures")?;
-    for measured in &tables {
+    for measured in tables.iter().filter(|measured| measured.chosen) {
         if let Some(figure) = picture::figure(measured) {
             let path = root().join(PICTURES).join(format!("{}.svg", measured.table.id));
             let drawn = simulator.plot(&figure)?;
             fs::write(&path, drawn).with_context(|| format!("writing {}", path.display()))?;
         }
     }
-    fs::write(root().join(PAGE), page::page(&tables, effort))
+    let before = fs::read_to_string(root().join(PAGE)).unwrap_or_default();
+    fs::write(root().join(PAGE), page::page(&tables, &wanted, simulator.build_name(), &before))
         .with_context(|| format!("writing {PAGE}"))?;
     summary(&tables, begun.elapsed().as_secs_f64())
 }
@@ -141,31 +184,37 @@ fn command(row: &Row, seed: u64, runs: u64) -> String {
     format!("sim {} --runs {runs} --seed {seed}", row.command)
 }
 
+/// What a row's command printed.
+fn told(outcome: Option<&Outcome>) -> &[Value] {
+    outcome.map_or(&[][..], |outcome| &outcome.documents)
+}
+
 /// A row as far as it is to be measured: of what is finished alone, or all of it.
 fn measure(
     simulator: &Simulator,
     row: &'static Row,
-    effort: Effort,
-    finished: bool,
+    Wanted { effort, finished, .. }: &Wanted,
+    before: &[&[Value]],
     place: &str,
 ) -> Result<Option<Outcome>> {
     let mut batches = batches::of(row, SEED, effort.runs(row));
-    if finished {
+    if *finished {
         // Fewer runs than asked for are told as such, with wider tolerances.
         let has = |(seed, runs): &(u64, u64)| simulator.has(&command(row, *seed, *runs));
         batches = batches.into_iter().take_while(has).collect();
     }
-    if finished && batches.is_empty() {
+    if *finished && batches.is_empty() {
         println!("  {place} {:<16} left out: no run has finished it", row.name);
         return Ok(None);
     }
-    run(simulator, row, &batches, place)
+    run(simulator, row, &batches, before, place)
 }
 
 fn run(
     simulator: &Simulator,
     row: &'static Row,
     batches: &[(u64, u64)],
+    before: &[&[Value]],
     place: &str,
 ) -> Result<Option<Outcome>> {
     let runs: u64 = batches.iter().map(|(_, runs)| runs).sum();
@@ -188,7 +237,7 @@ fn run(
     let outcome = match done {
         Ok(()) => {
             let documents = batches::pool(measured);
-            let verdicts = verdict::all(row, &documents, runs < row.runs);
+            let verdicts = verdict::all(row, &documents, before, runs < row.runs);
             Outcome { command: whole, documents, verdicts, failure: None }
         }
         Err(error) if measure::was_interrupted(&error) => return Err(error),
@@ -246,6 +295,15 @@ mod tests {
         assert!(rows().all(|row| !row.is_huge() || Effort::AtMost(1).runs(row) == 3));
         assert_eq!(effort("").unwrap(), Effort::Full);
         assert_eq!(effort("--quick").unwrap(), Effort::Quick);
+        let text =
+            ["--at-most", "20", "--only", "lifeguard,growth", "--finished"].map(String::from);
+        let some = Wanted::of(&text).unwrap();
+        assert_eq!((some.only.as_slice(), some.finished), (&["lifeguard", "growth"][..], true));
+        assert_eq!(some.effort, Effort::AtMost(20));
+        assert_eq!(TABLES.iter().filter(|table| some.chooses(table)).count(), 2);
+        assert!(Wanted::of(&["--only", "lifegard"].map(String::from)).is_err());
+        let all = Wanted::of(&[]).unwrap();
+        assert!(TABLES.iter().all(|table| all.chooses(table)));
         for wrong in ["--at-most", "--at-most 0", "--at-most few", "--fast", "--quick 3"] {
             assert!(effort(wrong).is_err(), "{wrong}");
         }

@@ -30,6 +30,11 @@ impl Node {
         }
     }
 
+    /// What we say is held from now on, or no more.
+    pub(super) fn sending_held(&mut self, held: bool) {
+        self.with_detector(self.silence(), |detector, cx| detector.held(cx, held));
+    }
+
     /// Begins to watch a member.
     pub(super) fn watch(&mut self, member: NodeId) {
         self.with_detector(self.silence(), |detector, cx| detector.watch(cx, member));

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::World;
 use super::driver::Happening;
+use crate::io::Input;
 use crate::time::Mono;
 use crate::transport::Address;
 
@@ -15,7 +16,7 @@ use crate::transport::Address;
 pub const SOCKET_BYTES: usize = 2 << 20;
 
 /// What leaves in the end of a node whose senders wait: one frame for each of the tasks that send in
-/// memberlist, for probes, gossip and answers.
+/// memberlist beside its prober, for gossip, answers and whole states.
 pub const STUCK_FRAMES: usize = 3;
 
 /// What is wrong with a machine for a while.
@@ -115,7 +116,10 @@ impl World {
         match anomaly {
             Anomaly::Blocked => self.block(host, time),
             Anomaly::Paused => self.pause(host, time),
-            Anomaly::Stuck => self.block_beyond(host, time, STUCK_FRAMES),
+            Anomaly::Stuck => {
+                self.block_beyond(host, time, STUCK_FRAMES);
+                self.input(host, Input::Held(true));
+            }
         }
     }
 
@@ -128,6 +132,7 @@ impl World {
         }
         let (outbound, inbound) = (host.outbound.take(), host.inbound.take());
         outbound.into_iter().for_each(|(to, bytes)| self.send(number, &to, bytes));
+        self.input(number, Input::Held(false));
         inbound.into_iter().for_each(|(from, bytes)| self.deliver(from, number, bytes));
     }
 }
@@ -180,7 +185,6 @@ mod tests {
 
     use super::*;
     use crate::config::ConfigSpec;
-    use crate::io::Input;
     use crate::rng::Rng;
     use crate::sim::{Packet, Verdict};
     use crate::transport::Inbound as Received;

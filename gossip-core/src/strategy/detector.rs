@@ -110,6 +110,9 @@ pub trait Detector: Debug + Send {
     /// Somebody accuses us: perhaps it is we who are slow.
     fn accused(&mut self, _cx: &mut DetectorCx<'_>) {}
 
+    /// From now on what we say is held back until it is not (`true`), or no more.
+    fn held(&mut self, _cx: &mut DetectorCx<'_>, _held: bool) {}
+
     /// How many accusers of one word of a member are worth telling everybody; 0: none.
     fn accusers(&self) -> u32 {
         0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gossip_core::sim::detect::{self, Config, MakeDetector, Mistaken};
 use gossip_core::sim::{Anomaly, Spells};
-use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig};
+use gossip_core::strategy::detector::{Heartbeat, HeartbeatConfig, Swim, SwimConfig};
 
 /// A node is probed after a silence of one second, suspect after two more, dead after five.
 fn heartbeats() -> MakeDetector {
@@ -81,6 +81,18 @@ fn a_blocked_node_is_found_and_mistaken() {
     assert_eq!((dead, steady), (27, 27), "three take nine for dead");
     assert_eq!((dead_healthy, steady_healthy), (0, 0), "the others make no mistake");
     assert!(suspect >= 27);
+}
+
+/// A prober that goes on fails a probe a second while nothing of it leaves.
+#[test]
+fn a_prober_that_waits_for_its_words_blames_few() {
+    let suspicions = |serial| {
+        let detector = SwimConfig { serial, ..SwimConfig::swim() };
+        let make: MakeDetector = Rc::new(move || Box::new(Swim::new(detector)));
+        detect::run(&once(Anomaly::Stuck, 16), &make, 1).mistaken.suspect
+    };
+    let (waits, goes_on) = (suspicions(true), suspicions(false));
+    assert!(waits > 0 && waits * 2 < goes_on, "{waits} and {goes_on}");
 }
 
 #[test]

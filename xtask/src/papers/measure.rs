@@ -15,6 +15,8 @@ use crate::program::{Program, target};
 #[derive(Debug)]
 pub(crate) struct Simulator {
     program: PathBuf,
+    /// What its bytes come to: another build has another name.
+    name: String,
     kept: PathBuf,
 }
 
@@ -46,9 +48,15 @@ impl Simulator {
             fs::read(&program).with_context(|| format!("{} is not there", program.display()))?;
         let mut hasher = DefaultHasher::new();
         bytes.hash(&mut hasher);
-        let kept = target().join("papers").join(format!("{:016x}", hasher.finish()));
+        let name = format!("{:016x}", hasher.finish());
+        let kept = target().join("papers").join(&name);
         fs::create_dir_all(&kept).with_context(|| format!("cannot make {}", kept.display()))?;
-        Ok(Self { program, kept })
+        Ok(Self { program, name, kept })
+    }
+
+    /// A few signs that tell this build from others.
+    pub(super) fn build_name(&self) -> &str {
+        self.name.get(..8).unwrap_or(&self.name)
     }
 
     /// What a command prints, line by line; from an earlier run where there was one.

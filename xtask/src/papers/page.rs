@@ -6,22 +6,48 @@ use serde_json::Value;
 
 use super::rows::Picture;
 use super::verdict::{Verdict, find};
-use super::{Effort, Measured, Outcome, PICTURES, huge, picture};
+use super::{Effort, Measured, Outcome, PICTURES, Wanted, huge, picture};
 
 /// The whole page. It says nothing about the time or the machine: the same program writes the same
-/// page.
-pub(super) fn page(tables: &[Measured], effort: Effort) -> String {
+/// page. Tables that were not to be measured are taken from the page as it was before.
+pub(super) fn page(tables: &[Measured], wanted: &Wanted, build: &str, before: &str) -> String {
     let mut page = String::from(INTRODUCTION);
-    match effort {
-        Effort::Full => {}
-        Effort::Quick => page += QUICK,
-        Effort::AtMost(most) => page += &at_most(most),
+    let note = match wanted.effort {
+        Effort::Full => String::new(),
+        Effort::Quick => QUICK.into(),
+        Effort::AtMost(most) => at_most(most),
+    };
+    let is_whole = wanted.only.is_empty();
+    if is_whole {
+        page += &note;
     }
-    page += &overview(tables);
+    page += &overview(tables, build, before);
     for measured in tables {
-        page += &section(measured);
+        page += &match kept_section(measured, before) {
+            Some(section) => section,
+            None if is_whole || !measured.chosen => section(measured, ""),
+            None => section(measured, &note),
+        };
     }
     page
+}
+
+/// What the page said of a table that was not to be measured.
+fn kept_section(measured: &Measured, before: &str) -> Option<String> {
+    let head = format!("\n## {}\n", measured.table.title);
+    let (_, section) = before.split_once(&head).filter(|_| !measured.chosen)?;
+    let section = section.split("\n## ").next().unwrap_or_default();
+    Some(format!("## {}\n{}\n\n", measured.table.title, section.trim_end()))
+}
+
+/// The same of its line in the overview: how many of its figures hold, and by which build.
+fn kept_line(measured: &Measured, before: &str) -> Option<String> {
+    let head = format!("| {} | ", measured.table.title);
+    let line =
+        before.lines().find_map(|line| line.strip_prefix(&head)).filter(|_| !measured.chosen)?;
+    let mut cells = line.trim_end_matches('|').split('|').map(str::trim);
+    let (holds, build) = (cells.next()?, cells.next().unwrap_or("an earlier one"));
+    Some(format!("{head}{holds} | {build} |"))
 }
 
 const INTRODUCTION: &str = "# Published figures, and ours
@@ -29,28 +55,33 @@ const INTRODUCTION: &str = "# Published figures, and ours
 `cargo xtask papers` writes this page. It builds `gossip-cli`, runs the commands below, and compares what they print with what was
 published. They run the production node with its production strategies in virtual time; only signatures are simulated. Each command
 is a function of its options and its seed: it prints the same every time on one platform. Run number i has the seed plus i.
+`--only TABLE,..` measures some tables and leaves the others as they are: tables with the same build in the overview are of one program.
 
 Ours is a mean over runs, with its standard error. A tolerance is what the printed digits leave open, and the error of the mean.
 [simulator.md](simulator.md) says how to ask questions of your own.
 
 ";
 
-const QUICK: &str = "> **This page was made by a quick run**, with few runs and without what is large. Its tolerances are wider by four standard
+const QUICK: &str = "> **This was made by a quick run**, with few runs and without what is large. Its tolerances are wider by four standard
 > errors. `cargo xtask papers` without `--quick` makes the real one.
 
 ";
 
 fn at_most(most: u64) -> String {
     format!(
-        "> **No row of this page took more than {most} runs**, and none of 100,000 nodes more than {}. Where that is fewer than a row names,
+        "> **No row took more than {most} runs**, and none of 100,000 nodes more than {}. Where that is fewer than a row names,
 > its tolerances are wider by four standard errors. `cargo xtask papers` alone makes the whole one.\n\n",
         huge(most)
     )
 }
 
-fn overview(tables: &[Measured]) -> String {
-    let mut text = String::from("| Table | Figures that hold |\n|---|---|\n");
-    for Measured { table, rows } in tables {
+fn overview(tables: &[Measured], build: &str, before: &str) -> String {
+    let mut text = String::from("| Table | Figures that hold | Build |\n|---|---|---|\n");
+    for measured @ Measured { table, rows, .. } in tables {
+        if let Some(line) = kept_line(measured, before) {
+            let _ = writeln!(text, "{line}");
+            continue;
+        }
         let verdicts = || rows.iter().flatten().flat_map(|outcome| &outcome.verdicts);
         let failed = rows.iter().flatten().filter(|outcome| outcome.failure.is_some()).count();
         let (good, all) = (verdicts().filter(|verdict| verdict.holds).count(), verdicts().count());
@@ -59,18 +90,19 @@ fn overview(tables: &[Measured]) -> String {
         if failed > 0 {
             let _ = write!(cell, ", **{failed} commands failed**");
         }
+        let mut build = build;
         if all == 0 && failed == 0 {
-            cell = "not measured".into();
+            (cell, build) = ("not measured".into(), "–");
         }
-        let _ = writeln!(text, "| {} | {cell} |", table.title);
+        let _ = writeln!(text, "| {} | {cell} | {build} |", table.title);
     }
     text + "\n"
 }
 
-fn section(measured: &Measured) -> String {
-    let Measured { table, rows } = measured;
+fn section(measured: &Measured, note: &str) -> String {
+    let Measured { table, rows, .. } = measured;
     let folder = PICTURES.trim_start_matches("docs/");
-    let mut text = format!("## {}\n\n{}\n\n", table.title, table.about);
+    let mut text = format!("## {}\n\n{note}{}\n\n", table.title, table.about);
     if picture::figure(measured).is_some() {
         let _ = writeln!(text, "![{}]({folder}/{}.svg)\n", table.title, table.id);
     }
@@ -136,4 +168,31 @@ fn figures(name: &str, outcome: &Outcome) -> String {
             writeln!(text, "| {name} | {field} | {published} | {ours} | {tolerance} | {mark} |");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows::TABLES;
+    use super::*;
+
+    #[test]
+    fn tables_that_are_not_measured_stay_as_they_are() {
+        let empty = |table: &'static super::super::Table| Measured {
+            table,
+            chosen: true,
+            rows: table.rows.iter().map(|_| None).collect(),
+        };
+        let mut tables: Vec<_> = TABLES.iter().map(empty).collect();
+        let mut wanted = Wanted { effort: Effort::Full, finished: false, only: vec![TABLES[0].id] };
+        let first = page(&tables, &wanted, "abc", "");
+        let measured = first.replace("not measured | – |", "all 3 | abc |");
+        tables.iter_mut().skip(1).for_each(|table| table.chosen = false);
+        let second = page(&tables, &wanted, "def", &measured);
+        assert_eq!(second.matches("all 3 | abc |").count(), TABLES.len() - 1);
+        assert_eq!(second.replace("all 3 | abc |", "not measured | – |"), first);
+        let old = measured.replace(" | abc |", " |");
+        assert!(page(&tables, &wanted, "def", &old).contains("all 3 | an earlier one |"));
+        wanted.effort = Effort::Quick;
+        assert_eq!(page(&tables, &wanted, "def", &measured).matches("quick run").count(), 1);
+    }
 }

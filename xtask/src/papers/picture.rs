@@ -17,6 +17,7 @@ pub(super) fn figure(measured: &Measured) -> Option<Value> {
             (Axes::GROWTH, growth(measured, measure, law, law_name))
         }
         Picture::Steps => (Axes::STEPS, steps(measured)),
+        Picture::TradeOff(published) => (Axes::TRADE_OFF, trade_off(measured, published)),
     };
     let rows = matches!(measured.table.picture, Picture::Times).then(|| numbered(measured));
     let label = rows.unwrap_or_else(|| axes.x.0.to_owned());
@@ -46,6 +47,10 @@ impl Axes {
     const CURVE: Self = Self { x: ("round", "linear"), y: ("nodes", "linear") };
     const GROWTH: Self =
         Self { x: ("nodes", "logarithmic"), y: ("cycles to the last node", "linear") };
+    const TRADE_OFF: Self = Self {
+        x: ("time to the first verdict, in percent of SWIM's", "linear"),
+        y: ("false verdicts, in percent of SWIM's", "linear"),
+    };
     const STEPS: Self = Self {
         x: ("share of susceptible nodes before a cycle", "linear"),
         y: ("after it", "linear"),
@@ -164,6 +169,27 @@ fn steps(measured: &Measured) -> Vec<Value> {
     all
 }
 
+/// The pairs of rows after the first, against that.
+fn trade_off(measured: &Measured, published: &[[f64; 3]]) -> Vec<Value> {
+    let of = |row: usize, field: &str| number(measured.rows.get(row)?.as_ref()?, field);
+    let percent = |row, base, field: &str| {
+        let other = of(base, field).filter(|other| *other > 0.0)?;
+        Some(of(row, field)? / other * 100.0)
+    };
+    let ours = |field: &'static str| {
+        let point =
+            |row| Some([percent(row + 1, 1, "first_detect_ms.p50")?, percent(row, 0, field)?]);
+        (2..measured.rows.len()).step_by(2).filter_map(point).collect::<Vec<_>>()
+    };
+    let theirs = |of: fn(&[f64; 3]) -> [f64; 2]| published.iter().map(of);
+    vec![
+        series("all, ours", "line", ours("false_positives_steady")),
+        series("all, published", "dots", theirs(|[time, all, _]| [*time, *all])),
+        series("by healthy nodes, ours", "dashes", ours("false_positives_steady_healthy")),
+        series("by healthy nodes, published", "dots", theirs(|[time, _, well]| [*time, *well])),
+    ]
+}
+
 fn outcomes(measured: &Measured) -> impl Iterator<Item = &Outcome> {
     measured.rows.iter().flatten()
 }
@@ -182,7 +208,7 @@ const fn published(figure: &Expected) -> Option<f64> {
         | rows::Value::NoneAbove(_)
         | rows::Value::Exactly(_)
         | rows::Value::Holds
-        | rows::Value::ShareOfFirst { .. } => None,
+        | rows::Value::PercentOfRow { .. } => None,
     }
 }
 

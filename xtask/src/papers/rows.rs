@@ -72,8 +72,8 @@ pub(super) enum Value {
     Exactly(f64),
     /// A test that holds.
     Holds,
-    /// In this configuration of a sweep so many percent of what it is in the first one, within these two.
-    ShareOfFirst { label: &'static str, published: f64, from: f64, to: f64 },
+    /// So many percent of what it is in that row of the table, counted from 0, within these two.
+    PercentOfRow { row: usize, published: f64, from: f64, to: f64 },
 }
 
 /// What a table's picture shows.
@@ -91,6 +91,9 @@ pub(super) enum Picture {
     Growth { measure: &'static str, law: fn(f64) -> f64, law_name: &'static str },
     /// Susceptible after a step against susceptible before it, with the laws.
     Steps,
+    /// False verdicts against the time of detection, in percent of those of the first two rows; rows come in
+    /// pairs, for the one and for the other. Published: time, verdicts, those by nodes that are well.
+    TradeOff(&'static [[f64; 3]]),
 }
 
 /// A table's rows: k, the command, how many runs and how many for a look, and the figures.
@@ -553,5 +556,6 @@ pub(super) const TABLES: &[Table] = &[
     detection::GAP,
     detection::LIFEGUARD,
     detection::LATENCY,
+    detection::TRADE_OFF,
     detection::PHI,
 ];

@@ -20,8 +20,8 @@ const SIGMAS: f64 = 4.0;
 
 /// All figures of a row; `wide` when it took fewer runs than it names. A figure that the command does
 /// not tell does not hold.
-pub(super) fn all(row: &Row, documents: &[Json], wide: bool) -> Vec<Verdict> {
-    row.figures.iter().map(|expected| judge(*expected, documents, wide)).collect()
+pub(super) fn all(row: &Row, documents: &[Json], rows: &[&[Json]], wide: bool) -> Vec<Verdict> {
+    row.figures.iter().map(|expected| judge(*expected, documents, rows, wide)).collect()
 }
 
 /// The first document's field of this path, in which dots lead into fields of fields.
@@ -31,7 +31,12 @@ pub(super) fn find<'a>(documents: &'a [Json], path: &str) -> Option<&'a Json> {
         .find_map(|document| path.split('.').try_fold(document, |value, field| value.get(field)))
 }
 
-fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) -> Verdict {
+fn judge(
+    Expected { field, value }: Expected,
+    documents: &[Json],
+    rows: &[&[Json]],
+    wide: bool,
+) -> Verdict {
     let found = find(documents, field);
     let number = if matches!(value, Value::NoneAbove(_)) {
         let all = documents.iter().filter_map(|document| document.get(field)?.as_f64());
@@ -70,8 +75,9 @@ fn judge(Expected { field, value }: Expected, documents: &[Json], wide: bool) ->
         Value::AtLeast(least) => {
             (format!("≥ {}", text(least)), String::new(), within(least, f64::MAX))
         }
-        Value::ShareOfFirst { label, published, from, to } => {
-            return share(field, documents, label, published, (from, to));
+        Value::PercentOfRow { row, published, from, to } => {
+            let other = rows.get(row).copied().unwrap_or_default();
+            return share(field, [documents, other], published, (from, to));
         }
         Value::Exactly(exact) => (text(exact), "exact".into(), number == Some(exact)),
         Value::Holds => {
@@ -101,24 +107,26 @@ fn rare(chance: f64, hosts: f64) -> f64 {
     (chance.max(0.0) / hosts).sqrt()
 }
 
-/// A configuration of a sweep beside the first one.
+/// A row beside another one.
 fn share(
     field: &'static str,
-    documents: &[Json],
-    label: &str,
+    documents: [&[Json]; 2],
     published: f64,
     (from, to): (f64, f64),
 ) -> Verdict {
-    let labelled = |document: &&Json| document.get("label").and_then(Json::as_str) == Some(label);
-    let value = |document: Option<&Json>| document?.get(field)?.as_f64();
-    let (ours, first) = (value(documents.iter().find(labelled)), value(documents.first()));
-    let share = ours.zip(first).filter(|(_, first)| *first > 0.0);
-    let share = share.map(|(ours, first)| ours / first * 100.0);
+    let [ours, other] = documents.map(|documents| find(documents, field).and_then(Json::as_f64));
+    let share = ours.zip(other).filter(|(_, other)| *other > 0.0);
+    let share = share.map(|(ours, other)| ours / other * 100.0);
+    let tolerance = if from > 0.0 {
+        format!("{} to {} %", text(from), text(to))
+    } else {
+        format!("≤ {} %", text(to))
+    };
     Verdict {
         field,
         ours: share.map_or_else(|| "nothing".into(), |share| format!("{} %", text(share))),
         published: format!("{} %", text(published)),
-        tolerance: format!("{} to {} %, {label}", text(from), text(to)),
+        tolerance,
         holds: share.is_some_and(|share| (from..=to).contains(&share)),
     }
 }
@@ -175,7 +183,7 @@ mod tests {
 
     fn holds(value: Value, ours: f64, wide: bool) -> bool {
         let documents = [json!({"m": ours, "standard_errors": {"m": 0.1}})];
-        judge(Expected { field: "m", value }, &documents, wide).holds
+        judge(Expected { field: "m", value }, &documents, &[], wide).holds
     }
 
     #[test]
@@ -198,20 +206,20 @@ mod tests {
         let documents = [json!({"residue": 0.0}), json!({"residue": 0.2}), json!({"fit": {}})];
         let judge = |most| {
             let value = Value::NoneAbove(most);
-            judge(Expected { field: "residue", value }, &documents, false).holds
+            judge(Expected { field: "residue", value }, &documents, &[], false).holds
         };
         assert!(judge(0.2) && !judge(0.1));
     }
 
     #[test]
-    fn configurations_are_held_against_the_first() {
-        let documents = [json!({"label": "a", "m": 200.0}), json!({"label": "b", "m": 3.0})];
-        let judge = |label, to| {
-            let value = Value::ShareOfFirst { label, published: 1.5, from: 1.0, to };
-            judge(Expected { field: "m", value }, &documents, false)
+    fn rows_are_held_against_another() {
+        let (first, second) = ([json!({"m": 200.0})], [json!({"m": 3.0})]);
+        let judge = |row, to| {
+            let value = Value::PercentOfRow { row, published: 1.5, from: 1.0, to };
+            judge(Expected { field: "m", value }, &second, &[&first], false)
         };
-        assert!(judge("b", 1.5).holds && !judge("b", 1.4).holds && !judge("c", 9.0).holds);
-        assert_eq!(judge("b", 1.5).ours, "1.5 %");
+        assert!(judge(0, 1.5).holds && !judge(0, 1.4).holds && !judge(1, 9.0).holds);
+        assert_eq!(judge(0, 1.5).ours, "1.5 %");
     }
 
     #[test]
@@ -219,7 +227,7 @@ mod tests {
         let value = Value::Within { published: 4e-6, from: 2e-6, to: 8e-6 };
         let judge = |ours: f64, wide: bool| {
             let documents = [json!({"residue": ours, "nodes": 1_000, "runs": 100})];
-            judge(Expected { field: "residue", value }, &documents, wide).holds
+            judge(Expected { field: "residue", value }, &documents, &[], wide).holds
         };
         assert!(judge(0.0, true) && judge(4e-5, true), "none and four where 0.4 are expected");
         assert!(!judge(6e-5, true) && !judge(0.0, false));
@@ -228,10 +236,10 @@ mod tests {
     #[test]
     fn what_was_not_told_does_not_hold() {
         let expected = Expected { field: "m", value: Value::AtMost(1.0) };
-        assert!(!judge(expected, &[json!({"n": 1})], false).holds);
+        assert!(!judge(expected, &[json!({"n": 1})], &[], false).holds);
         let test = Expected { field: "conditional.holds", value: Value::Holds };
-        assert!(!judge(test, &[json!({"conditional": {"holds": false}})], false).holds);
-        assert!(judge(test, &[json!({"conditional": {"holds": true}})], false).holds);
+        assert!(!judge(test, &[json!({"conditional": {"holds": false}})], &[], false).holds);
+        assert!(judge(test, &[json!({"conditional": {"holds": true}})], &[], false).holds);
     }
 
     #[test]

@@ -27,6 +27,10 @@ impl<D: Detector> Scene<D> {
         self.with(millis, |detector, cx| detector.sign(cx, member, sign))
     }
 
+    pub(super) fn held(&mut self, millis: u64, held: bool) -> Vec<Finding> {
+        self.with(millis, |detector, cx| detector.held(cx, held))
+    }
+
     pub(super) fn poll(&mut self, millis: u64) -> Vec<Finding> {
         self.with(millis, |detector, cx| detector.poll(cx))
     }

@@ -45,6 +45,8 @@ const ALONE_CONVICTS: u32 = 5;
 pub struct Swim {
     config: SwimConfig,
     health: Health,
+    /// Whether what the prober says is held: it waits.
+    held: bool,
     /// Who was heard last and when; and last of all others.
     heard: [(Mono, Option<NodeId>); 2],
     members: BTreeMap<NodeId, Watched>,
@@ -70,11 +72,14 @@ struct Probe {
     ends: Mono,
     /// Members that were asked and have not said anything; `None`: nobody was asked yet.
     owing: Option<u32>,
+    /// Whether its next words are held: until they leave it goes on no further.
+    waits: bool,
 }
 
 impl Probe {
-    fn due(&self) -> Mono {
-        self.again.map_or(self.ends, |again| again.min(self.ends))
+    /// When it is worth another look, which it is not while it waits.
+    fn due(&self) -> Option<Mono> {
+        (!self.waits).then(|| self.again.map_or(self.ends, |again| again.min(self.ends)))
     }
 }
 
@@ -85,6 +90,7 @@ impl Swim {
         Self {
             config,
             health: Health::new(config.health),
+            held: false,
             heard: [(Mono::ZERO, None); 2],
             members: BTreeMap::new(),
             next: None,
@@ -125,22 +131,48 @@ impl Swim {
         if self.probes.iter().any(|probe| probe.about == about) {
             return;
         }
+        if !self.held {
+            self.say(cx, about);
+        }
+        let again = Some(cx.now + self.timeout(&about));
+        let ends = cx.now + self.patience(&about);
+        let waits = self.held;
+        self.probes.push(Probe { about, since: cx.now, again, ends, owing: None, waits });
+        self.look_at_probes();
+    }
+
+    /// The words of a probe to the member itself.
+    fn say(&self, cx: &mut DetectorCx<'_>, about: NodeId) {
         let accused = self.members.get(&about).is_some_and(Watched::is_suspect);
         let warns = accused && self.config.buddy;
         cx.find(if warns { Finding::Warn(about) } else { Finding::Probe(about) });
-        let again = Some(cx.now + self.timeout(&about));
-        let ends = cx.now + self.patience(&about);
-        self.probes.push(Probe { about, since: cx.now, again, ends, owing: None });
-        self.look_at_probes();
     }
 
     /// Probes came or went.
     fn look_at_probes(&mut self) {
-        self.probes_due = self.probes.iter().map(Probe::due).min();
+        self.probes_due = self.probes.iter().filter_map(Probe::due).min();
     }
 
     fn end_probe(&mut self, about: &NodeId) {
         self.probes.retain(|probe| probe.about != *about);
+        self.look_at_probes();
+    }
+
+    /// What was held leaves: whom the time is up for, others are asked about, and it has failed.
+    fn released(&mut self, cx: &mut DetectorCx<'_>) {
+        let mut probes = std::mem::take(&mut self.probes);
+        for probe in probes.iter_mut().filter(|probe| probe.waits) {
+            probe.waits = false;
+            if probe.again.is_some() {
+                self.say(cx, probe.about);
+                probe.again = Some(cx.now + self.timeout(&probe.about));
+            }
+            if probe.again.is_none() || probe.ends <= cx.now {
+                probe.again = None;
+                self.try_again(cx, probe);
+            }
+        }
+        self.probes = probes;
         self.look_at_probes();
     }
 
@@ -172,11 +204,18 @@ impl Swim {
         if self.spoke(probe) {
             return false;
         }
+        if probe.waits {
+            return true;
+        }
         let is_over = probe.ends <= cx.now;
         if is_over {
             self.failed(cx, *probe);
         } else if probe.again.take_if(|at| *at <= cx.now).is_some() {
-            self.try_again(cx, probe);
+            if self.held {
+                probe.waits = true;
+            } else {
+                self.try_again(cx, probe);
+            }
         }
         !is_over
     }
@@ -358,6 +397,11 @@ impl Swim {
         self.heard = [(cx.now, Some(member)), other];
     }
 
+    /// Whether the next probe may begin.
+    fn is_free(&self) -> bool {
+        !self.config.serial || self.probes.is_empty()
+    }
+
     fn quiet(&self) -> Duration {
         self.health.stretched(self.config.period) * QUIET_PERIODS
     }
@@ -445,6 +489,15 @@ impl Detector for Swim {
         self.health.worse(1);
     }
 
+    fn held(&mut self, cx: &mut DetectorCx<'_>, held: bool) {
+        if self.config.serial && self.held != held {
+            self.held = held;
+            if !held {
+                self.released(cx);
+            }
+        }
+    }
+
     fn accusers(&self) -> u32 {
         self.config.confirmations + 1
     }
@@ -469,16 +522,21 @@ impl Detector for Swim {
         self.poll_probes(cx);
         self.poll_silence(cx);
         self.poll_suspects(cx);
-        if self.next.is_some_and(|next| next <= cx.now) {
+        if self.is_free() && self.next.is_some_and(|next| next <= cx.now) {
             self.probe(cx);
-            let period = self.health.stretched(self.config.period).max(MOMENT);
-            self.next = (self.rota.len() > 0).then(|| cx.now + period);
+            let period = if self.config.serial {
+                self.config.period
+            } else {
+                self.health.stretched(self.config.period)
+            };
+            self.next = (self.rota.len() > 0).then(|| cx.now + period.max(MOMENT));
         }
     }
 
     fn deadline(&self) -> Option<Mono> {
+        let next = self.next.filter(|_| self.is_free());
         let suspect = self.suspects.first().map(|(due, _)| *due);
-        earliest([self.probes_due, self.next, suspect])
+        earliest([self.probes_due, next, suspect])
     }
 }
 

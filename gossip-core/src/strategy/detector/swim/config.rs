@@ -18,6 +18,10 @@ pub struct SwimConfig {
     pub adapt: bool,
     /// The shortest wait with `adapt`. Default 100 ms (a guess: what a busy process takes to be run).
     pub least_timeout: Duration,
+    /// Whether one prober makes all probes, as memberlist's does: it begins the next one when the last is over, and while
+    /// [its words are held](super::super::Detector::held) it waits. Health stretches its waits alone. Default false: the next
+    /// probe begins after a period, whatever became of the last.
+    pub serial: bool,
     /// After so long without any answer a probe has failed; with `adapt` after three waits, if that is
     /// longer. Default 600 ms. In the papers: the period.
     pub patience: Duration,
@@ -55,7 +59,8 @@ pub struct SwimConfig {
     pub last_attempt: bool,
     /// Whether what others say is a verdict: "dead" (SWIM's Confirm), and a word of itself that somebody brought
     /// after it was dead. Default false: then the one is a reason to suspect it, the other to ask it. Off in the
-    /// papers' settings too, for what Lifeguard's authors count are verdicts after a member's own suspicion.
+    /// papers' settings too, where memberlist has it: Lifeguard's authors count every failure that a member reports,
+    /// also one that it was told of. What that changes in their figures is not measured.
     pub hearsay: bool,
     /// How long a return from suspicion or death makes the next suspicion of that member longer, each by
     /// half, up to four times. Default 60 s (a guess); zero: never.
@@ -69,6 +74,7 @@ impl Default for SwimConfig {
             timeout: Duration::from_millis(500),
             adapt: true,
             least_timeout: Duration::from_millis(100),
+            serial: false,
             patience: Duration::from_millis(600),
             retry: true,
             indirect: 3,
@@ -98,6 +104,7 @@ impl SwimConfig {
             timeout: Duration::from_millis(500),
             adapt: false,
             least_timeout: Duration::from_millis(500),
+            serial: true,
             patience: Duration::from_secs(1),
             retry: false,
             indirect: 3,

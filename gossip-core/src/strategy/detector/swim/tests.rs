@@ -153,3 +153,55 @@ fn a_node_that_fails_itself_becomes_patient() {
     let fast = pace(run(&mut scene, 300_000, &everybody));
     assert!((90..=101).contains(&fast), "{fast}");
 }
+
+#[test]
+fn a_prober_whose_words_are_held_waits_and_fails_once() {
+    let mut scene = watching(SwimConfig::swim(), 9);
+    let everybody: Vec<_> = (1..=9).map(peer).collect();
+    run(&mut scene, 10_000, &everybody);
+    assert_eq!(scene.held(10_000, true), []);
+    assert_eq!(run(&mut scene, 26_000, &everybody), [], "nothing is said, and nobody suspected");
+    let released = scene.held(26_000, false);
+    let [Finding::Probe(about), asked @ ..] = &*released else { panic!("{released:?}") };
+    assert_eq!(asked.len(), 3, "its time is up, so others are asked at once");
+    assert!(asked.iter().all(|it| matches!(it, Finding::Ask { about: it, .. } if it == about)));
+    let found = scene.poll(26_000);
+    let (judged, next) = found.split_at(2);
+    assert_eq!(judged, [Finding::Suspect(*about), Finding::Accuse(*about)]);
+    assert!(matches!(next, [Finding::Probe(_)]), "and the next is probed: {next:?}");
+}
+
+#[test]
+fn a_probe_that_is_held_for_a_moment_goes_on() {
+    let mut scene = watching(SwimConfig::swim(), 9);
+    let everybody: Vec<_> = (1..=9).map(peer).collect();
+    run(&mut scene, 10_000, &everybody);
+    scene.held(10_000, true);
+    let begun = scene.deadline().unwrap();
+    assert_eq!(scene.poll(begun), []);
+    let released = scene.held(begun + 400, false);
+    let [Finding::Probe(about)] = *released else { panic!("{released:?}") };
+    assert_eq!(scene.deadline(), Some(begun + 900), "an answer is waited for as ever");
+    scene.held(begun + 500, true);
+    assert_eq!(scene.poll(begun + 900), [], "whom to ask has to wait");
+    let asked = scene.held(begun + 950, false);
+    assert!(matches!(&*asked, [Finding::Ask { .. }, ..]), "{asked:?}");
+    scene.sign(begun + 960, about, Sign::Vouched);
+    let found = run(&mut scene, begun + 2_000, &everybody);
+    assert_eq!(first(&found, Finding::Suspect(about)), None);
+}
+
+#[test]
+fn one_prober_makes_one_probe_at_a_time() {
+    let mut scene = watching(SwimConfig::lifeguard(), 20);
+    let found = run(&mut scene, 60_000, &[]);
+    let probes: Vec<_> = found
+        .iter()
+        .filter_map(|(at, it)| matches!(it, Finding::Probe(_) | Finding::Warn(_)).then_some(*at))
+        .collect();
+    let failed: Vec<_> = found
+        .iter()
+        .filter_map(|(at, it)| matches!(it, Finding::Accuse(_)).then_some(*at))
+        .collect();
+    assert_eq!(&probes[1..], &failed[..probes.len() - 1], "each begins as the last fails");
+}
