@@ -157,18 +157,12 @@ async fn beside(size: usize, plan: Plan, figures: &mut Vec<Figures>, rows: &mut 
         for (version, taken) in
             [(ProtocolVersion::V0, &mut theirs_0), (ProtocolVersion::V1, &mut theirs_1)]
         {
-            let idle = Idle { begin: Instant::now(), calm: PERIOD * 10, window: plan.idle_theirs };
             let cluster = Theirs::start(size, version).await;
-            watch(cluster, size, plan, Some(idle), taken).await;
+            watch(cluster, size, plan, Some(Idle::theirs(plan)), taken).await;
         }
         watch(Ours::start(size, &sharing()).await, size, plan, None, &mut shared).await;
-        let nodes = size as u32;
         // Minutes, where many nodes take turns: once.
-        let idle = (turn == 0).then(|| Idle {
-            begin: Instant::now() + plan.idle_age * nodes,
-            calm: plan.idle_calm,
-            window: plan.idle * nodes,
-        });
+        let idle = (turn == 0).then(|| Idle::ours(plan, size));
         let cluster = Ours::start(size, &Verifier::new()).await;
         watch(cluster, size, plan, idle, &mut ours).await;
         floor.push(verification() * (size - 1) as f64 / cores());
@@ -285,6 +279,19 @@ struct Idle {
     /// For so long nothing has been news.
     calm: Duration,
     window: Duration,
+}
+
+impl Idle {
+    /// Of a cluster of so many that starts now.
+    fn ours(plan: Plan, size: usize) -> Self {
+        let nodes = size as u32;
+        let begin = Instant::now() + plan.idle_age * nodes;
+        Self { begin, calm: plan.idle_calm, window: plan.idle * nodes }
+    }
+
+    fn theirs(plan: Plan) -> Self {
+        Self { begin: Instant::now(), calm: PERIOD * 10, window: plan.idle_theirs }
+    }
 }
 
 /// Bytes and CPU seconds of all nodes in a second without news.
