@@ -73,10 +73,11 @@ const FULL: Plan = Plan {
     turns: 3,
     ones: 15,
     manies: 5,
-    // Each unchanged node says that it is alive every 2 to 2.5 s for each member: one such round is
-    // watched, after the first one, and after the pauses of repair have grown to their longest.
+    // Each unchanged node says that it is alive every 2 to 2.5 s for each member: watched is one such
+    // round, from when half of the first ones are said to when half of the second are, and when the
+    // pauses of repair have grown to their longest.
     idle: Duration::from_millis(2_250),
-    idle_age: Duration::from_millis(2_500),
+    idle_age: Duration::from_millis(2_250),
     idle_calm: Duration::from_secs(26),
     idle_theirs: Duration::from_secs(5),
     filled: 100_000,
