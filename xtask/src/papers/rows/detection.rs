@@ -97,7 +97,7 @@ const fn false_verdicts(all: (f64, f64, f64), healthy: (f64, f64, f64)) -> [supe
 
 /// Lifeguard's whole sweep with one detector.
 macro_rules! sweep {
-    ($name:literal $detector:literal $figures:expr) => {
+    ($name:expr, $detector:expr, $figures:expr) => {
         Row {
             name: $name,
             command: concat!(
@@ -121,21 +121,29 @@ pub(in crate::papers) const LIFEGUARD: Table = Table {
             Counted are verdicts about nodes that never block, at all nodes and at those that never block, in percent of SWIM's; the \
             tolerance is a third of each share, and for all components together 2 % and 3 %.",
     rows: &[
-        sweep!("SWIM" "swim" &[expected(
-            "steady_healthy_percent",
-            Value::Within { published: 0.391, from: 0.26, to: 0.52 },
-        )]),
-        sweep!("probe" "lha-probe" &false_verdicts((67.72, 45.15, 90.29), (32.88, 21.92, 43.84))),
-        sweep!("suspicion" "lha-suspicion" &false_verdicts((3.0, 2.0, 4.0), (6.71, 4.47, 8.95))),
-        sweep!("buddy" "buddy" &false_verdicts((94.08, 62.72, 125.44), (44.57, 29.71, 59.43))),
-        sweep!("all of Lifeguard" "lifeguard" &false_verdicts((1.53, 0.0, 2.0), (1.89, 0.0, 3.0))),
+        sweep!(
+            "SWIM",
+            "swim",
+            &[expected(
+                "steady_healthy_percent",
+                Value::Within { published: 0.391, from: 0.26, to: 0.52 },
+            )]
+        ),
+        sweep!("probe", "lha-probe", &false_verdicts((67.72, 45.15, 90.29), (32.88, 21.92, 43.84))),
+        sweep!("suspicion", "lha-suspicion", &false_verdicts((3.0, 2.0, 4.0), (6.71, 4.47, 8.95))),
+        sweep!("buddy", "buddy", &false_verdicts((94.08, 62.72, 125.44), (44.57, 29.71, 59.43))),
+        sweep!(
+            "all of Lifeguard",
+            "lifeguard",
+            &false_verdicts((1.53, 0.0, 2.0), (1.89, 0.0, 3.0))
+        ),
     ],
     picture: Picture::None,
 };
 
 /// Four nodes block once.
 macro_rules! once {
-    ($name:literal $detector:literal $figures:expr) => {
+    ($name:expr, $detector:expr, $figures:expr) => {
         Row {
             name: $name,
             command: concat!(
@@ -156,8 +164,8 @@ pub(in crate::papers) const LATENCY: Table = Table {
     about: "128 nodes, of which four block once, for half a minute; α = 5, so that suspicion lasts 10.5 s. Milliseconds until the first \
             healthy node calls one of them dead.",
     rows: &[
-        once!("SWIM" "swim --alpha 5" LATENCIES),
-        once!("Lifeguard" "lifeguard --alpha 5" LATENCIES),
+        once!("SWIM", "swim --alpha 5", LATENCIES),
+        once!("Lifeguard", "lifeguard --alpha 5", LATENCIES),
     ],
     picture: Picture::None,
 };
@@ -177,29 +185,25 @@ const fn at_most(field: &'static str, row: usize, published: f64) -> super::Expe
 macro_rules! ours {
     ($($alpha:literal $beaten:literal [$median:literal $longest:literal $all:literal $healthy:literal])*) => {
         &[
-            sweep!("SWIM" "swim" &[]),
-            once!("SWIM, one spell" "swim --alpha 5" &[]),
+            sweep!("SWIM", "swim", &[]),
+            once!("SWIM, one spell", "swim --alpha 5", &[]),
             $(
-                Row {
-                    name: concat!("ours at α = ", $alpha, ", theirs at ", $beaten),
-                    command: concat!("detect --detector default --period 1s --alpha ", $alpha, " --nodes 128 --grid --slow-how stuck --calm 0s"),
-                    runs: 432,
-                    quick: 9,
-                    figures: &[
+                sweep!(
+                    concat!("ours at α = ", $alpha, ", theirs at ", $beaten),
+                    concat!("default --period 1s --alpha ", $alpha),
+                    &[
                         at_most("false_positives_steady", 0, $all),
                         at_most("false_positives_steady_healthy", 0, $healthy),
-                    ],
-                },
-                Row {
-                    name: "the same, one spell",
-                    command: concat!("detect --detector default --period 1s --alpha ", $alpha, " --nodes 128 --crashes 0 --calm 0s --slow-nodes 4 --slow-for 32768ms"),
-                    runs: 250,
-                    quick: 4,
-                    figures: &[
+                    ]
+                ),
+                once!(
+                    "the same, one spell",
+                    concat!("default --period 1s --alpha ", $alpha),
+                    &[
                         at_most("first_detect_ms.p50", 1, $median),
                         at_most("first_detect_ms.p999", 1, $longest),
-                    ],
-                },
+                    ]
+                ),
             )*
         ]
     };
