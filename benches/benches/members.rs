@@ -72,8 +72,7 @@ impl Cluster {
     fn figures(&self) -> Figures {
         let name = format!("a node that knows {}", self.nodes);
         let allocations = self.allocations as f64 / self.nodes as f64;
-        let values =
-            vec![("bytes", vec![self.per_node()]), ("allocations", vec![allocations])];
+        let values = vec![("bytes", vec![self.per_node()]), ("allocations", vec![allocations])];
         Figures { name, values }
     }
 }

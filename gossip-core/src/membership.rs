@@ -16,13 +16,14 @@ mod roster;
 mod view;
 
 pub use self::accusation::{Accusation, Charge, Word, subject};
+pub(crate) use self::alive::endpoints;
 pub use self::alive::{Alive, Leave, MAX_NAME_BYTES, MAX_TAGS, incarnation};
 pub use self::contact::{Contact, Link};
 pub(crate) use self::diagnosis::SLOW_MS;
 pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose, prefix};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
-pub(crate) use self::evidence::Dossiers;
 pub use self::evidence::{Accuser, Cause, Clue, Due, EVIDENCE, Evidence, Grounds};
-pub use self::roster::{Member, MemberStatus, Roster, Said};
+pub(crate) use self::roster::{Known, Roster, Said};
+pub use self::roster::{Member, MemberStatus};
 pub use self::view::{MAX_ACCUSERS, ViewRetain, admit};

@@ -15,8 +15,8 @@ mod settle;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
-use self::explain::Memory;
 use self::forget::Forgetting;
 use self::life::Life;
 use self::outbox::Outbox;
@@ -65,7 +65,6 @@ pub struct Node {
     is_settled: bool,
     keys: Box<dyn Keys>,
     life: Life,
-    memory: Memory,
     next_ticket: u64,
     now: Now,
     outbox: Outbox,
@@ -91,6 +90,8 @@ pub struct Node {
     routes: BTreeMap<Ticket, Room>,
     sampler: Box<dyn Sampler>,
     status: Status,
+    /// When the node last noticed that it had not been run, and for how long.
+    stood_still: Option<(Mono, Duration)>,
     /// Whether a channel was let act since their deadlines were last looked at: most frames are of no channel.
     stirred: bool,
     /// Channels whose facts that have come are yet to move on.
@@ -145,7 +146,6 @@ impl Node {
             is_settled: false,
             keys,
             life,
-            memory: Memory::default(),
             next_ticket: 0,
             now,
             outbox: Outbox::new(config.payloads(), config.fits_datagram(), config.spec().compress),
@@ -164,6 +164,7 @@ impl Node {
             routes: BTreeMap::new(),
             sampler,
             status: Status::default(),
+            stood_still: None,
             stirred: true,
             unpumped: BTreeSet::new(),
             view_equal: BTreeMap::new(),
@@ -269,7 +270,7 @@ impl Node {
             Command::Leave => self.leave(request),
             Command::Stop => self.stop(request),
             Command::Members => {
-                let members = self.roster.iter().cloned().collect();
+                let members = self.roster.tell_all();
                 let version = self.roster.version();
                 self.answer(request, Answer::Members { members, version });
             }
@@ -490,16 +491,16 @@ impl Node {
             let is_live = known
                 .is_some_and(|it| matches!(it.status, MemberStatus::Alive | MemberStatus::Suspect));
             list(&mut self.partners, member, is_live && self.peering.has_session(&member));
-            let counts = known.filter(|member| self.roster.may_return(member));
+            let counts = known.filter(|member| member.may_return());
             let was_required = list(&mut self.required, member, counts.is_some());
             self.reaches_changed |= was_required && counts.is_none();
-            let reach = counts.map(|member| Reach::of(&member.alive.endpoints));
+            let reach = counts.map(|member| Reach::of(&member.endpoints()));
             add_reach(&mut self.reaches, reach);
         }
         if std::mem::take(&mut self.reaches_changed) {
             self.reaches.clear();
             for member in &self.required {
-                let reach = self.roster.member(member).map(|it| Reach::of(&it.alive.endpoints));
+                let reach = self.roster.member(member).map(|it| Reach::of(&it.endpoints()));
                 add_reach(&mut self.reaches, reach);
             }
         }

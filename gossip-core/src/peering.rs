@@ -268,11 +268,11 @@ impl Peering {
         &mut self,
         now: Mono,
         member: NodeId,
-        endpoints: &Endpoints,
+        endpoints: impl FnOnce() -> Endpoints,
         is_founded: bool,
     ) {
         if !(self.sessions.keep(&member, true) && is_founded) {
-            self.dials.add(now, Target::Member(member), self.reach.ways(endpoints));
+            self.dials.add(now, Target::Member(member), self.reach.ways(&endpoints()));
         }
     }
 

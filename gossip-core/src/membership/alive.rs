@@ -76,6 +76,29 @@ impl Alive {
             || alive.endpoints.stream.len() > MAX_ADDRESSES;
         if too_large { Err(Why::TooLarge) } else { Ok(alive) }
     }
+
+    /// The content of a value that was decoded before, or that of nobody.
+    pub(super) fn read(value: &[u8]) -> Self {
+        postcard::from_bytes(value).unwrap_or_else(|_| Self {
+            incarnation: 0,
+            boot: BootId::default(),
+            box_key: [0; 32],
+            endpoints: Endpoints::default(),
+            name: String::new(),
+            tags: BTreeMap::new(),
+            versions: Self::VERSIONS,
+            capabilities: 0,
+            program: String::new(),
+        })
+    }
+}
+
+/// Where the author of a value that was decoded before listens: what an [`Alive`] says up to there, and nothing
+/// else is decoded.
+pub(crate) fn endpoints(value: &[u8]) -> Endpoints {
+    type Beginning = (u64, BootId, [u8; 32], Endpoints);
+    let beginning = postcard::take_from_bytes::<Beginning>(value);
+    beginning.map(|((.., endpoints), _)| endpoints).unwrap_or_default()
 }
 
 impl Leave {

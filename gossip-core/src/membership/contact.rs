@@ -131,7 +131,7 @@ impl Contact {
 
     /// The member is probed, or dialled where there is no session to probe it in; whether the attempt before had
     /// no answer.
-    pub(super) fn attempted(&mut self, now: Mono, probed: bool) -> bool {
+    pub(crate) fn attempted(&mut self, now: Mono, probed: bool) -> bool {
         let [last, _] = self.probed;
         self.probed = [Some(now), last];
         if self.unanswered == 0 {
@@ -149,7 +149,7 @@ impl Contact {
     }
 
     /// It answered a probe.
-    pub(super) fn answer(&mut self, now: Mono) {
+    pub(crate) fn answer(&mut self, now: Mono) {
         self.answered = Some(now);
         if self.unanswered <= RUN {
             let (probes, answers) = &mut self.sample;
@@ -164,7 +164,7 @@ impl Contact {
     }
 
     /// A session was made with it: frames go both ways.
-    pub(super) const fn met(&mut self) {
+    pub(crate) const fn met(&mut self) {
         self.unanswered = 0;
     }
 

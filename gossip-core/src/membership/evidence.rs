@@ -1,6 +1,5 @@
 //! Why a member is thought to stand as it does: what was tried and heard, by whom, and when.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::accusation::{Charge, Word};
@@ -166,6 +165,11 @@ pub(crate) struct Dossier {
 }
 
 impl Dossier {
+    /// A member became known, and this one brought it.
+    pub(crate) fn open(at: Wall, by: NodeId) -> Self {
+        Self { contact: Contact::default(), joined: (at, by), lines: Vec::new() }
+    }
+
     /// How it became known, and the last lines.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Evidence> {
         let (at, by) = self.joined;
@@ -174,7 +178,7 @@ impl Dossier {
     }
 
     /// Adds a line, or counts it with one that says the same in this chapter.
-    fn note(&mut self, at: Wall, clue: Clue, by: NodeId) {
+    pub(crate) fn note(&mut self, at: Wall, clue: Clue, by: NodeId) {
         if clue == Clue::Convicted {
             self.contact.convicted();
         }
@@ -196,61 +200,6 @@ impl Dossier {
             self.lines.remove(0);
         }
         self.lines.push(Evidence { at, last: at, times: 1, clue, by });
-    }
-}
-
-/// The dossiers of all members.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Dossiers(BTreeMap<NodeId, Dossier>);
-
-impl Dossiers {
-    pub(crate) fn of(&self, member: &NodeId) -> Option<&Dossier> {
-        self.0.get(member)
-    }
-
-    /// A member became known.
-    pub(crate) fn open(&mut self, at: Wall, member: NodeId, by: NodeId) {
-        let new = Dossier { contact: Contact::default(), joined: (at, by), lines: Vec::new() };
-        self.0.entry(member).or_insert(new);
-    }
-
-    /// A member is forgotten, and why it was what it was with it.
-    pub(crate) fn forget(&mut self, member: &NodeId) {
-        self.0.remove(member);
-    }
-
-    /// Adds a line about a member that is known.
-    pub(crate) fn note(&mut self, at: Wall, member: &NodeId, clue: Clue, by: NodeId) {
-        if let Some(dossier) = self.0.get_mut(member) {
-            dossier.note(at, clue, by);
-        }
-    }
-
-    /// A member answered our probe.
-    pub(crate) fn answered(&mut self, now: Mono, member: &NodeId) {
-        if let Some(Dossier { contact, .. }) = self.0.get_mut(member) {
-            contact.answer(now);
-        }
-    }
-
-    /// A session was made with a member: frames go both ways.
-    pub(crate) fn met(&mut self, member: &NodeId) {
-        if let Some(dossier) = self.0.get_mut(member) {
-            dossier.contact.met();
-        }
-    }
-
-    /// A member that we asked had an answer of this one.
-    pub(crate) fn vouched(&mut self, now: Mono, member: &NodeId) {
-        if let Some(dossier) = self.0.get_mut(member) {
-            dossier.contact.vouched = Some(now);
-        }
-    }
-
-    /// A member is probed, or dialled where there is no session to probe it in; whether the attempt before
-    /// had no answer.
-    pub(crate) fn attempted(&mut self, now: Mono, member: &NodeId, probed: bool) -> bool {
-        self.0.get_mut(member).is_some_and(|dossier| dossier.contact.attempted(now, probed))
     }
 }
 
@@ -311,15 +260,13 @@ mod tests {
         Mono::ZERO + Duration::from_millis(millis)
     }
 
-    fn known() -> Dossiers {
-        let mut dossiers = Dossiers::default();
-        dossiers.open(wall(0), PEER, PEER);
-        dossiers
+    fn known() -> Dossier {
+        Dossier::open(wall(0), PEER)
     }
 
     #[test]
     fn what_repeats_is_one_line_until_the_verdict_changes() {
-        let mut dossiers = known();
+        let mut dossier = known();
         for (time, clue, by) in [
             (1, Clue::Probed, ME),
             (2, Clue::Asked, OTHER),
@@ -328,9 +275,9 @@ mod tests {
             (4, Clue::Suspected, ME),
             (5, Clue::Probed, ME),
         ] {
-            dossiers.note(wall(time), &PEER, clue, by);
+            dossier.note(wall(time), clue, by);
         }
-        let lines: Vec<_> = dossiers.of(&PEER).unwrap().lines().collect();
+        let lines: Vec<_> = dossier.lines().collect();
         let told: Vec<_> = lines
             .iter()
             .map(|line| (line.clue.name(), line.at.millis(), line.last.millis(), line.times))
@@ -347,25 +294,25 @@ mod tests {
 
     #[test]
     fn a_dossier_is_small_and_has_no_lines_while_all_is_well() {
-        assert!(size_of::<Dossier>() <= 160, "{}", size_of::<Dossier>());
+        assert!(size_of::<Dossier>() <= 120, "{}", size_of::<Dossier>());
         assert_eq!(size_of::<Evidence>(), 80);
-        let mut dossiers = known();
-        dossiers.note(wall(1), &PEER, Clue::SessionMade, ME);
+        let mut dossier = known();
+        dossier.note(wall(1), Clue::SessionMade, ME);
         (0..9).for_each(|second| {
-            dossiers.attempted(at(second), &PEER, true);
-            dossiers.answered(at(second), &PEER);
+            dossier.contact.attempted(at(second), true);
+            dossier.contact.answer(at(second));
         });
-        assert_eq!(dossiers.of(&PEER).unwrap().lines.capacity(), 0);
+        assert_eq!(dossier.lines.capacity(), 0);
     }
 
     #[test]
     fn a_dossier_is_bounded_and_keeps_the_last_lines() {
-        let mut dossiers = known();
+        let mut dossier = known();
         for time in 1..1_000 {
             let clue = if time % 2 == 0 { Clue::Suspected } else { Clue::HeardAgain };
-            dossiers.note(wall(time), &PEER, clue, ME);
+            dossier.note(wall(time), clue, ME);
         }
-        let lines: Vec<_> = dossiers.of(&PEER).unwrap().lines().collect();
+        let lines: Vec<_> = dossier.lines().collect();
         assert_eq!(lines.len(), 1 + EVIDENCE);
         assert_eq!(lines.last().unwrap().at, wall(999));
         assert!(lines.windows(2).all(|pair| pair[0].at < pair[1].at));
@@ -373,49 +320,49 @@ mod tests {
 
     #[test]
     fn links_tell_which_way_is_cut() {
-        let contact = |dossiers: &Dossiers| dossiers.of(&PEER).unwrap().contact;
-        let link = |dossiers: &Dossiers| contact(dossiers).link(at(20_000));
-        let mut dossiers = known();
-        assert_eq!(link(&dossiers), Link::Good, "nothing was tried");
+        let contact = |dossier: &Dossier| dossier.contact;
+        let link = |dossier: &Dossier| contact(dossier).link(at(20_000));
+        let mut dossier = known();
+        assert_eq!(link(&dossier), Link::Good, "nothing was tried");
         for tenth in 1..=4 {
-            dossiers.attempted(at(tenth * 100), &PEER, true);
+            dossier.contact.attempted(at(tenth * 100), true);
         }
-        assert_eq!(link(&dossiers), Link::Good, "too few to tell");
-        (5..=10).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, true));
-        let early = contact(&dossiers).link(at(1_000));
+        assert_eq!(link(&dossier), Link::Good, "too few to tell");
+        (5..=10).for_each(|tenth| _ = dossier.contact.attempted(at(tenth * 100), true));
+        let early = contact(&dossier).link(at(1_000));
         assert_eq!(early, Link::Good, "answers may take so long");
-        dossiers.attempted(at(3_000), &PEER, true);
-        assert_eq!(link(&dossiers), Link::Silent);
-        dossiers.vouched(at(3_100), &PEER);
-        assert_eq!(link(&dossiers), Link::Vouched);
+        dossier.contact.attempted(at(3_000), true);
+        assert_eq!(link(&dossier), Link::Silent);
+        dossier.contact.vouched = Some(at(3_100));
+        assert_eq!(link(&dossier), Link::Vouched);
         let heard = Some(at(3_200));
-        assert_eq!(Contact { heard, ..contact(&dossiers) }.link(at(20_000)), Link::Heard);
-        (40..=50).for_each(|tenth| _ = dossiers.attempted(at(tenth * 100), &PEER, false));
-        assert_eq!(link(&dossiers), Link::Vouched, "attempts come in bursts");
-        dossiers.attempted(at(9_000), &PEER, false);
-        assert_eq!(link(&dossiers), Link::Silent, "what was long ago says nothing of now");
-        dossiers.answered(at(9_100), &PEER);
-        assert_eq!(link(&dossiers), Link::Good);
-        (10..19).for_each(|second| _ = dossiers.attempted(at(second * 1_000), &PEER, false));
-        assert_eq!(link(&dossiers), Link::Silent);
-        dossiers.met(&PEER);
-        assert_eq!(link(&dossiers), Link::Good);
-        dossiers.attempted(at(19_000), &PEER, true);
-        dossiers.note(wall(19_500), &PEER, Clue::Convicted, ME);
-        assert_eq!(link(&dossiers), Link::Silent, "others tried as well");
+        assert_eq!(Contact { heard, ..contact(&dossier) }.link(at(20_000)), Link::Heard);
+        (40..=50).for_each(|tenth| _ = dossier.contact.attempted(at(tenth * 100), false));
+        assert_eq!(link(&dossier), Link::Vouched, "attempts come in bursts");
+        dossier.contact.attempted(at(9_000), false);
+        assert_eq!(link(&dossier), Link::Silent, "what was long ago says nothing of now");
+        dossier.contact.answer(at(9_100));
+        assert_eq!(link(&dossier), Link::Good);
+        (10..19).for_each(|second| _ = dossier.contact.attempted(at(second * 1_000), false));
+        assert_eq!(link(&dossier), Link::Silent);
+        dossier.contact.met();
+        assert_eq!(link(&dossier), Link::Good);
+        dossier.contact.attempted(at(19_000), true);
+        dossier.note(wall(19_500), Clue::Convicted, ME);
+        assert_eq!(link(&dossier), Link::Silent, "others tried as well");
     }
 
     #[test]
     fn loss_is_the_share_of_the_last_probes() {
-        let mut dossiers = known();
+        let mut dossier = known();
         let mut probe = |answer: bool, times: u32| {
             for _ in 0..times {
-                dossiers.attempted(at(1), &PEER, true);
+                dossier.contact.attempted(at(1), true);
                 if answer {
-                    dossiers.answered(at(1), &PEER);
+                    dossier.contact.answer(at(1));
                 }
             }
-            dossiers.of(&PEER).unwrap().contact.loss_percent()
+            dossier.contact.loss_percent()
         };
         assert_eq!(probe(true, 16), None);
         assert_eq!(probe(true, 16), Some(0));
@@ -428,13 +375,5 @@ mod tests {
         }
         assert!((40..55).contains(&half.unwrap()), "{half:?}");
         assert!(probe(true, 500).unwrap() <= 1, "old losses fade");
-    }
-
-    #[test]
-    fn strangers_leave_no_trace() {
-        let mut dossiers = Dossiers::default();
-        dossiers.note(wall(1), &PEER, Clue::Silent, ME);
-        dossiers.attempted(at(1), &PEER, true);
-        assert!(dossiers.of(&PEER).is_none());
     }
 }

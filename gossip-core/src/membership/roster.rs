@@ -1,10 +1,13 @@
 //! The members as this node sees them: their last words, and its own verdicts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::alive::{Alive, Leave};
+use bytes::Bytes;
+
+use super::alive::{self, Alive, Leave};
+use super::evidence::Dossier;
 use crate::fact::{Envelope, FactKind};
-use crate::id::NodeId;
+use crate::id::{Endpoints, NodeId};
 use crate::time::Wall;
 
 /// How a member stands.
@@ -73,94 +76,157 @@ pub struct Member {
 }
 
 /// What changed of a member: the member as it is now, and its status before; `None`: it is new.
-pub type Said = (Member, Option<MemberStatus>);
+pub(crate) type Said = (Member, Option<MemberStatus>);
+
+/// What is kept of a member: its last word stays encoded, in the bytes that the view keeps anyway. Thousands are.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) dossier: Dossier,
+    /// The incarnation of its last word, of its goodbye if that was a later one.
+    pub(crate) incarnation: u64,
+    pub(crate) said_at: Wall,
+    pub(crate) status: MemberStatus,
+    moved_at: Option<Wall>,
+    /// Whether it said goodbye for now.
+    returns: bool,
+    rtt_us: Option<u32>,
+    since: Wall,
+    /// The content of its last alive fact; empty: nothing but its goodbye was ever heard.
+    word: Bytes,
+}
+
+impl Known {
+    fn new(
+        incarnation: u64,
+        word: Bytes,
+        status: MemberStatus,
+        (since, by): (Wall, NodeId),
+        said_at: Wall,
+    ) -> Self {
+        let (moved_at, returns, rtt_us) = (None, false, None);
+        let dossier = Dossier::open(since, by);
+        Self { dossier, incarnation, said_at, status, moved_at, returns, rtt_us, since, word }
+    }
+
+    /// Where it listens.
+    pub(crate) fn endpoints(&self) -> Endpoints {
+        alive::endpoints(&self.word)
+    }
+
+    /// What it last said of itself, to be compared with what it says next.
+    pub(crate) const fn word(&self) -> &Bytes {
+        &self.word
+    }
+
+    /// The last measured round trip in microseconds.
+    pub(crate) const fn rtt_us(&self) -> Option<u32> {
+        self.rtt_us
+    }
+
+    /// Whether it may come back with what it holds: everybody but who left for good. Who was evicted
+    /// may: it did not agree to forget anything.
+    pub(crate) fn may_return(&self) -> bool {
+        self.status != MemberStatus::Left || self.returns
+    }
+
+    fn tell(&self, id: NodeId) -> Member {
+        Member {
+            id,
+            alive: Alive { incarnation: self.incarnation, ..Alive::read(&self.word) },
+            status: self.status,
+            since: self.since,
+            rtt_us: self.rtt_us.map(u64::from),
+            moved_at: self.moved_at,
+            said_at: self.said_at,
+        }
+    }
+}
 
 /// All members, ourselves included, by id.
 #[derive(Clone, Debug, Default)]
-pub struct Roster {
+pub(crate) struct Roster {
     /// Up to which incarnation members are evicted, known ones or not.
     evicted: BTreeMap<NodeId, u64>,
-    members: BTreeMap<NodeId, Member>,
-    /// Who said goodbye for now.
-    returning: BTreeSet<NodeId>,
+    /// Boxed, for a third of the places in a tree are empty.
+    members: BTreeMap<NodeId, Box<Known>>,
     /// How many changes there were.
     version: u64,
 }
 
 impl Roster {
-    /// A member.
-    #[must_use]
-    pub fn member(&self, id: &NodeId) -> Option<&Member> {
-        self.members.get(id)
+    /// What is kept of a member.
+    pub(crate) fn member(&self, id: &NodeId) -> Option<&Known> {
+        self.members.get(id).map(|known| &**known)
+    }
+
+    /// The evidence about a member that is known.
+    pub(crate) fn dossier(&mut self, id: &NodeId) -> Option<&mut Dossier> {
+        self.members.get_mut(id).map(|known| &mut known.dossier)
+    }
+
+    /// How a member stands.
+    pub(crate) fn status(&self, id: &NodeId) -> Option<MemberStatus> {
+        self.member(id).map(|known| known.status)
+    }
+
+    /// A member as it is told of.
+    pub(crate) fn tell(&self, id: &NodeId) -> Option<Member> {
+        self.member(id).map(|known| known.tell(*id))
+    }
+
+    /// All members as they are told of, by id.
+    pub(crate) fn tell_all(&self) -> Vec<Member> {
+        self.iter().map(|(id, known)| known.tell(*id)).collect()
     }
 
     /// All members, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &Member> {
-        self.members.values()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&NodeId, &Known)> {
+        self.members.iter().map(|(id, known)| (id, &**known))
     }
 
     /// Whether a member is evicted, as far as we know it.
-    #[must_use]
-    pub fn is_evicted(&self, id: &NodeId) -> bool {
+    pub(crate) fn is_evicted(&self, id: &NodeId) -> bool {
         // Hardly ever is anybody evicted, and this is asked for every frame.
-        !self.evicted.is_empty()
-            && self.member(id).is_some_and(|member| member.status == MemberStatus::Evicted)
-    }
-
-    /// Whether a member may come back with what it holds: everybody but who left for good. Who was evicted
-    /// may: it did not agree to forget anything.
-    #[must_use]
-    pub fn may_return(&self, member: &Member) -> bool {
-        member.status != MemberStatus::Left || self.returning.contains(&member.id)
+        !self.evicted.is_empty() && self.status(id) == Some(MemberStatus::Evicted)
     }
 
     /// Whether a member is known, or may become so where at most `limit` are.
-    #[must_use]
-    pub fn has_room(&self, id: &NodeId, limit: usize) -> bool {
+    pub(crate) fn has_room(&self, id: &NodeId, limit: usize) -> bool {
         self.members.len() < limit || self.members.contains_key(id)
     }
 
     /// How many members there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.members.len()
-    }
-
-    /// Whether there is nobody, not even ourselves.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
     }
 
     /// Grows by one with every change that is told: of a member's status, of what it says of itself, of whom is known. Round
     /// trips and the time of its last word are none.
-    #[must_use]
-    pub const fn version(&self) -> u64 {
+    pub(crate) const fn version(&self) -> u64 {
         self.version
     }
 
-    /// Takes note of a member's last word. Returns what changed.
-    pub fn said(&mut self, wall: Wall, fact: &Envelope) -> Option<Said> {
+    /// Takes note of a member's last word, and of who brought it. Returns what changed.
+    pub(crate) fn said(&mut self, wall: Wall, fact: &Envelope, by: NodeId) -> Option<Said> {
         let id = fact.author();
-        let before = self.members.get(&id).map(|member| member.status);
+        let before = self.status(&id);
         let renewed = match fact.kind() {
-            FactKind::ALIVE => self.said_alive(wall, fact, Alive::decode(fact).ok()?),
+            FactKind::ALIVE => self.said_alive((wall, by), fact)?,
             FactKind::LEAVE => {
-                self.said_leave(wall, fact, Leave::decode(fact).ok()?);
+                self.said_leave((wall, by), fact, Leave::decode(fact).ok()?);
                 false
             }
             _ => return None,
         };
-        let member = self.members.get(&id)?;
-        if before == Some(member.status) && !renewed {
+        if before.is_some() && before == self.status(&id) && !renewed {
             return None;
         }
         self.version += 1;
-        Some((member.clone(), before))
+        Some((self.tell(&id)?, before))
     }
 
     /// Changes our verdict about a member that has neither left nor been evicted; `None` when it stands so already.
-    pub fn judge(&mut self, wall: Wall, id: &NodeId, status: MemberStatus) -> Option<Said> {
+    pub(crate) fn judge(&mut self, wall: Wall, id: &NodeId, status: MemberStatus) -> Option<Said> {
         let member = self.members.get_mut(id)?;
         let is_gone = matches!(member.status, MemberStatus::Left | MemberStatus::Evicted);
         if member.status == status || is_gone {
@@ -170,14 +236,14 @@ impl Roster {
         member.status = status;
         member.since = wall;
         self.version += 1;
-        Some((member.clone(), Some(before)))
+        Some((member.tell(*id), Some(before)))
     }
 
     /// Takes note that a member is evicted up to this incarnation. Returns what changed, as
     /// [`said`](Self::said) does; a goodbye stays one.
-    pub fn evict(&mut self, wall: Wall, id: NodeId, incarnation: u64) -> Option<Said> {
+    pub(crate) fn evict(&mut self, wall: Wall, id: NodeId, incarnation: u64) -> Option<Said> {
         let member = self.members.get_mut(&id);
-        if member.as_ref().is_some_and(|member| member.alive.incarnation > incarnation) {
+        if member.as_ref().is_some_and(|member| member.incarnation > incarnation) {
             return None;
         }
         let latest = self.evicted.entry(id).or_default();
@@ -189,109 +255,88 @@ impl Roster {
         member.status = MemberStatus::Evicted;
         member.since = wall;
         self.version += 1;
-        Some((member.clone(), Some(before)))
+        Some((member.tell(id), Some(before)))
     }
 
     /// Forgets a member, its eviction included.
-    pub fn forget(&mut self, id: &NodeId) {
+    pub(crate) fn forget(&mut self, id: &NodeId) {
         self.version += u64::from(self.members.remove(id).is_some());
         self.evicted.remove(id);
-        self.returning.remove(id);
     }
 
     /// How many members are evicted, known ones or not.
-    #[must_use]
-    pub fn evictions(&self) -> usize {
+    pub(crate) fn evictions(&self) -> usize {
         self.evicted.len()
     }
 
     /// Who is evicted and was never known.
-    #[must_use]
-    pub fn evicted_strangers(&self) -> Vec<NodeId> {
+    pub(crate) fn evicted_strangers(&self) -> Vec<NodeId> {
         self.evicted.keys().filter(|id| !self.members.contains_key(id)).copied().collect()
     }
 
     /// Takes note of a measured round trip.
-    pub fn measured(&mut self, id: &NodeId, rtt_us: u64) {
+    pub(crate) fn measured(&mut self, id: &NodeId, rtt_us: u64) {
         if let Some(member) = self.members.get_mut(id) {
-            member.rtt_us = Some(rtt_us);
+            member.rtt_us = Some(u32::try_from(rtt_us).unwrap_or(u32::MAX));
         }
     }
 
     /// How many members stand so.
-    #[must_use]
-    pub fn count(&self, status: MemberStatus) -> usize {
+    pub(crate) fn count(&self, status: MemberStatus) -> usize {
         self.members.values().filter(|member| member.status == status).count()
     }
 
-    /// Whether it says something else of itself than before.
-    fn said_alive(&mut self, wall: Wall, fact: &Envelope, alive: Alive) -> bool {
-        let said_at = fact.hlc().wall();
-        self.evicted.retain(|id, evicted| *id != fact.author() || *evicted >= alive.incarnation);
-        let evicted = self.evicted.contains_key(&fact.author());
-        let fresh = Member {
-            id: fact.author(),
-            alive: alive.clone(),
-            status: if evicted { MemberStatus::Evicted } else { MemberStatus::Alive },
-            since: wall,
-            rtt_us: None,
-            moved_at: None,
-            said_at,
+    /// Whether it says something else of itself than before; `None`: it cannot be read.
+    fn said_alive(&mut self, (wall, by): (Wall, NodeId), fact: &Envelope) -> Option<bool> {
+        let (id, said_at, word) = (fact.author(), fact.hlc().wall(), fact.shared_value()?);
+        let incarnation = alive::incarnation(fact).ok()?;
+        if let Some(member) = self.members.get_mut(&id)
+            && (member.incarnation, &member.word) == (incarnation, &word)
+        {
+            // Mostly it says the same again. The bytes are those of the later fact: the view keeps no others.
+            (member.said_at, member.word) = (said_at, word);
+            return Some(false);
+        }
+        let alive = Alive::decode(fact).ok()?;
+        if self.evicted.get(&id).is_some_and(|evicted| *evicted < incarnation) {
+            self.evicted.remove(&id);
+        }
+        let evicted = self.evicted.contains_key(&id);
+        // A new incarnation is alive, or evicted, whatever the old one was.
+        let begins = if evicted { MemberStatus::Evicted } else { MemberStatus::Alive };
+        let Some(member) = self.members.get_mut(&id) else {
+            let new = Known::new(incarnation, word, begins, (wall, by), said_at);
+            self.members.insert(id, Box::new(new));
+            return Some(false);
         };
-        let member = self.members.entry(fact.author()).or_insert(fresh);
-        let restarted = alive.incarnation > member.alive.incarnation;
-        member.said_at = said_at;
-        let renewed = member.alive != alive;
-        if member.alive.endpoints != alive.endpoints {
+        if member.endpoints() != alive.endpoints {
             member.moved_at = Some(wall);
         }
-        member.alive = alive;
         // A later statement of the same incarnation is a sign of life too; the detector decides
-        // what it is worth. A new incarnation is alive, or evicted, whatever the old one was.
-        let begins = if evicted { MemberStatus::Evicted } else { MemberStatus::Alive };
+        // what it is worth.
+        let restarted = incarnation > member.incarnation;
+        (member.said_at, member.word, member.incarnation) = (said_at, word, incarnation);
         if restarted && member.status != begins {
-            member.status = begins;
-            member.since = wall;
-            self.returning.remove(&fact.author());
+            (member.status, member.since, member.returns) = (begins, wall, false);
         }
-        renewed
+        Some(true)
     }
 
-    fn said_leave(&mut self, wall: Wall, fact: &Envelope, leave: Leave) {
+    fn said_leave(&mut self, (wall, by): (Wall, NodeId), fact: &Envelope, leave: Leave) {
         // Somebody of whom we never heard more than its goodbye still counts as known: what it
         // may bring back later is judged as a newcomer's.
-        let unknown = Member {
-            id: fact.author(),
-            alive: Alive {
-                incarnation: leave.incarnation,
-                boot: crate::id::BootId::default(),
-                box_key: [0; 32],
-                endpoints: crate::id::Endpoints::default(),
-                name: String::new(),
-                tags: BTreeMap::new(),
-                versions: Alive::VERSIONS,
-                capabilities: 0,
-                program: String::new(),
-            },
-            status: MemberStatus::Left,
-            since: wall,
-            rtt_us: None,
-            moved_at: None,
-            said_at: fact.hlc().wall(),
+        let said_at = fact.hlc().wall();
+        let unknown = || {
+            let left = MemberStatus::Left;
+            Box::new(Known::new(leave.incarnation, Bytes::new(), left, (wall, by), said_at))
         };
-        let member = self.members.entry(fact.author()).or_insert(unknown);
-        if leave.incarnation < member.alive.incarnation {
+        let member = self.members.entry(fact.author()).or_insert_with(unknown);
+        if leave.incarnation < member.incarnation {
             return;
         }
-        member.alive.incarnation = leave.incarnation;
-        if leave.returning {
-            self.returning.insert(fact.author());
-        } else {
-            self.returning.remove(&fact.author());
-        }
+        (member.incarnation, member.returns) = (leave.incarnation, leave.returning);
         if member.status != MemberStatus::Left {
-            member.status = MemberStatus::Left;
-            member.since = wall;
+            (member.status, member.since) = (MemberStatus::Left, wall);
         }
     }
 }

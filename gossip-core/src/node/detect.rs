@@ -94,11 +94,15 @@ impl Node {
             Some(Answered::Probe(trip)) => {
                 let micros = u64::try_from(trip.as_micros()).unwrap_or(u64::MAX);
                 self.roster.measured(&from, micros);
-                self.memory.dossiers.answered(self.now.mono, &from);
+                if let Some(dossier) = self.roster.dossier(&from) {
+                    dossier.contact.answer(self.now.mono);
+                }
                 self.sign(from, Sign::Answered(trip), from);
             }
             Some(Answered::Request { about }) => {
-                self.memory.dossiers.vouched(self.now.mono, &about);
+                if let Some(dossier) = self.roster.dossier(&about) {
+                    dossier.contact.vouched = Some(self.now.mono);
+                }
                 self.note(about, Clue::Vouched, from);
                 self.sign(about, Sign::Vouched, from);
             }
@@ -146,7 +150,7 @@ impl Node {
             Finding::Dead(member) => {
                 self.judge(member, MemberStatus::Dead, reason);
                 self.peering.bury(self.now.mono, &member);
-                let status = self.roster.member(&member).map(|member| member.status);
+                let status = self.roster.status(&member);
                 if matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted)) {
                     self.detector.forget(member);
                 }
@@ -180,7 +184,8 @@ impl Node {
         let now = self.now.mono;
         let reached = self.peering.reach(member);
         let clue = if reached { Clue::Probed } else { Clue::Dialled };
-        if self.memory.dossiers.attempted(now, &member, reached) {
+        let dossier = self.roster.dossier(&member);
+        if dossier.is_some_and(|dossier| dossier.contact.attempted(now, reached)) {
             self.note(member, clue, self.keys.id());
         }
         if reached {

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Node;
 use crate::fact::{Envelope, FactKind};
-use crate::id::NodeId;
+use crate::id::{Endpoints, NodeId};
 use crate::io::{Answer, Refused, RequestId};
-use crate::membership::{Cause, Clue, Contact, Dossiers, Due, Grounds, MemberStatus, Said};
+use crate::membership::{Cause, Clue, Contact, Due, Grounds, MemberStatus, Said, endpoints};
 use crate::strategy::detector::{LATE, Sign};
-use crate::time::{Mono, Now};
+use crate::time::Now;
 
 /// Why a verdict is what it is, and who brought that.
 #[derive(Clone, Copy, Debug)]
@@ -30,30 +32,17 @@ impl Reason {
     }
 }
 
-/// What the node remembers for whoever asks why.
-#[derive(Debug, Default)]
-pub(super) struct Memory {
-    pub(super) dossiers: Dossiers,
-    /// When it last noticed that it had not been run, and for how long.
-    stood_still: Option<(Mono, Duration)>,
-}
-
-impl Memory {
-    /// When the node last noticed that it had not been run: how long ago, and for how long.
-    pub(super) fn stood_still(&self, now: Mono) -> Option<(Duration, Duration)> {
-        self.stood_still.map(|(at, lasted)| (now.since(at), lasted))
-    }
-}
-
 impl Node {
     /// Adds a line to a member's dossier.
     pub(super) fn note(&mut self, member: NodeId, clue: Clue, by: NodeId) {
-        self.memory.dossiers.note(self.now.wall, &member, clue, by);
+        if let Some(dossier) = self.roster.dossier(&member) {
+            dossier.note(self.now.wall, clue, by);
+        }
     }
 
     /// When a member was last heard of, by each way.
     pub(super) fn contact(&self, member: &NodeId) -> Contact {
-        let kept = self.memory.dossiers.of(member).map(|dossier| dossier.contact);
+        let kept = self.roster.member(member).map(|known| known.dossier.contact);
         Contact { heard: self.detector.heard(member), ..kept.unwrap_or_default() }
     }
 
@@ -62,7 +51,7 @@ impl Node {
         if late < LATE {
             return;
         }
-        self.memory.stood_still = Some((self.now.mono, late));
+        self.stood_still = Some((self.now.mono, late));
         let millis = u32::try_from(late.as_millis()).unwrap_or(u32::MAX);
         let me = self.keys.id();
         self.note(me, Clue::StoodStill(millis), me);
@@ -86,14 +75,11 @@ impl Node {
     pub(super) fn note_word(&mut self, fact: &Envelope, before: Option<&Standing>, by: NodeId) {
         let subject = fact.author();
         let Some(after) = self.standing(&subject) else { return };
-        if before.is_none() {
-            self.memory.dossiers.open(self.now.wall, subject, by);
-        }
         let clues = before.map(|before| {
             [
                 (after.said_at > before.said_at && before.is_blamed).then_some(Clue::Refuted),
                 (after.incarnation > before.incarnation).then_some(Clue::Restarted),
-                (after.endpoints != before.endpoints).then_some(Clue::Moved),
+                after.has_moved(before).then_some(Clue::Moved),
             ]
         });
         let left = fact.kind() == FactKind::LEAVE && before.is_none_or(|before| !before.has_left);
@@ -107,25 +93,26 @@ impl Node {
     pub(super) fn standing(&self, member: &NodeId) -> Option<Standing> {
         let member = self.roster.member(member)?;
         Some(Standing {
-            endpoints: member.alive.endpoints.clone(),
             has_left: member.status == MemberStatus::Left,
-            incarnation: member.alive.incarnation,
+            incarnation: member.incarnation,
             is_blamed: matches!(member.status, MemberStatus::Suspect | MemberStatus::Dead),
             said_at: member.said_at,
-            waits: self.roster.may_return(member),
+            waits: member.may_return(),
+            word: member.word().clone(),
         })
     }
 
     /// Tells why a member stands as it does.
     pub(super) fn why(&mut self, request: RequestId, id: NodeId) {
-        let Some(member) = self.roster.member(&id).cloned() else {
+        let known = self.roster.member(&id);
+        let evidence = known.map(|known| known.dossier.lines().collect());
+        let Some((member, evidence)) = self.roster.tell(&id).zip(evidence) else {
             return self.answer(request, Answer::Refused(Refused::UnknownMember));
         };
         let Now { mono, .. } = self.now;
-        let dossier = self.memory.dossiers.of(&id);
         let due = self.detector.suspicion(&id);
         let grounds = Grounds {
-            evidence: dossier.map_or_else(Vec::new, |dossier| dossier.lines().collect()),
+            evidence,
             contact: self.contact(&id),
             now: mono,
             has_session: self.peering.has_session(&id),
@@ -140,15 +127,25 @@ impl Node {
 /// How a member stands, as far as a new word may change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Standing {
-    endpoints: crate::id::Endpoints,
     pub(super) has_left: bool,
     incarnation: u64,
     is_blamed: bool,
     pub(super) said_at: crate::time::Wall,
     pub(super) waits: bool,
+    word: Bytes,
 }
 
 impl Standing {
+    /// Where the member listens.
+    pub(super) fn endpoints(&self) -> Endpoints {
+        endpoints(&self.word)
+    }
+
+    /// Whether it listens somewhere else than before.
+    pub(super) fn has_moved(&self, before: &Self) -> bool {
+        self.word != before.word && self.endpoints() != before.endpoints()
+    }
+
     /// What decides whether a member's word is kept for the next start: others' verdicts do not.
     pub(super) const fn lasting(&self) -> (u64, bool, bool) {
         (self.incarnation, self.has_left, self.waits)

@@ -79,11 +79,11 @@ impl Node {
         self.forgetting.next = now + EPOCH;
         let me = self.keys.id();
         let gone = &mut self.forgetting.gone;
-        for member in self.roster.iter().filter(|member| member.id != me) {
+        for (id, member) in self.roster.iter().filter(|(id, _)| **id != me) {
             if matches!(member.status, MemberStatus::Alive | MemberStatus::Suspect) {
-                gone.remove(&member.id);
+                gone.remove(id);
             } else {
-                gone.entry(member.id).or_insert(now);
+                gone.entry(*id).or_insert(now);
             }
         }
         let long = gone.iter().filter(|(_, since)| now.since(**since) >= GRACE);
@@ -131,7 +131,7 @@ impl Node {
 
     fn forget(&mut self, id: NodeId) {
         let Some(member) = self.roster.member(&id) else { return };
-        let waits = self.roster.may_return(member);
+        let waits = member.may_return();
         self.roster.forget(&id);
         self.forgetting.gone.remove(&id);
         self.changed.insert(id);
@@ -148,7 +148,6 @@ impl Node {
             self.erase(MetaName::Member(id));
             self.erase(MetaName::Receipt(self.config.main_channel(), id));
         }
-        self.memory.dossiers.forget(&id);
         self.event(Event::Forgotten { member: id, version: self.roster.version() });
     }
 

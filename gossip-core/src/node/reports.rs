@@ -9,7 +9,7 @@ use super::Node;
 use crate::fact::Why;
 use crate::id::NodeId;
 use crate::io::{Answer, RequestId};
-use crate::membership::{Link, MAX_NAME_BYTES, Member, MemberStatus, SLOW_MS, Testimony, prefix};
+use crate::membership::{Known, Link, MAX_NAME_BYTES, MemberStatus, SLOW_MS, Testimony, prefix};
 use crate::time::{Mono, earliest};
 use crate::transport::{Address, Class};
 use crate::wire::{MAX_SIGHTINGS, Query, Report, SIGHTINGS, Sighting, Talk};
@@ -148,14 +148,14 @@ impl Node {
     /// How the cluster looks from here; of so many members at most.
     fn report(&self, query: Query, most: usize) -> Report {
         let (me, now) = (self.keys.id(), self.now);
-        let others = self.roster.iter().filter(|member| member.id != me);
-        let mut sightings: Vec<_> = others.map(|member| self.sighting(member)).collect();
+        let others = self.roster.iter().filter(|(id, _)| **id != me);
+        let mut sightings: Vec<_> = others.map(|(id, known)| self.sighting(id, known)).collect();
         sightings.sort_by_key(|it| it.rtt_ms < Some(SLOW_MS));
         sightings.sort_by_key(|it| (it.status, it.link, it.loss) == (0, 0, Some(0)));
         sightings.sort_by_key(|it| (it.status, it.link) == (0, 0));
         sightings.truncate(most);
         let count = |status| u32::try_from(self.roster.count(status)).unwrap_or(u32::MAX);
-        let still = self.memory.stood_still(now.mono);
+        let still = self.stood_still.map(|(at, lasted)| (now.mono.since(at), lasted));
         let short = |time| u32::try_from(millis(time)).unwrap_or(u32::MAX);
         Report {
             nonce: query.nonce,
@@ -169,8 +169,8 @@ impl Node {
         }
     }
 
-    fn sighting(&self, member: &Member) -> Sighting {
-        let contact = self.contact(&member.id);
+    fn sighting(&self, id: &NodeId, member: &Known) -> Sighting {
+        let contact = self.contact(id);
         let ago = |at: Option<Mono>| {
             at.map(|at| u32::try_from(millis(self.now.mono.since(at))).unwrap_or(u32::MAX))
         };
@@ -178,14 +178,14 @@ impl Node {
         let link = if is_gone { Link::Good } else { contact.link(self.now.mono) };
         let loss = contact.loss_percent().filter(|_| !is_gone);
         Sighting {
-            member: prefix(&member.id),
+            member: prefix(id),
             status: member.status.number(),
             link: link.number(),
             loss,
-            incarnation: member.alive.incarnation,
+            incarnation: member.incarnation,
             heard_ms: ago(contact.heard),
             answered_ms: ago(contact.answered),
-            rtt_ms: member.rtt_us.map(|rtt| u16::try_from(rtt / 1_000).unwrap_or(u16::MAX)),
+            rtt_ms: member.rtt_us().map(|rtt| u16::try_from(rtt / 1_000).unwrap_or(u16::MAX)),
         }
     }
 
@@ -193,7 +193,7 @@ impl Node {
     /// so suspects count as alive.
     fn view_hash(&self) -> [u8; 8] {
         let mut hasher = Hasher::new();
-        for member in self.roster.iter() {
+        for (id, member) in self.roster.iter() {
             let status = match member.status {
                 MemberStatus::Suspect => MemberStatus::Alive,
                 status @ (MemberStatus::Alive
@@ -201,8 +201,8 @@ impl Node {
                 | MemberStatus::Evicted
                 | MemberStatus::Left) => status,
             };
-            hasher.update(member.id.as_bytes());
-            hasher.update(&member.alive.incarnation.to_le_bytes());
+            hasher.update(id.as_bytes());
+            hasher.update(&member.incarnation.to_le_bytes());
             hasher.update(&[status.number()]);
         }
         hasher.finalize().as_bytes().first_chunk().copied().unwrap_or_default()

@@ -10,7 +10,7 @@ use crate::fact::{Blame, Envelope, FactKind};
 use crate::id::{ChannelId, NodeId};
 use crate::io::{Event, Output, Ticket};
 use crate::membership::{Cause, Clue, MemberStatus, Said};
-use crate::peering::{PeeringEffect, Sender};
+use crate::peering::{PeeringEffect, Reach, Sender};
 use crate::store::StoreOp;
 use crate::strategy::detector::Sign;
 use crate::time::{Epoch, Wall, earliest};
@@ -139,9 +139,10 @@ impl Node {
                     self.settle_limit(fact_bytes);
                 }
                 self.changed.insert(member);
-                let before = self.roster.member(&member).map(|member| member.status);
-                let returned = before == Some(MemberStatus::Dead);
-                self.memory.dossiers.met(&member);
+                let returned = self.roster.status(&member) == Some(MemberStatus::Dead);
+                if let Some(dossier) = self.roster.dossier(&member) {
+                    dossier.contact.met();
+                }
                 self.note(member, Clue::SessionMade, self.keys.id());
                 self.heard(member);
                 let view = self.view_id;
@@ -214,11 +215,19 @@ impl Node {
         }
         let before = self.standing(&subject);
         let known = before.as_ref().map(|before| before.said_at);
-        let changed = self.roster.said(wall, fact);
-        let by = from.unwrap_or(subject);
+        let (fact, by) = (&self.as_kept(fact), from.unwrap_or(subject));
+        let changed = self.roster.said(wall, fact, by);
         self.note_word(fact, before.as_ref(), by);
         let after = self.standing(&subject);
         let (_, left, waits) = after.as_ref().map(Standing::lasting).unwrap_or_default();
+        let places = before.as_ref().zip(after.as_ref());
+        let moved =
+            places.filter(|(before, after)| after.has_moved(before)).map(|(before, after)| {
+                let [before, after] = [before, after].map(Standing::endpoints);
+                // Who takes other kinds of transport may be the first or the last to do so.
+                self.reaches_changed |= Reach::of(&before) != Reach::of(&after);
+                after
+            });
         let same_members =
             changed.as_ref().is_none_or(|(member, before)| *before == Some(member.status));
         let revived = changed.as_ref().is_some_and(|(member, before)| {
@@ -237,8 +246,6 @@ impl Node {
         }
         if after != before {
             self.changed.insert(subject);
-            // Who starts anew may have other transports.
-            self.reaches_changed |= before.is_some();
         }
         if left {
             // The detector goes on until the session is silent, and then ends it. Who comes back
@@ -255,13 +262,18 @@ impl Node {
             self.watch(subject);
             self.renewed(subject, fact.hlc().wall(), known, by);
         }
-        match self.roster.member(&subject) {
-            // Nobody came or went: at most the subject has other addresses.
-            Some(member) if same_members => {
-                self.peering.moved(self.now.mono, subject, &member.alive.endpoints);
-            }
-            _ => self.relink = true,
+        // If nobody came or went, the subject has other addresses at most.
+        match moved {
+            _ if !same_members => self.relink = true,
+            Some(endpoints) => self.peering.moved(self.now.mono, subject, &endpoints),
+            None => {}
         }
+    }
+
+    /// A fact in the bytes in which the view keeps it: whoever keeps a part of them keeps no others.
+    fn as_kept(&self, fact: &Envelope) -> Envelope {
+        let about = self.about(&fact.author());
+        about.into_iter().find(|kept| kept.id() == fact.id()).unwrap_or_else(|| fact.compact())
     }
 
     /// A member said something new; before, the last that it had said was of this time.
@@ -269,8 +281,7 @@ impl Node {
         // A statement newer than the last one, and recent, is a sign of life.
         let recent = self.now.wall.since(said_at) <= self.config.spec().alive_interval;
         // Of the dead any newer one is: after a long partition few words are recent.
-        let status = self.roster.member(&member).map(|member| member.status);
-        let dead = status == Some(MemberStatus::Dead);
+        let dead = self.roster.status(&member) == Some(MemberStatus::Dead);
         if (recent || dead) && before.is_none_or(|before| said_at > before) {
             self.sign(member, Sign::Renewed, by);
         }
@@ -282,9 +293,9 @@ impl Node {
         let members: Vec<_> = self
             .roster
             .iter()
-            .filter(|member| member.id != me && self.roster.may_return(member))
-            .filter(|member| member.status != MemberStatus::Evicted)
-            .map(|member| member.id)
+            .filter(|(id, member)| **id != me && member.may_return())
+            .filter(|(_, member)| member.status != MemberStatus::Evicted)
+            .map(|(id, _)| *id)
             .collect();
         let links = self.overlay.links(&members);
         let is_founded = self.config.fact_limit().founded;
@@ -292,8 +303,7 @@ impl Node {
             let wanted = links.binary_search(&member).is_ok();
             match self.roster.member(&member) {
                 Some(known) if wanted => {
-                    let endpoints = &known.alive.endpoints;
-                    self.peering.link(self.now.mono, member, endpoints, is_founded);
+                    self.peering.link(self.now.mono, member, || known.endpoints(), is_founded);
                 }
                 _ => self.peering.unlink(member),
             }

@@ -24,7 +24,7 @@ impl Node {
             return self.answer(request, Answer::Refused(Refused::Oneself));
         }
         if !matches!(member.status, MemberStatus::Left | MemberStatus::Evicted) {
-            let incarnation = member.alive.incarnation;
+            let incarnation = member.incarnation;
             let value = Eviction { incarnation }.encode();
             let fact = self.say_of(id, FactKind::EVICTION, value);
             self.show_eviction(id, fact);
