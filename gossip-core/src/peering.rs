@@ -224,6 +224,14 @@ impl Peering {
         }
     }
 
+    /// Who was taken for dead a moment ago, if this frame is of it: its session stands again.
+    pub(crate) fn raise(&mut self, now: Mono, session: SessionId, from: Address) -> Option<NodeId> {
+        if self.listed.is_some() {
+            return None;
+        }
+        self.sessions.raise(now, session, from, &self.links)
+    }
+
     /// A data frame of this member was opened.
     pub(crate) fn arrived(&mut self, member: &NodeId, from: Address) {
         self.sessions.arrived(member, from);
@@ -291,9 +299,15 @@ impl Peering {
         self.dials.remove(&Target::Member(member));
     }
 
-    /// A member is taken for dead: its session ends, and it is dialled patiently.
-    pub(crate) fn bury(&mut self, now: Mono, member: &NodeId) {
-        self.drop_session(now, member);
+    /// A member is taken for dead: its session ends, and it is dialled patiently. Who may wake goes on with its
+    /// session if it does soon.
+    pub(crate) fn bury(&mut self, now: Mono, member: &NodeId, may_wake: bool) {
+        self.redial(now, *member);
+        let ended =
+            if may_wake { self.sessions.bury(now, member) } else { self.sessions.remove(member) };
+        if ended {
+            self.effects.push(PeeringEffect::Lost(*member));
+        }
         self.dials.bury(&Target::Member(*member));
     }
 

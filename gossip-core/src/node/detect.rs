@@ -149,9 +149,10 @@ impl Node {
             Finding::Suspect(member) => self.judge(member, MemberStatus::Suspect, reason),
             Finding::Dead(member) => {
                 self.judge(member, MemberStatus::Dead, reason);
-                self.peering.bury(self.now.mono, &member);
                 let status = self.roster.status(&member);
-                if matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted)) {
+                let is_gone = matches!(status, Some(MemberStatus::Left | MemberStatus::Evicted));
+                self.peering.bury(self.now.mono, &member, !is_gone);
+                if is_gone {
                     self.detector.forget(member);
                 }
             }

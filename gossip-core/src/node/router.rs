@@ -4,7 +4,7 @@ use bytes::{Buf as _, Bytes};
 
 use super::Node;
 use crate::fact::{Blame, Why};
-use crate::id::{ChannelId, NodeId};
+use crate::id::{ChannelId, NodeId, SessionId};
 use crate::peering::Sender;
 use crate::transport::{Address, Inbound};
 use crate::wire::{
@@ -41,6 +41,7 @@ impl Node {
         if !self.peering.hears(self.now.mono, sender) {
             return self.reject(member, Some(from), Why::Slowed);
         }
+        let member = member.or_else(|| self.raised(session?, from));
         let payloads = self.config.payloads();
         let most = match from {
             Address::Socket(_) => payloads.gossip,
@@ -67,6 +68,17 @@ impl Node {
             Ok(frame) => self.other_frame(from, frame),
             Err(why) => self.blame(sender, None, why),
         }
+    }
+
+    /// Who was taken for dead and goes on where it was.
+    fn raised(&mut self, session: SessionId, from: Address) -> Option<NodeId> {
+        let member = self.peering.raise(self.now.mono, session, from)?;
+        if self.stands(member) {
+            for id in self.channels.keys().copied().collect::<Vec<_>>() {
+                self.in_channel(id, |channel, env| channel.met(env, member, true));
+            }
+        }
+        Some(member)
     }
 
     fn other_frame(&mut self, from: Address, frame: Frame) {

@@ -138,13 +138,7 @@ impl Node {
                 if let Some(fact_bytes) = fact_bytes {
                     self.settle_limit(fact_bytes);
                 }
-                self.changed.insert(member);
-                let returned = self.roster.status(&member) == Some(MemberStatus::Dead);
-                if let Some(dossier) = self.roster.dossier(&member) {
-                    dossier.contact.met();
-                }
-                self.note(member, Clue::SessionMade, self.keys.id());
-                self.heard(member);
+                let returned = self.stands(member);
                 let view = self.view_id;
                 if returned {
                     // Each side of a partition has buried the other: whoever meets first tells all.
@@ -182,6 +176,18 @@ impl Node {
                 self.outputs.push_back(Output::Verify(ticket, job));
             }
         }
+    }
+
+    /// A session with a member stands, whoever made it; whether the member was dead.
+    pub(super) fn stands(&mut self, member: NodeId) -> bool {
+        self.changed.insert(member);
+        let returned = self.roster.status(&member) == Some(MemberStatus::Dead);
+        if let Some(dossier) = self.roster.dossier(&member) {
+            dossier.contact.met();
+        }
+        self.note(member, Clue::SessionMade, self.keys.id());
+        self.heard(member);
+        returned
     }
 
     pub(super) fn announce(&mut self, changed: Option<Said>, reason: Reason) {

@@ -30,6 +30,10 @@ const CONNECTING: Duration = Duration::from_secs(5);
 /// After so long without a stream another is tried (guess).
 const RETRY: Duration = Duration::from_secs(30);
 
+/// For so long the session of who is taken for dead may be gone on with: it may have been paused, and would otherwise
+/// greet everybody before it can answer anybody (memberlist gossips to the dead as long).
+const WAKE: Duration = Duration::from_secs(30);
+
 /// A partner's clock further from ours than this contradicts it (house decision: half of the
 /// skew that facts may have).
 const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2);
@@ -125,6 +129,8 @@ pub(super) struct Sessions {
     by_node: BTreeMap<NodeId, Slot>,
     by_ours: BTreeMap<SessionId, Slot>,
     by_theirs: BTreeMap<SessionId, Slot>,
+    /// Of who is taken for dead, by their ids, and until when one may be gone on with. For everything else there are none.
+    buried: BTreeMap<SessionId, (Mono, Session)>,
     /// Sessions whose partner's clock is off.
     clocks_off: usize,
 }
@@ -271,7 +277,9 @@ impl Sessions {
 
     /// Whether another member's frames carry this id.
     pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
-        self.by_theirs.get(&theirs).is_some_and(|slot| self.by_node.get(node) != Some(slot))
+        let stands = self.by_theirs.get(&theirs);
+        stands.is_some_and(|slot| self.by_node.get(node) != Some(slot))
+            || self.buried.get(&theirs).is_some_and(|(_, session)| session.node != *node)
     }
 
     /// The session that stands with a member is this one now.
@@ -284,6 +292,7 @@ impl Sessions {
         (address, announced, reach): (Address, Endpoints, Reach),
         is_wanted: bool,
     ) {
+        self.buried.retain(|_, (_, session)| session.node != node);
         let old = self.with(&node).map(|old| (old.theirs, old.previous));
         let was_kept = self.kept(&node).is_some();
         let theirs = hello.session;
@@ -343,14 +352,49 @@ impl Sessions {
 
     /// Ends a session; false when there is none.
     pub(super) fn remove(&mut self, node: &NodeId) -> bool {
-        let Some(slot) = self.by_node.remove(node) else { return false };
-        let Some(session) = self.all.try_remove(slot as usize) else { return false };
+        self.buried.retain(|_, (_, session)| session.node != *node);
+        self.take(node).is_some()
+    }
+
+    /// Ends the session of who is taken for dead, unless it speaks soon; false when there is none.
+    pub(super) fn bury(&mut self, now: Mono, node: &NodeId) -> bool {
+        self.buried.retain(|_, (until, _)| *until > now);
+        let Some(session) = self.take(node) else { return false };
+        self.buried.insert(session.theirs, (now + WAKE, session));
+        true
+    }
+
+    /// Who was taken for dead goes on with its session: this frame is of it.
+    pub(super) fn raise(
+        &mut self,
+        now: Mono,
+        theirs: SessionId,
+        from: Address,
+        links: &Links,
+    ) -> Option<NodeId> {
+        let (until, session) = self.buried.get(&theirs)?;
+        if *until <= now || !session.reaches(from, links) {
+            return None;
+        }
+        let (_, session) = self.buried.remove(&theirs)?;
+        let (node, ours) = (session.node, session.ours);
+        self.clocks_off += usize::from(session.clock_off);
+        let slot = self.all.insert(Session { previous: None, ..session }) as Slot;
+        self.by_node.insert(node, slot);
+        self.by_ours.insert(ours, slot);
+        self.by_theirs.insert(theirs, slot);
+        Some(node)
+    }
+
+    fn take(&mut self, node: &NodeId) -> Option<Session> {
+        let slot = self.by_node.remove(node)?;
+        let session = self.all.try_remove(slot as usize)?;
         self.by_ours.remove(&session.ours);
         self.clocks_off -= usize::from(session.clock_off);
         for theirs in [Some(session.theirs), session.previous].into_iter().flatten() {
             self.by_theirs.remove(&theirs);
         }
-        true
+        Some(session)
     }
 
     /// Whether more than half of at least two partners' clocks are off.
