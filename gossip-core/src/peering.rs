@@ -224,7 +224,7 @@ impl Peering {
         }
     }
 
-    /// Who was taken for dead a moment ago, if this frame is of it: its session stands again.
+    /// Who is taken for dead, if this frame is of it: its session stands again.
     pub(crate) fn raise(&mut self, now: Mono, session: SessionId, from: Address) -> Option<NodeId> {
         if self.listed.is_some() {
             return None;
@@ -300,7 +300,7 @@ impl Peering {
     }
 
     /// A member is taken for dead: its session ends, and it is dialled patiently. Who may wake goes on with its
-    /// session if it does soon.
+    /// session if it does.
     pub(crate) fn bury(&mut self, now: Mono, member: &NodeId, may_wake: bool) {
         self.redial(now, *member);
         let ended =

@@ -1,6 +1,7 @@
 //! The members as this node sees them: their last words, and its own verdicts.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -8,7 +9,7 @@ use super::alive::{self, Alive, Leave};
 use super::evidence::Dossier;
 use crate::fact::{Envelope, FactKind};
 use crate::id::{Endpoints, NodeId};
-use crate::time::Wall;
+use crate::time::{Mono, Wall};
 
 /// How a member stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -274,10 +275,11 @@ impl Roster {
         self.evicted.keys().filter(|id| !self.members.contains_key(id)).copied().collect()
     }
 
-    /// Takes note of a measured round trip.
-    pub(crate) fn measured(&mut self, id: &NodeId, rtt_us: u64) {
+    /// Takes note of an answer to a probe, and of how long it took.
+    pub(crate) fn answered(&mut self, now: Mono, id: &NodeId, trip: Duration) {
         if let Some(member) = self.members.get_mut(id) {
-            member.rtt_us = Some(u32::try_from(rtt_us).unwrap_or(u32::MAX));
+            member.rtt_us = Some(u32::try_from(trip.as_micros()).unwrap_or(u32::MAX));
+            member.dossier.contact.answer(now);
         }
     }
 

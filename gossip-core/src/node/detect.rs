@@ -92,11 +92,7 @@ impl Node {
     pub(super) fn on_ack(&mut self, from: NodeId, at: Address, nonce: u32) {
         match self.probing.answered(self.now.mono, from, nonce) {
             Some(Answered::Probe(trip)) => {
-                let micros = u64::try_from(trip.as_micros()).unwrap_or(u64::MAX);
-                self.roster.measured(&from, micros);
-                if let Some(dossier) = self.roster.dossier(&from) {
-                    dossier.contact.answer(self.now.mono);
-                }
+                self.roster.answered(self.now.mono, &from, trip);
                 self.sign(from, Sign::Answered(trip), from);
             }
             Some(Answered::Request { about }) => {

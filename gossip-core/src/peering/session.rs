@@ -30,10 +30,6 @@ const CONNECTING: Duration = Duration::from_secs(5);
 /// After so long without a stream another is tried (guess).
 const RETRY: Duration = Duration::from_secs(30);
 
-/// For so long the session of who is taken for dead may be gone on with: it may have been paused, and would otherwise
-/// greet everybody before it can answer anybody (memberlist gossips to the dead as long).
-const WAKE: Duration = Duration::from_secs(30);
-
 /// A partner's clock further from ours than this contradicts it (house decision: half of the
 /// skew that facts may have).
 const CLOCK_BOUND: Duration = Duration::from_millis(SKEW.as_millis() as u64 / 2);
@@ -129,8 +125,9 @@ pub(super) struct Sessions {
     by_node: BTreeMap<NodeId, Slot>,
     by_ours: BTreeMap<SessionId, Slot>,
     by_theirs: BTreeMap<SessionId, Slot>,
-    /// Of who is taken for dead, by their ids, and until when one may be gone on with. For everything else there are none.
-    buried: BTreeMap<SessionId, (Mono, Session)>,
+    /// Of who is taken for dead, by their ids: it may have been paused, and goes on with its session unless that is to
+    /// be made anew. For everything else there are none.
+    buried: BTreeMap<SessionId, Session>,
     /// Sessions whose partner's clock is off.
     clocks_off: usize,
 }
@@ -279,7 +276,7 @@ impl Sessions {
     pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
         let stands = self.by_theirs.get(&theirs);
         stands.is_some_and(|slot| self.by_node.get(node) != Some(slot))
-            || self.buried.get(&theirs).is_some_and(|(_, session)| session.node != *node)
+            || self.buried.get(&theirs).is_some_and(|session| session.node != *node)
     }
 
     /// The session that stands with a member is this one now.
@@ -292,7 +289,7 @@ impl Sessions {
         (address, announced, reach): (Address, Endpoints, Reach),
         is_wanted: bool,
     ) {
-        self.buried.retain(|_, (_, session)| session.node != node);
+        self.buried.retain(|_, session| session.node != node);
         let old = self.with(&node).map(|old| (old.theirs, old.previous));
         let was_kept = self.kept(&node).is_some();
         let theirs = hello.session;
@@ -352,15 +349,15 @@ impl Sessions {
 
     /// Ends a session; false when there is none.
     pub(super) fn remove(&mut self, node: &NodeId) -> bool {
-        self.buried.retain(|_, (_, session)| session.node != *node);
+        self.buried.retain(|_, session| session.node != *node);
         self.take(node).is_some()
     }
 
-    /// Ends the session of who is taken for dead, unless it speaks soon; false when there is none.
+    /// Ends the session of who is taken for dead, unless it speaks; false when there is none.
     pub(super) fn bury(&mut self, now: Mono, node: &NodeId) -> bool {
-        self.buried.retain(|_, (until, _)| *until > now);
+        self.buried.retain(|_, session| session.renewal > now);
         let Some(session) = self.take(node) else { return false };
-        self.buried.insert(session.theirs, (now + WAKE, session));
+        self.buried.insert(session.theirs, session);
         true
     }
 
@@ -372,11 +369,11 @@ impl Sessions {
         from: Address,
         links: &Links,
     ) -> Option<NodeId> {
-        let (until, session) = self.buried.get(&theirs)?;
-        if *until <= now || !session.reaches(from, links) {
+        let session = self.buried.get(&theirs)?;
+        if session.renewal <= now || !session.reaches(from, links) {
             return None;
         }
-        let (_, session) = self.buried.remove(&theirs)?;
+        let session = self.buried.remove(&theirs)?;
         let (node, ours) = (session.node, session.ours);
         self.clocks_off += usize::from(session.clock_off);
         let slot = self.all.insert(Session { previous: None, ..session }) as Slot;
