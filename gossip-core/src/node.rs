@@ -102,6 +102,9 @@ pub struct Node {
     view_state: MemoryState,
 }
 
+/// A wall clock that is this far from where the other one lets expect it was set, and did not drift (a guess).
+const CLOCK_STEP: Duration = Duration::from_millis(100);
+
 /// Which machine asked; a ticket's answer goes there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Room {
@@ -192,6 +195,9 @@ impl Node {
     /// Takes an input. Everything that follows from it, and from others taken since the last drain, is
     /// drained with [`poll_output`](Self::poll_output): what arrives together is answered together.
     pub fn handle(&mut self, now: Now, input: Input) {
+        // A wall clock that was set moves what waits for a date.
+        let expected = self.now.wall + now.mono.since(self.now.mono);
+        self.stirred |= expected.distance(now.wall) >= CLOCK_STEP;
         // Time that stands still is fine; a driver's clock that goes back is not believed.
         self.now = Now { mono: now.mono.max(self.now.mono), wall: now.wall };
         match input {

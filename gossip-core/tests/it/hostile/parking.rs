@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gossip_core::config::{ConfigSpec, Limits, SKEW};
 use gossip_core::fact::Why;
-use gossip_core::io::{Answer, Command};
+use gossip_core::io::{Answer, Command, Input};
 use gossip_core::testkit::lone::{Lone, Puppet};
 use gossip_core::time::Hlc;
 
@@ -44,6 +44,22 @@ fn an_early_fact_is_parked_and_merged_when_its_time_comes() {
     lone.pass(Duration::from_millis(20));
     assert_eq!((lone.totals().entries, parked(&lone)), (1, 0));
     assert_eq!(lone.status().verify.checked - before, 2, "and not verified again");
+}
+
+#[test]
+fn a_clock_set_forward_brings_its_time_at_once() {
+    let (mut lone, puppets) = met(unpaced(), 1);
+    let hour = Duration::from_secs(3_600);
+    let at = ahead(&lone, hour);
+    puppets[0].offer(&mut lone, &[puppets[0].author().put("key", "value", at).into_inner()]);
+    assert_eq!((parked(&lone), lone.totals().entries), (1, 0));
+    lone.pass(Duration::from_secs(30));
+    assert_eq!((parked(&lone), lone.totals().entries), (1, 0));
+    lone.now.wall = lone.now.wall + hour;
+    // Nothing but the next step of the node tells it, whatever that is about.
+    lone.input(Input::Wake);
+    lone.pass(Duration::from_millis(2));
+    assert_eq!((parked(&lone), lone.totals().entries), (0, 1));
 }
 
 #[test]
