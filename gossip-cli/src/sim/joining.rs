@@ -119,7 +119,7 @@ pub(super) fn world_bytes(nodes: u32) -> u64 {
 
 /// What a node takes, and what it takes for each other one (rounded up from what was measured).
 const NODE_BYTES: u64 = 1 << 20;
-const PAIR_BYTES: u64 = 4 << 10;
+const PAIR_BYTES: u64 = 7 << 9;
 
 /// All runs so far.
 #[derive(Debug, Default)]
