@@ -7,7 +7,7 @@ use super::explain::{Reason, Standing};
 use super::{Node, Room};
 use crate::channel::{Channel, ChannelEffect};
 use crate::fact::{Blame, Envelope, FactKind};
-use crate::id::{ChannelId, NodeId};
+use crate::id::{ChannelId, Endpoints, NodeId};
 use crate::io::{Event, Output, Ticket};
 use crate::membership::{Cause, Clue, MemberStatus, Said};
 use crate::peering::{PeeringEffect, Reach, Sender};
@@ -226,14 +226,7 @@ impl Node {
         self.note_word(fact, before.as_ref(), by);
         let after = self.standing(&subject);
         let (_, left, waits) = after.as_ref().map(Standing::lasting).unwrap_or_default();
-        let places = before.as_ref().zip(after.as_ref());
-        let moved =
-            places.filter(|(before, after)| after.has_moved(before)).map(|(before, after)| {
-                let [before, after] = [before, after].map(Standing::endpoints);
-                // Who takes other kinds of transport may be the first or the last to do so.
-                self.reaches_changed |= Reach::of(&before) != Reach::of(&after);
-                after
-            });
+        let moved = before.as_ref().zip(after.as_ref()).and_then(|both| self.moved(both));
         let same_members =
             changed.as_ref().is_none_or(|(member, before)| *before == Some(member.status));
         let revived = changed.as_ref().is_some_and(|(member, before)| {
@@ -274,6 +267,17 @@ impl Node {
             Some(endpoints) => self.peering.moved(self.now.mono, subject, &endpoints),
             None => {}
         }
+    }
+
+    /// Where a member listens now, if that is somewhere else than before.
+    fn moved(&mut self, (before, after): (&Standing, &Standing)) -> Option<Endpoints> {
+        if !after.has_moved(before) {
+            return None;
+        }
+        let [before, after] = [before, after].map(Standing::endpoints);
+        // Who takes other kinds of transport may be the first or the last to do so.
+        self.reaches_changed |= Reach::of(&before) != Reach::of(&after);
+        Some(after)
     }
 
     /// A fact in the bytes in which the view keeps it: whoever keeps a part of them keeps no others.
