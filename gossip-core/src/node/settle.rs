@@ -290,9 +290,11 @@ impl Node {
     fn renewed(&mut self, member: NodeId, said_at: Wall, before: Option<Wall>, by: NodeId) {
         // A statement newer than the last one, and recent, is a sign of life.
         let recent = self.now.wall.since(said_at) <= self.config.spec().alive_interval;
-        // Of the dead any newer one is: after a long partition few words are recent.
-        let dead = self.roster.status(&member) == Some(MemberStatus::Dead);
-        if (recent || dead) && before.is_none_or(|before| said_at > before) {
+        // Of the dead any newer one is: after a long partition few words are recent. And of suspects: it answers what
+        // they are accused of, however late it comes.
+        let status = self.roster.status(&member);
+        let doubted = matches!(status, Some(MemberStatus::Suspect | MemberStatus::Dead));
+        if (recent || doubted) && before.is_none_or(|before| said_at > before) {
             self.sign(member, Sign::Renewed, by);
         }
     }

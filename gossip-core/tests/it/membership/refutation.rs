@@ -2,10 +2,13 @@
 
 use bytes::Bytes;
 use gossip_core::fact::{Domain, Draft, Envelope, FactKind, SimKeys, Verified};
-use gossip_core::id::{ChannelId, NodeId, TopicId};
+use gossip_core::id::{ChannelId, Endpoints, NodeId, TopicId};
 use gossip_core::membership::{Accusation, Alive, Charge, Word};
-use gossip_core::testkit::lone::{Lone, Puppet, lone_id};
+use gossip_core::store::MemoryState;
+use gossip_core::strategy::detector::{Swim, SwimConfig};
+use gossip_core::testkit::lone::{LISTEN, Lone, Puppet, lone_id};
 use gossip_core::time::{Hlc, Wall};
+use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::Parcel;
 
 use super::*;
@@ -96,6 +99,30 @@ fn an_old_accusation_moves_nobody() {
     let past = Word { incarnation: word.incarnation - 1, ..word };
     accuses(&mut lone, &puppet, past, Charge::Dead);
     assert_eq!(last_word(&mut lone).1, word);
+}
+
+/// A member whose clock is behind, or whose word was long on its way, has answered an accusation all the same.
+#[test]
+fn a_refutation_counts_whatever_its_date() {
+    let detector = Box::new(Swim::new(SwimConfig::default()));
+    let (payloads, endpoints) = (DATAGRAM_BYTES.into(), Endpoints::datagram(LISTEN));
+    let store = MemoryState::new();
+    let mut lone = Lone::watching(detector, payloads, endpoints, store, ConfigSpec::default(), 1);
+    let [puppet, accused] = [1, 2].map(|number| Puppet::new(number, lone.config()));
+    assert!(puppet.greet(&mut lone));
+    let long_ago = |lone: &Lone, age| lone.now.wall - seconds(age);
+    let first = accused.alive(long_ago(&lone, 90));
+    let word = Word::of(&first).unwrap();
+    brings(&mut lone, &puppet, &[first]);
+    let at = Hlc::from_wall(long_ago(&lone, 80));
+    let value = Accusation { word, charge: Charge::Silent }.encode();
+    let by = SimKeys::new(1_001);
+    let accusation = says(&lone, by, at, accused.id(), FactKind::ACCUSATION, value);
+    brings(&mut lone, &puppet, &[accusation]);
+    assert_eq!(lone.status().peers.suspect, 1);
+    let answer = accused.alive(long_ago(&lone, 70));
+    brings(&mut lone, &puppet, &[answer]);
+    assert_eq!(lone.status().peers.suspect, 0);
 }
 
 /// Its store was put back: others know a later incarnation. It goes beyond that.
