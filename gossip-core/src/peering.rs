@@ -224,12 +224,14 @@ impl Peering {
         }
     }
 
-    /// Who is taken for dead, if this frame is of it: its session stands again.
-    pub(crate) fn raise(&mut self, now: Mono, session: SessionId, from: Address) -> Option<NodeId> {
-        if self.listed.is_some() {
-            return None;
-        }
-        self.sessions.raise(now, session, from, &self.links)
+    /// Who is taken for dead and may go on with this session.
+    pub(crate) fn buried(&self, now: Mono, session: SessionId, from: Address) -> Option<NodeId> {
+        self.sessions.buried(now, session, from, &self.links)
+    }
+
+    /// Who was taken for dead goes on with this session.
+    pub(crate) fn raise(&mut self, session: SessionId) {
+        self.sessions.raise(session);
     }
 
     /// A data frame of this member was opened.

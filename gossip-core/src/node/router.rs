@@ -5,6 +5,7 @@ use bytes::{Buf as _, Bytes};
 use super::Node;
 use crate::fact::{Blame, Why};
 use crate::id::{ChannelId, NodeId, SessionId};
+use crate::membership::MemberStatus;
 use crate::peering::Sender;
 use crate::transport::{Address, Inbound};
 use crate::wire::{
@@ -41,7 +42,11 @@ impl Node {
         if !self.peering.hears(self.now.mono, sender) {
             return self.reject(member, Some(from), Why::Slowed);
         }
-        let member = member.or_else(|| self.raised(session?, from));
+        // Whoever was taken for dead goes on where it was, once a frame of it is opened.
+        let buried = match (member, session) {
+            (None, Some(session)) => self.buried(session, from),
+            _ => None,
+        };
         let payloads = self.config.payloads();
         let most = match from {
             Address::Socket(_) => payloads.gossip,
@@ -50,7 +55,7 @@ impl Node {
         if bytes.len() > most {
             return self.blame(sender, member, Why::TooLarge);
         }
-        if let Some((session, member)) = session.zip(member) {
+        if let Some((session, member)) = session.zip(member.or(buried)) {
             let mut sealed = bytes;
             sealed.advance(DATA_HEADER_BYTES);
             // What is compressed holds no more than what would have come the same way without.
@@ -58,6 +63,9 @@ impl Node {
             let most = most - DATA_HEADER_BYTES;
             return match opened.and_then(|records| decompressed(records, most)) {
                 Ok(records) => {
+                    if buried.is_some() {
+                        self.raise(member, session);
+                    }
                     self.peering.arrived(&member, from);
                     self.records(member, from, records);
                 }
@@ -70,15 +78,21 @@ impl Node {
         }
     }
 
-    /// Who was taken for dead and goes on where it was.
-    fn raised(&mut self, session: SessionId, from: Address) -> Option<NodeId> {
-        let member = self.peering.raise(self.now.mono, session, from)?;
+    /// Who was taken for dead, has not left since, and may go on with this session.
+    fn buried(&self, session: SessionId, from: Address) -> Option<NodeId> {
+        let member = self.peering.buried(self.now.mono, session, from)?;
+        let is_gone = [MemberStatus::Left, MemberStatus::Evicted].map(Some);
+        (!is_gone.contains(&self.roster.status(&member))).then_some(member)
+    }
+
+    /// A member that was taken for dead goes on with its session.
+    fn raise(&mut self, member: NodeId, session: SessionId) {
+        self.peering.raise(session);
         if self.stands(member) {
             for id in self.channels.keys().copied().collect::<Vec<_>>() {
                 self.in_channel(id, |channel, env| channel.met(env, member, true));
             }
         }
-        Some(member)
     }
 
     fn other_frame(&mut self, from: Address, frame: Frame) {

@@ -361,26 +361,27 @@ impl Sessions {
         true
     }
 
-    /// Who was taken for dead goes on with its session: this frame is of it.
-    pub(super) fn raise(
-        &mut self,
+    /// Who of those that are taken for dead may go on with this session.
+    pub(super) fn buried(
+        &self,
         now: Mono,
         theirs: SessionId,
         from: Address,
         links: &Links,
     ) -> Option<NodeId> {
         let session = self.buried.get(&theirs)?;
-        if session.renewal <= now || !session.reaches(from, links) {
-            return None;
-        }
-        let session = self.buried.remove(&theirs)?;
+        (session.renewal > now && session.reaches(from, links)).then_some(session.node)
+    }
+
+    /// Who was taken for dead goes on with its session.
+    pub(super) fn raise(&mut self, theirs: SessionId) {
+        let Some(session) = self.buried.remove(&theirs) else { return };
         let (node, ours) = (session.node, session.ours);
         self.clocks_off += usize::from(session.clock_off);
         let slot = self.all.insert(Session { previous: None, ..session }) as Slot;
         self.by_node.insert(node, slot);
         self.by_ours.insert(ours, slot);
         self.by_theirs.insert(theirs, slot);
-        Some(node)
     }
 
     fn take(&mut self, node: &NodeId) -> Option<Session> {
