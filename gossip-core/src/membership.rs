@@ -12,6 +12,7 @@ mod diagnosis;
 mod directory;
 mod eviction;
 mod evidence;
+mod member;
 mod roster;
 mod view;
 
@@ -24,6 +25,6 @@ pub use self::diagnosis::{Severity, Symptom, Testimony, diagnose, prefix};
 pub use self::directory::Directory;
 pub use self::eviction::Eviction;
 pub use self::evidence::{Accuser, Cause, Clue, Due, EVIDENCE, Evidence, Grounds};
+pub use self::member::{Member, MemberStatus};
 pub(crate) use self::roster::{Known, Roster, Said};
-pub use self::roster::{Member, MemberStatus};
 pub use self::view::{MAX_ACCUSERS, ViewRetain, admit};

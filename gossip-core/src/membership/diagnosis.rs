@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::contact::Link;
-use super::roster::{Member, MemberStatus};
+use super::member::{Member, MemberStatus};
 use crate::id::NodeId;
 use crate::wire::{Report, Sighting};
 

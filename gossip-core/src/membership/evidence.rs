@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::accusation::{Charge, Word};
 use super::contact::Contact;
-use super::roster::Member;
+use super::member::Member;
 use crate::id::NodeId;
 use crate::time::{Mono, Wall};
 
