@@ -153,6 +153,10 @@ fn a_follower_of_members_is_told_of_an_eviction_why_and_by_whom() {
     let (watch, people) = (follow(&["--json"]), follow(&[]));
     let all = watch.next();
     assert_eq!((all["members"].as_array().unwrap().len(), all.get("change")), (3, None));
+    // Both follow before anything changes: what a follower is shown at first is no change.
+    wait_until("people are shown it as well", || {
+        people.lines.recv_timeout(PATIENCE).unwrap().contains(" n2 ").then_some(())
+    });
     let mut version = all["view_version"].as_u64().unwrap();
     let evicted = nodes[1].run(&["evict", "n2"]).code(0).json();
     assert_eq!((&evicted["node"], &evicted["before"]), (&json!(nodes[2].id()), &json!("alive")));
