@@ -12,6 +12,7 @@
 //! Where hosts share a directory, all that is done already.
 
 mod dial;
+mod elsewhere;
 mod hello;
 mod listed;
 mod pace;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 
 use self::dial::Dials;
 pub(crate) use self::dial::{DialConfig, Target};
+use self::elsewhere::Elsewhere;
 use self::listed::Listed;
 use self::pace::Pace;
 pub(crate) use self::pace::Sender;
@@ -57,6 +59,9 @@ pub(crate) enum PeeringEffect {
         commit: u64,
         fact_bytes: Option<usize>,
     },
+    /// Somebody said Hello in this member's name from an address that its word does not name, while its session
+    /// stands at one that it does.
+    Elsewhere(NodeId),
     /// No session with this member any more.
     Lost(NodeId),
     /// A frame of our own making.
@@ -92,6 +97,7 @@ pub(crate) struct Peering {
     cookie_secret: [u8; 32],
     dials: Dials,
     effects: Vec<PeeringEffect>,
+    elsewhere: Elsewhere,
     hellos: BTreeMap<Ticket, PendingHello>,
     links: Links,
     listed: Option<Listed>,
@@ -129,6 +135,7 @@ impl Peering {
             cookie_secret: rng.bytes(),
             dials: Dials::new(dials),
             effects: Vec::new(),
+            elsewhere: Elsewhere::default(),
             hellos: BTreeMap::new(),
             links: Links::new(spec.limits.links),
             listed: None,
@@ -295,6 +302,36 @@ impl Peering {
         }
     }
 
+    /// Whether a Hello in a member's name came lately from where its word does not say that it listens.
+    pub(crate) fn spoke_elsewhere(&self, now: Mono, member: &NodeId) -> bool {
+        self.elsewhere.lately(now, member).is_some()
+    }
+
+    /// A member does not answer where it says that it listens: it is dialled where it spoke from lately, and no session
+    /// stands in the way of that.
+    pub(crate) fn follow(&mut self, now: Mono, member: NodeId) {
+        let from = self.elsewhere.lately(now, &member);
+        let Some((from, announced)) = from.zip(self.sessions.announces(&member)) else { return };
+        if self.sessions.is_at(&member, announced, &self.links) {
+            let ways = [from].into_iter().chain(self.reach.ways(announced)).collect();
+            self.drop_session(now, &member);
+            self.dials.add(now, Target::Member(member), ways);
+        }
+    }
+
+    /// Members that do not answer where they say that they listen, and where they are reached or spoke from, as far
+    /// as that is an address.
+    pub(crate) fn astray(&self, now: Mono) -> impl Iterator<Item = (NodeId, SocketAddr)> + '_ {
+        self.elsewhere.members().filter_map(move |member| {
+            let at = match self.sessions.announces(member) {
+                Some(named) if self.sessions.is_at(member, named, &self.links) => return None,
+                Some(_) => self.sessions.route(member)?.gossip,
+                None => self.elsewhere.lately(now, member)?,
+            };
+            Some((*member, self.links.peer(at)?))
+        })
+    }
+
     /// Keeps no link with this member any more.
     pub(crate) fn unlink(&mut self, member: NodeId) {
         self.sessions.keep(&member, false);
@@ -318,6 +355,7 @@ impl Peering {
         self.unlink(member);
         self.drop_session(now, &member);
         self.dials.forget(&member);
+        self.elsewhere.forget(&member);
     }
 
     /// Ends the session with a member that is gone.

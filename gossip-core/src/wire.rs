@@ -20,7 +20,9 @@ pub use self::hello::{COOKIE_BYTES, Constants, FactLimit, Hello};
 pub use self::large::{AskChunks, CHUNK_BYTES, Chunk, Large, MAX_CHUNKS};
 pub use self::pack::{Packer, Parcel};
 pub use self::record::{Record, Records, raw_records, record_kinds, record_len, record_name};
-pub use self::report::{MAX_SIGHTINGS, Query, Report, SIGHTING_BYTES, SIGHTINGS, Sighting};
+pub use self::report::{
+    Astray, MAX_ASTRAY, MAX_SIGHTINGS, Query, Report, SIGHTING_BYTES, SIGHTINGS, Sighting,
+};
 pub use self::talk::{
     Cells, Compare, Glance, More, PingReq, RangeContent, RangePart, Ranges, Receipt, Same, Take,
     Taken, Talk,

@@ -106,7 +106,8 @@ matrix! {
         also troubles::a_one_way_cut_is_named_and_nobody_dies_of_it,
         also troubles::a_partition_is_named_and_nobody_dies_on_ones_own_side,
         also troubles::a_standstill_is_named_and_convicts_nobody_else,
-        also troubles::a_changed_address_is_named_and_the_moved_live;
+        also troubles::a_changed_address_is_named_and_the_moved_live,
+        also troubles::a_move_is_named_and_who_runs_on_stays_alive;
     udp_memory_bad: "udp" on "memory" over BAD;
     tcp_rocks: "tcp" on "rocks" over LOCAL;
     tcp_rocks_bad: "tcp" on "rocks" over BAD;
@@ -116,7 +117,8 @@ matrix! {
         also troubles::a_one_way_cut_is_named_and_nobody_dies_of_it,
         also troubles::a_partition_is_named_and_nobody_dies_on_ones_own_side,
         also troubles::a_standstill_is_named_and_convicts_nobody_else,
-        also troubles::a_changed_address_is_named_and_the_moved_live;
+        also troubles::a_changed_address_is_named_and_the_moved_live,
+        also troubles::a_move_is_named_and_who_runs_on_stays_alive;
     both_rocks: "udp+tcp" on "rocks" over LOCAL, also mixed::a_host_on_streams_alone_joins;
     both_rocks_bad: "udp+tcp" on "rocks" over BAD, also mixed::a_host_on_streams_alone_joins;
 }

@@ -6,6 +6,7 @@ mod delay;
 mod loss;
 mod moved;
 mod partition;
+mod roaming;
 mod standstill;
 
 use std::time::Duration;
@@ -15,9 +16,10 @@ pub(crate) use self::delay::slow_lines_are_named_and_nobody_dies_of_them;
 pub(crate) use self::loss::loss_is_named_and_nobody_dies_of_it;
 pub(crate) use self::moved::a_changed_address_is_named_and_the_moved_live;
 pub(crate) use self::partition::a_partition_is_named_and_nobody_dies_on_ones_own_side;
+pub(crate) use self::roaming::a_move_is_named_and_who_runs_on_stays_alive;
 pub(crate) use self::standstill::a_standstill_is_named_and_convicts_nobody_else;
 
-use crate::cluster::{Cluster, Variant};
+use crate::cluster::{Cluster, Listen, Variant};
 use crate::lines::Host;
 use crate::symptoms::{Found, all_find};
 use crate::watch::Watch;
@@ -34,7 +36,13 @@ const HEALING: Duration = Duration::from_secs(60);
 /// Five nodes that are well, and followed.
 #[track_caller]
 fn well(variant: Variant, seed: u64) -> (Cluster, Watch) {
-    let cluster = Cluster::start(variant, seed, 5);
+    well_listening(variant, seed, Listen::Here)
+}
+
+/// The same, with nodes that listen so.
+#[track_caller]
+fn well_listening(variant: Variant, seed: u64, listen: Listen) -> (Cluster, Watch) {
+    let cluster = Cluster::start_listening(variant, seed, 5, listen);
     all_find(&cluster, &ALL, &[], FINDING);
     let watch = Watch::start(&cluster);
     (cluster, watch)

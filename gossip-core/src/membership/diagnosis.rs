@@ -94,6 +94,7 @@ pub fn diagnose(members: &[Member], testimonies: &[Testimony]) -> Vec<Symptom> {
     symptoms.extend(case.clocks());
     symptoms.extend(case.views());
     symptoms.extend(case.standstills());
+    symptoms.extend(case.astray());
     symptoms.extend(case.moves());
     symptoms.extend(case.programs());
     symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.severity));
@@ -416,12 +417,6 @@ impl<'a> Case<'a> {
         recent
             .map(|(member, ago)| {
                 let name = self.name(&member.id);
-                let endpoints = &member.alive.endpoints;
-                let mut places: Vec<_> =
-                    endpoints.datagram.iter().chain(&endpoints.stream).collect();
-                places.sort_unstable();
-                places.dedup();
-                let places: Vec<_> = places.into_iter().map(ToString::to_string).collect();
                 Symptom {
                     severity: Severity::Note,
                     code: "address-changed",
@@ -429,7 +424,7 @@ impl<'a> Case<'a> {
                     text: format!(
                         "{name} has another address since {} s: {}",
                         ago.as_secs(),
-                        places.join(", ")
+                        places(member)
                     ),
                     next: format!(
                         "nothing, if {name} was moved; else look for a second one with its key"
@@ -437,6 +432,31 @@ impl<'a> Case<'a> {
                 }
             })
             .collect()
+    }
+
+    /// Members that are reached somewhere else than they say, and not where they say.
+    fn astray(&self) -> Vec<Symptom> {
+        let said = self.testimonies.iter().flat_map(|testimony| &testimony.report.astray);
+        let said: BTreeMap<_, _> =
+            said.filter_map(|it| Some((*self.ids.get(&it.member)?, it.at))).collect();
+        let told = self.members.iter().filter_map(|member| {
+            let at = said.get(&member.id)?;
+            let name = self.name(&member.id);
+            Some(Symptom {
+                severity: Severity::Doubt,
+                code: "unannounced-address",
+                nodes: vec![member.id],
+                text: format!(
+                    "{name} speaks from {at}, and does not answer where it says that it is: {}",
+                    places(member)
+                ),
+                next: format!(
+                    "if {name} was moved, start it anew with transport.advertise set to where it is now, for \
+                     who does not know it yet cannot dial it; else look for a second one with its key"
+                ),
+            })
+        });
+        told.collect()
     }
 
     fn programs(&self) -> Option<Symptom> {
@@ -453,6 +473,15 @@ impl<'a> Case<'a> {
             next: "finish the upgrade".to_owned(),
         })
     }
+}
+
+/// Where a member says that it listens.
+fn places(member: &Member) -> String {
+    let mut places: Vec<_> = member.alive.endpoints.iter().collect();
+    places.sort_unstable();
+    places.dedup();
+    let places: Vec<_> = places.iter().map(ToString::to_string).collect();
+    places.join(", ")
 }
 
 /// Whether a member had answers of another one long after the other had the last of it: frames go both ways.

@@ -60,6 +60,9 @@ pub enum Clue {
     Convicted,
     /// It has no session with us, so it was dialled instead of probed.
     Dialled,
+    /// A Hello in its name came from an address that it does not name, while its session stood at one that it does:
+    /// it has moved, or somebody else has its word.
+    Elsewhere,
     /// Somebody threw it out.
     Evicted,
     /// It was suspect or dead, and lives.
@@ -101,6 +104,7 @@ impl Clue {
             Self::Asked => "asked",
             Self::Convicted => "convicted",
             Self::Dialled => "dialled",
+            Self::Elsewhere => "elsewhere",
             Self::Evicted => "evicted",
             Self::HeardAgain => "heard-again",
             Self::Joined => "joined",

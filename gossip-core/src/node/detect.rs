@@ -9,7 +9,9 @@ use super::explain::Reason;
 use super::probing::Answered;
 use crate::fact::{Envelope, FactKind, Why};
 use crate::id::{NodeId, ShardId, TopicId};
-use crate::membership::{Accusation, Accuser, Cause, Charge, Clue, MemberStatus, Word, subject};
+use crate::membership::{
+    Accusation, Accuser, Cause, Charge, Clue, Link, MemberStatus, Word, subject,
+};
 use crate::strategy::Detector;
 use crate::strategy::detector::{DetectorCx, Finding, Sign};
 use crate::transport::{Address, Class};
@@ -179,6 +181,7 @@ impl Node {
 
     fn probe(&mut self, member: NodeId, class: Class) {
         let now = self.now.mono;
+        self.follow(member);
         let reached = self.peering.reach(member);
         let clue = if reached { Clue::Probed } else { Clue::Dialled };
         let dossier = self.roster.dossier(&member);
@@ -188,6 +191,25 @@ impl Node {
         if reached {
             let number = self.probing.begin(now, member, member);
             self.ping(member, class, number);
+        }
+    }
+
+    /// A Hello in a member's name came from where its word does not say that it listens: it is asked where it says.
+    pub(super) fn spoke_elsewhere(&mut self, member: NodeId) {
+        self.note(member, Clue::Elsewhere, self.keys.id());
+        self.probe(member, Class::Gossip);
+    }
+
+    /// Who does not answer where it says that it listens, and spoke from elsewhere, is dialled there.
+    fn follow(&mut self, member: NodeId) {
+        let now = self.now.mono;
+        if !self.peering.spoke_elsewhere(now, &member) {
+            return;
+        }
+        let suspicion = self.detector.suspicion(&member);
+        let is_last = suspicion.is_some_and(|(_, last_attempt)| last_attempt);
+        if is_last || self.contact(&member).link(now) != Link::Good {
+            self.peering.follow(now, member);
         }
     }
 

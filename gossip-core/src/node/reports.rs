@@ -12,7 +12,7 @@ use crate::io::{Answer, RequestId};
 use crate::membership::{Known, Link, MAX_NAME_BYTES, MemberStatus, SLOW_MS, Testimony, prefix};
 use crate::time::{Mono, earliest};
 use crate::transport::{Address, Class};
-use crate::wire::{MAX_SIGHTINGS, Query, Report, SIGHTINGS, Sighting, Talk};
+use crate::wire::{Astray, MAX_ASTRAY, MAX_SIGHTINGS, Query, Report, SIGHTINGS, Sighting, Talk};
 
 /// How long answers are waited for, how soon who has not answered is asked again, and how long it then takes at most until
 /// the next time (guesses: at 30 % loss of each datagram 99 of 100 answer one of seven questions).
@@ -124,7 +124,11 @@ impl Node {
     }
 
     pub(super) fn on_report(&mut self, from: NodeId, at: Address, report: Report) {
-        if report.sightings.len() > MAX_SIGHTINGS || report.program.len() > MAX_NAME_BYTES {
+        let Report { sightings, astray, program, .. } = &report;
+        if sightings.len() > MAX_SIGHTINGS
+            || astray.len() > MAX_ASTRAY
+            || program.len() > MAX_NAME_BYTES
+        {
             return self.reject(Some(from), Some(at), Why::TooLarge);
         }
         let now = self.now;
@@ -153,7 +157,9 @@ impl Node {
         sightings.sort_by_key(|it| it.rtt_ms < Some(SLOW_MS));
         sightings.sort_by_key(|it| (it.status, it.link, it.loss) == (0, 0, Some(0)));
         sightings.sort_by_key(|it| (it.status, it.link) == (0, 0));
-        sightings.truncate(most);
+        let astray = self.peering.astray(now.mono).take(MAX_ASTRAY);
+        let astray: Vec<_> = astray.map(|(id, at)| Astray { member: prefix(&id), at }).collect();
+        sightings.truncate(most - astray.len());
         let count = |status| u32::try_from(self.roster.count(status)).unwrap_or(u32::MAX);
         let still = self.stood_still.map(|(at, lasted)| (now.mono.since(at), lasted));
         let short = |time| u32::try_from(millis(time)).unwrap_or(u32::MAX);
@@ -166,6 +172,7 @@ impl Node {
             counts: MemberStatus::ALL.map(count),
             stood_still: still.map(|(ago, lasted)| (millis(ago), short(lasted))),
             sightings,
+            astray,
         }
     }
 

@@ -160,6 +160,7 @@ impl Node {
                 let transmit = Transmit { to, class: Class::Gossip, bytes };
                 self.outputs.push_back(Output::Transmit(transmit));
             }
+            PeeringEffect::Elsewhere(member) => self.spoke_elsewhere(member),
             PeeringEffect::RefusedBy(address, why) => {
                 self.event(Event::RefusedBy { address, why });
             }

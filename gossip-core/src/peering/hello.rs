@@ -171,7 +171,12 @@ impl Peering {
             self.dials.met(ours, member);
         }
         if self.is_borrowed(&member, &alive, address) {
+            self.elsewhere.spoke(now.mono, member, address);
+            self.effects.push(PeeringEffect::Elsewhere(member));
             return self.reject(address, Some(member), Why::NotTheSubject);
+        }
+        if self.links.is_named(&alive.endpoints, address) {
+            self.elsewhere.forget(&member);
         }
         let way = (address, alive.endpoints, self.reach);
         let is_wanted = self.dials.contains(&Target::Member(member));

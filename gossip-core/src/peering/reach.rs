@@ -85,6 +85,14 @@ impl Links {
         self.peers.values().any(|peer| *peer == at)
     }
 
+    /// Where the other end of an address is.
+    pub(super) fn peer(&self, address: Address) -> Option<SocketAddr> {
+        match address {
+            Address::Socket(at) | Address::Stream(at) => Some(at),
+            Address::Link(link) => self.peers.get(&link).copied(),
+        }
+    }
+
     /// Whether an address is among these endpoints. A connection's port says nothing, so of a
     /// connection it is asked whether it comes from the host of one of them.
     pub(super) fn is_named(&self, endpoints: &Endpoints, address: Address) -> bool {

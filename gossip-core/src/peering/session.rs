@@ -162,6 +162,11 @@ impl Sessions {
         session.map(|session| session.is_kept = is_kept).is_some()
     }
 
+    /// Where a member with whom a session stands says that it listens.
+    pub(super) fn announces(&self, node: &NodeId) -> Option<&Endpoints> {
+        self.with(node).map(|session| &session.announced)
+    }
+
     /// Where a member that is dialled again when its session ends says that it listens.
     pub(super) fn kept(&self, node: &NodeId) -> Option<&Endpoints> {
         self.with(node).filter(|session| session.is_kept).map(|session| &session.announced)

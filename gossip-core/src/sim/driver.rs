@@ -219,7 +219,9 @@ impl World {
         }
         let Address::Socket(to) = *to else { return };
         // Where no host can be, nothing arrives.
-        let Some(to) = self.moved.get(&to).copied().or_else(|| number_of(to)) else { return };
+        let stays = |number: &u32| self.address(*number as usize) == to;
+        let to = self.moved.get(&to).copied().or_else(|| number_of(to).filter(stays));
+        let Some(to) = to else { return };
         let from = number as u32;
         if self.rules.is_empty() {
             return self.at(Duration::ZERO, Happening::Deliver { from, to, bytes });

@@ -1,5 +1,7 @@
 //! What a node says of itself and of others when it is asked how the cluster looks from there.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::time::Wall;
@@ -13,6 +15,9 @@ pub const MAX_SIGHTINGS: usize = 4_096;
 
 /// The most that one [`Sighting`] takes.
 pub const SIGHTING_BYTES: usize = 40;
+
+/// Most members that a [`Report`] says to be [`Astray`] (a guess: one names the cause, and a datagram has room).
+pub const MAX_ASTRAY: usize = 4;
 
 /// "How does the cluster look from there?"
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +50,19 @@ pub struct Report {
     pub stood_still: Option<(u64, u32)>,
     /// Other members, those first with whom something is wrong: [`SIGHTINGS`] at most over datagrams.
     pub sightings: Vec<Sighting>,
+    /// Members that do not answer where they say that they listen, and speak from elsewhere: [`MAX_ASTRAY`] at
+    /// most.
+    pub astray: Vec<Astray>,
+}
+
+/// A member that is somewhere else than it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::exhaustive_structs, reason = "the wire form of one record")]
+pub struct Astray {
+    /// The first bytes of its id.
+    pub member: [u8; 8],
+    /// Where it is reached, or spoke from last.
+    pub at: SocketAddr,
 }
 
 /// How another member looks from where a [`Report`] is made.

@@ -24,10 +24,10 @@ use gossip_core::strategy::retain::{KeepSiblings, LastWrite};
 use gossip_core::time::{Epoch, Hlc, Wall};
 use gossip_core::transport::DATAGRAM_BYTES;
 use gossip_core::wire::{
-    AskChunks, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants, DATA_HEADER_BYTES,
-    FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, PingReq, Query, RangeContent,
-    RangePart, Ranges, Receipt, Record, Records, Report, Same, Sighting, Take, Taken, Talk,
-    compressed, data_header, decode_frame, decompressed, session_of,
+    AskChunks, Astray, CHUNK_BYTES, COOKIE_BYTES, Cells, Chunk, Compare, Constants,
+    DATA_HEADER_BYTES, FactLimit, Frame, Glance, Hello, Large, More, Packer, Parcel, PingReq,
+    Query, RangeContent, RangePart, Ranges, Receipt, Record, Records, Report, Same, Sighting, Take,
+    Taken, Talk, compressed, data_header, decode_frame, decompressed, session_of,
 };
 
 const DOCUMENT: &str = include_str!("../../../docs/wire.md");
@@ -429,6 +429,7 @@ fn report() -> Report {
             answered_ms: None,
             rtt_ms: Some(412),
         }],
+        astray: vec![Astray { member: [9; 8], at: ([10, 0, 0, 9], 7946).into() }],
     }
 }
 

@@ -10,6 +10,9 @@ pub(super) fn detail(line: &Evidence) -> String {
         Clue::Asked => "was asked to probe it",
         Clue::Convicted => "it answered nobody until the suspicion ended: dead to this node",
         Clue::Dialled => "dialled without success: there is no session to probe it in",
+        Clue::Elsewhere => {
+            "somebody speaks in its name from an address that it does not say to listen at"
+        }
         Clue::Evicted => "threw it out; it may start anew",
         Clue::HeardAgain => "it gave a sign of life: alive to this node",
         Clue::Joined => "brought its first word",

@@ -177,3 +177,39 @@ fn a_clock_that_is_off_is_named() {
         assert_eq!(findings(&mut world, host), [("clock-skew", vec![4])], "to host {host}");
     }
 }
+
+#[test]
+fn who_runs_on_at_another_address_is_followed_there_and_named() {
+    for seed in 1..=20 {
+        let mut world = cluster(seed, 8);
+        (0..8).for_each(|host| drop(world.events(host)));
+        let new = std::net::SocketAddr::from(([10, 9, 9, 1], 7946));
+        world.relocate(5, new);
+        world.run_for(seconds(20));
+        let mut heard_elsewhere = 0;
+        for host in [0, 1, 2, 3, 4, 6, 7] {
+            let verdicts = verdicts(&mut world, host);
+            let deaths: Vec<_> =
+                verdicts.iter().filter(|(_, status)| *status == MemberStatus::Dead).collect();
+            assert!(deaths.is_empty(), "seed {seed}, host {host}: {verdicts:?}");
+            assert_eq!(status_of(&mut world, host, 5), Some(MemberStatus::Alive));
+            assert_eq!(why(&mut world, host, 5).contact.link(world.now()), Link::Good);
+            let found = symptoms(&mut world, host);
+            let [symptom] = found.as_slice() else { panic!("seed {seed}, host {host}: {found:?}") };
+            assert_eq!(
+                (symptom.code, &*symptom.nodes),
+                ("unannounced-address", &[world.id(5)][..])
+            );
+            assert!(symptom.text.contains("10.9.9.1:7946"), "{}", symptom.text);
+            let lines = evidence(&mut world, host, 5);
+            heard_elsewhere += usize::from(lines.contains(&("elsewhere", host)));
+        }
+        assert!(heard_elsewhere >= 4, "seed {seed}: at {heard_elsewhere} hosts");
+        world.crash(5);
+        world.start(5);
+        world.run_for(seconds(20));
+        for host in [0, 1, 2, 3, 4, 6, 7] {
+            assert_eq!(findings(&mut world, host), [("address-changed", vec![5])]);
+        }
+    }
+}
