@@ -114,7 +114,10 @@ impl RumorMongering {
         };
         let mut partners = self.listeners(cx, self.config.fan_out);
         if self.pulling {
-            let missing = self.config.fan_out.saturating_sub(partners.len());
+            // Who has heard of nothing for a while asks one at a time: pulls that find nothing are most of what
+            // a calm node says.
+            let most = if self.is_calm() { 1 } else { self.config.fan_out };
+            let missing = most.saturating_sub(partners.len());
             partners.extend(cx.pick(missing, |node| !partners.contains(node)));
         }
         for partner in partners {
@@ -293,6 +296,11 @@ impl RumorMongering {
     /// Whether rounds pass unused: who only pushes has nothing to do while it has nothing to tell.
     fn is_idle(&self) -> bool {
         self.hot.is_empty() && !self.config.direction.pulls()
+    }
+
+    /// Whether rounds are rare, and nothing has become hot since the last one.
+    fn is_calm(&self) -> bool {
+        self.pace > 1 && self.hot.is_empty()
     }
 
     /// How many periods pass until the next round: many while nothing is news, where others push as well.
