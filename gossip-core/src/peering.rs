@@ -303,7 +303,7 @@ impl Peering {
     }
 
     /// Whether a Hello in a member's name came lately from where its word does not say that it listens.
-    pub(crate) fn spoke_elsewhere(&self, now: Mono, member: &NodeId) -> bool {
+    pub(crate) fn has_spoken_elsewhere(&self, now: Mono, member: &NodeId) -> bool {
         self.elsewhere.lately(now, member).is_some()
     }
 

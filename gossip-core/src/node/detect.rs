@@ -203,7 +203,7 @@ impl Node {
     /// Who does not answer where it says that it listens, and spoke from elsewhere, is dialled there.
     fn follow(&mut self, member: NodeId) {
         let now = self.now.mono;
-        if !self.peering.spoke_elsewhere(now, &member) {
+        if !self.peering.has_spoken_elsewhere(now, &member) {
             return;
         }
         let suspicion = self.detector.suspicion(&member);

@@ -8,7 +8,7 @@ use gossip_core::fact::Why;
 use gossip_core::id::Endpoints;
 use gossip_core::testkit::lone::{Lone, Puppet};
 use gossip_core::time::Hlc;
-use gossip_core::wire::{Frame, Parcel, Talk};
+use gossip_core::wire::{Frame, Parcel, Record, Talk};
 
 use super::met;
 
@@ -86,6 +86,41 @@ fn a_borrowed_alive_fact_does_not_take_over_a_session() {
     lone.frame(owner.address, ping);
     let to: Vec<_> = lone.take_sent().into_iter().map(|transmit| transmit.to).collect();
     assert_eq!(to, [owner.address], "and gets the answers, in {main}");
+}
+
+/// Whoever has a member's word may say Hello with it for as long as it likes: it is dialled once the member has not
+/// answered for long where it listens, and not before.
+#[test]
+fn a_borrowed_alive_fact_is_followed_only_while_its_owner_is_silent() {
+    let (mut lone, puppets) = met(Default::default(), 1);
+    let owner = &puppets[0];
+    let thief = owner.in_session(666).at(socket("192.0.2.1:1"));
+    let is_dialled = |lone: &Lone| thief.frames(lone).any(|frame| matches!(frame, Frame::Hello(_)));
+    for tenth in 0..600 {
+        lone.pass(Duration::from_millis(100));
+        let asked: Vec<_> = owner.records(&lone).collect();
+        assert!(!is_dialled(&lone), "after {tenth} tenths of a second");
+        lone.take_sent();
+        for record in asked {
+            if let Record::Talk(Talk::Ping(number)) = record {
+                let ack = owner.frame(&[(None, Parcel::Talk(Talk::Ack(number)))]);
+                lone.frame(owner.address, ack);
+            }
+        }
+        if tenth % 20 == 0 {
+            assert!(!thief.greet(&mut lone));
+            lone.take_sent();
+        }
+    }
+    let dialled = (0..100).any(|tenth| {
+        if tenth % 20 == 0 {
+            thief.greet(&mut lone);
+        }
+        lone.take_sent();
+        lone.pass(Duration::from_millis(100));
+        is_dialled(&lone)
+    });
+    assert!(dialled, "its owner may have moved");
 }
 
 #[test]
