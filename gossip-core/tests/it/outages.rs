@@ -11,22 +11,22 @@ fn quantile(sorted: &[u32], percent: usize) -> u32 {
 #[test]
 fn what_was_missed_comes_within_seconds() {
     // Which crashes come together decides most of a run's longest waits, so they are judged together.
-    let (mut missed, mut reached) = (Vec::new(), Vec::new());
+    let mut missed = Vec::new();
     for seed in 1..=4 {
         let config = Config { nodes: 200, ..Config::default() };
         let mut outcome = outages::run(&config, seed);
         assert_eq!(outcome.never, 0, "seed {seed}: everybody gets everything");
         assert!(outcome.crashes > 5 && outcome.missed.len() > 1_000, "seed {seed}: nothing missed");
+        let reached = quantile(&outcome.reached, 99);
+        assert!(reached <= 5_000, "seed {seed}: {reached} ms");
         missed.append(&mut outcome.missed);
-        reached.append(&mut outcome.reached);
         // Under loss each half minute costs about the same; none costs more than those before.
         let (first, last) = (outcome.quiet_bytes[0], *outcome.quiet_bytes.last().unwrap());
         assert!(last <= first + first / 4, "seed {seed}: {:?}", outcome.quiet_bytes);
     }
     missed.sort_unstable();
-    reached.sort_unstable();
-    let (missed, reached) = (quantile(&missed, 99), quantile(&reached, 99));
-    assert!(missed <= 5_000 && reached <= 5_000, "{missed} and {reached} ms");
+    let missed = quantile(&missed, 99);
+    assert!(missed <= 5_000, "{missed} ms");
 }
 
 /// Without trouble nobody misses anything, so the accounts are right.
