@@ -11,7 +11,7 @@ use gossip_core::id::Endpoints;
 use gossip_core::io::{Boot, Command, Input, Output, RequestId, Seed, Write};
 use gossip_core::node::Node;
 use gossip_core::sim;
-use gossip_core::store::MemoryState;
+use gossip_core::store::{MemoryState, MetaName, StoreOp, StoreReply};
 use gossip_core::strategy::detector::Detector;
 use gossip_core::strategy::dissemination::RumorConfig;
 use gossip_core::strategy::reconcile::RepairConfig;
@@ -26,6 +26,8 @@ pub struct Mesh {
     handled: Handled,
     members: Vec<Member>,
     now: Mono,
+    /// The longest word of a member that another one kept for its next start.
+    word_bytes: usize,
 }
 
 /// What nodes were given, and what they took for it: everything that followed included, up to frames
@@ -159,6 +161,12 @@ impl Mesh {
         self.members.iter().map(|member| member.node.status().peers.alive).collect()
     }
 
+    /// How long the longest signed word of a member is.
+    #[must_use]
+    pub const fn word_bytes(&self) -> usize {
+        self.word_bytes
+    }
+
     fn input(&mut self, number: usize, input: Input) {
         let now = self.clocks();
         if let Some(member) = self.members.get_mut(number) {
@@ -178,7 +186,15 @@ impl Mesh {
                     member.node.handle(now, Input::Exported(ticket, Ok(())));
                 }
                 Output::Store(ticket, op) => {
-                    let reply = member.state.apply(op);
+                    let reply = if let StoreOp::Remember { name, value } = op {
+                        // It lies on a disk for the next start, and none of these starts again.
+                        if let (MetaName::Member(_), Some(word)) = (name, value) {
+                            self.word_bytes = self.word_bytes.max(word.len());
+                        }
+                        Ok(StoreReply::Synced { commit: member.state.commit() })
+                    } else {
+                        member.state.apply(op)
+                    };
                     member.node.handle(now, Input::Stored(ticket, reply));
                 }
                 Output::Transmit(transmit) => self.frames.push_back((number, transmit)),

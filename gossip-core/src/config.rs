@@ -108,7 +108,7 @@ pub struct Limits {
     /// Facts from the future that are parked, in one channel. One author has at most an eighth.
     /// Default 1,024 (a guess).
     pub parked: usize,
-    /// Ids of merged facts that are remembered, in one channel. Default 65,536 (2 MiB).
+    /// Ids of merged facts that are remembered, in one channel. Default 65,536 (1.5 MB).
     pub recent: usize,
     /// Own writes that wait for the store, in one channel. Default 65,536 (a guess).
     pub writes: usize,

@@ -27,7 +27,7 @@ use crate::config::{ChannelSlots, Config, Strategies};
 use crate::fact::{Domain, Keys, Protection, Why};
 use crate::id::{ChannelId, NodeId, ShardId, TopicId};
 use crate::io::{Answer, Boot, Command, Event, Input, Output, Refused, RequestId, Ticket};
-use crate::membership::{MemberStatus, Roster, ViewRetain};
+use crate::membership::{Known, MemberStatus, Roster, ViewRetain};
 use crate::mistake::{Mistake, made};
 use crate::peering::{Introduction, Peering, Reach};
 use crate::rng::Rng;
@@ -80,8 +80,6 @@ pub struct Node {
     relink: bool,
     /// No choice of links before this.
     relink_from: Mono,
-    /// Members that must confirm before dormant facts are dropped.
-    required: Vec<NodeId>,
     /// The kinds of transport of members, each once: who joins must meet all of them.
     reaches: Vec<Reach>,
     /// Whether some of them may be nobody's any more.
@@ -160,7 +158,6 @@ impl Node {
             probing: Probing::new(rng.fork("probing")),
             relink: false,
             relink_from: Mono::ZERO,
-            required: Vec::new(),
             reaches: Vec::new(),
             reaches_changed: false,
             roster: Roster::default(),
@@ -447,6 +444,10 @@ impl Node {
             None => *node == me || (!is_full && roster.has_room(node, limit)),
             Some(_) => true,
         };
+        let required = || match peering.listed() {
+            Some(listed) => listed.iter().collect(),
+            None => required(roster, me).map(|(member, _)| *member).collect(),
+        };
         let partners = match peering.listed() {
             // Views say who is where, and that is known.
             Some(_) if channel.is_view() => Partners::default(),
@@ -471,10 +472,10 @@ impl Node {
             keys: &*self.keys,
             left: self.life.has_left(),
             me,
-            members: peering.listed().unwrap_or_else(|| Partners::new(&self.required)),
             next_ticket: &mut self.next_ticket,
             now: self.now,
             partners,
+            required: &required,
             sampler: &mut *self.sampler,
             send: &mut send,
             slowed: &slowed,
@@ -489,26 +490,23 @@ impl Node {
         self.in_channel(self.view_id, act);
     }
 
-    /// Who can be talked to at once, and whose confirmation collection needs. Only those are looked at
+    /// Who can be talked to at once, and by which ways those are reached who count. Only those are looked at
     /// of whom something changed: where thousands join, most changes are about one of them.
     fn refresh_partners(&mut self) {
-        for member in std::mem::take(&mut self.changed) {
-            let known = self.roster.member(&member).filter(|_| member != self.keys.id());
+        let me = self.keys.id();
+        for member in std::mem::take(&mut self.changed).into_iter().filter(|it| *it != me) {
+            let known = self.roster.member(&member);
             let is_live = known
                 .is_some_and(|it| matches!(it.status, MemberStatus::Alive | MemberStatus::Suspect));
             list(&mut self.partners, member, is_live && self.peering.has_session(&member));
-            let counts = known.filter(|member| member.may_return());
-            let was_required = list(&mut self.required, member, counts.is_some());
-            self.reaches_changed |= was_required && counts.is_none();
-            let reach = counts.map(|member| Reach::of(&member.endpoints()));
-            add_reach(&mut self.reaches, reach);
+            match known.filter(|member| member.may_return()) {
+                Some(known) => add_reach(&mut self.reaches, known),
+                None => self.reaches_changed = true,
+            }
         }
         if std::mem::take(&mut self.reaches_changed) {
             self.reaches.clear();
-            for member in &self.required {
-                let reach = self.roster.member(member).map(|it| Reach::of(&it.endpoints()));
-                add_reach(&mut self.reaches, reach);
-            }
+            required(&self.roster, me).for_each(|(_, known)| add_reach(&mut self.reaches, known));
         }
     }
 
@@ -525,22 +523,25 @@ impl Node {
     }
 }
 
-/// Lists a member, or does not from now on; whether it was listed before.
-fn list(members: &mut Vec<NodeId>, member: NodeId, is_listed: bool) -> bool {
-    let place = members.binary_search(&member);
-    match place {
-        Ok(place) if !is_listed => {
-            members.remove(place);
-        }
+/// The others that must confirm before dormant facts are dropped.
+fn required(roster: &Roster, me: NodeId) -> impl Iterator<Item = (&NodeId, &Known)> {
+    roster.iter().filter(move |(member, known)| **member != me && known.may_return())
+}
+
+/// Lists a member, or does not from now on.
+fn list(members: &mut Vec<NodeId>, member: NodeId, is_listed: bool) {
+    match members.binary_search(&member) {
+        Ok(place) if !is_listed => drop(members.remove(place)),
         Err(place) if is_listed => members.insert(place, member),
         _ => {}
     }
-    place.is_ok()
 }
 
-fn add_reach(reaches: &mut Vec<Reach>, reach: Option<Reach>) {
-    let new = reach.filter(|reach| reach.is_known() && !reaches.contains(reach));
-    reaches.extend(new);
+fn add_reach(reaches: &mut Vec<Reach>, known: &Known) {
+    let reach = Reach::of(&known.endpoints());
+    if reach.is_known() && !reaches.contains(&reach) {
+        reaches.push(reach);
+    }
 }
 
 fn view_channel(config: &Config, domain: Domain, rng: &mut Rng) -> Channel {

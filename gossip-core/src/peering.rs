@@ -11,6 +11,7 @@
 //! A frame of an unknown session is answered with a Reset, upon which its sender dials anew.
 //! Where hosts share a directory, all that is done already.
 
+mod announced;
 mod dial;
 mod elsewhere;
 mod hello;
@@ -312,8 +313,8 @@ impl Peering {
     pub(crate) fn follow(&mut self, now: Mono, member: NodeId) {
         let from = self.elsewhere.lately(now, &member);
         let Some((from, announced)) = from.zip(self.sessions.announces(&member)) else { return };
-        if self.sessions.is_at(&member, announced, &self.links) {
-            let ways = [from].into_iter().chain(self.reach.ways(announced)).collect();
+        if self.sessions.is_at(&member, &announced, &self.links) {
+            let ways = [from].into_iter().chain(self.reach.ways(&announced)).collect();
             self.drop_session(now, &member);
             self.dials.add(now, Target::Member(member), ways);
         }
@@ -324,7 +325,7 @@ impl Peering {
     pub(crate) fn astray(&self, now: Mono) -> impl Iterator<Item = (NodeId, SocketAddr)> + '_ {
         self.elsewhere.members().filter_map(move |member| {
             let at = match self.sessions.announces(member) {
-                Some(named) if self.sessions.is_at(member, named, &self.links) => return None,
+                Some(named) if self.sessions.is_at(member, &named, &self.links) => return None,
                 Some(_) => self.sessions.route(member)?.gossip,
                 None => self.elsewhere.lately(now, member)?,
             };
@@ -488,7 +489,7 @@ impl Peering {
         if let Some(announced) = self.sessions.kept(&member)
             && !self.dials.contains(&target)
         {
-            self.dials.add(now, target, self.reach.ways(announced));
+            self.dials.add(now, target, self.reach.ways(&announced));
         }
     }
 

@@ -213,12 +213,12 @@ impl Collect {
     /// The epoch below which every one of these members has confirmed that it needs nothing.
     fn confirmed_floor(
         &self,
-        members: Partners<'_>,
+        members: &[NodeId],
         view_equal: &BTreeMap<NodeId, Epoch>,
     ) -> Option<Epoch> {
         let confirmed = |member| {
-            let state = *self.confirmed.get(&member)?;
-            Some(state.min(*view_equal.get(&member)?))
+            let state = *self.confirmed.get(member)?;
+            Some(state.min(*view_equal.get(member)?))
         };
         // Nobody else known is no evidence at all: they may just not have been found yet.
         let all: Option<Vec<_>> = members.iter().map(confirmed).collect();
@@ -297,7 +297,7 @@ impl Channel {
         let confirmed = if made(Mistake::DropUnconfirmed) {
             Some(Epoch::of(env.now.wall).next())
         } else {
-            self.collect.confirmed_floor(env.members, env.view_equal)
+            self.collect.confirmed_floor(&(env.required)(), env.view_equal)
         };
         let Some(floor) = confirmed.filter(|floor| *floor > self.collect.floor) else { return };
         self.collect.floor = floor;

@@ -55,11 +55,11 @@ pub(crate) struct Env<'a> {
     pub(crate) left: bool,
     /// Who we are.
     pub(crate) me: NodeId,
-    /// Members whose confirmation is needed before dormant facts are dropped.
-    pub(crate) members: Partners<'a>,
     pub(crate) next_ticket: &'a mut u64,
     pub(crate) now: Now,
     pub(crate) partners: Partners<'a>,
+    /// Members whose confirmation is needed before dormant facts are dropped: listed anew for who asks.
+    pub(crate) required: &'a dyn Fn() -> Vec<NodeId>,
     pub(crate) sampler: &'a mut dyn Sampler,
     /// Queues a record of a channel for a member.
     pub(crate) send: &'a mut dyn FnMut(ChannelId, NodeId, Class, Parcel),

@@ -18,7 +18,6 @@ use crate::time::{Epoch, Hlc, Wall};
 /// all use the same run.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Envelope {
-    author: NodeId,
     bytes: Bytes,
     expires_at: Wall,
     header: Range<u32>,
@@ -43,6 +42,9 @@ struct Body<'a> {
 
 /// Bytes of the kind, the proof and the signature, which come first.
 const FIXED_BYTES: usize = 1 + 1 + 64;
+
+/// Where in an encoded header its author stands: after the topic's one byte.
+const AUTHOR_AT: usize = 1;
 
 /// The proof that the signature is the author's own, direct. Others come later.
 const DIRECT: u8 = 0;
@@ -121,7 +123,6 @@ impl Envelope {
         value: Option<Range<u32>>,
     ) -> Self {
         Self {
-            author: header.author,
             bytes: Bytes::new(),
             expires_at: header.expires_at,
             header: range_in(bytes, encoded),
@@ -174,8 +175,11 @@ impl Envelope {
 
     /// Who says this.
     #[must_use]
-    pub const fn author(&self) -> NodeId {
-        self.author
+    pub fn author(&self) -> NodeId {
+        let start = self.header.start as usize + AUTHOR_AT;
+        let author = self.bytes.get(start..).and_then(|rest| rest.first_chunk());
+        // decode() has read it there, so the default is never taken.
+        NodeId::from_bytes(author.copied().unwrap_or_default())
     }
 
     /// The id: the hash of what is signed.
@@ -290,7 +294,7 @@ impl std::fmt::Debug for Envelope {
         f.debug_struct("Envelope")
             .field("kind", &self.kind.0)
             .field("id", &self.id)
-            .field("author", &self.author)
+            .field("author", &self.author())
             .field("key", &String::from_utf8_lossy(self.key()))
             .field("hlc", &self.hlc)
             .field("tombstone", &self.tombstone)

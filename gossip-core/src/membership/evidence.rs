@@ -164,21 +164,26 @@ pub(crate) struct Dossier {
     pub(crate) contact: Contact,
     /// When it became known, and who brought it.
     joined: (Wall, NodeId),
-    /// Oldest first. Most members are calm: of those there are none, and they take no room.
-    lines: Vec<Evidence>,
+    /// Most members are calm: of those there are none, and they take no room.
+    lines: Option<Box<Lines>>,
 }
+
+/// Lines of evidence, oldest first.
+#[derive(Clone, Debug, Default)]
+struct Lines(Vec<Evidence>);
 
 impl Dossier {
     /// A member became known, and this one brought it.
     pub(crate) fn open(at: Wall, by: NodeId) -> Self {
-        Self { contact: Contact::default(), joined: (at, by), lines: Vec::new() }
+        Self { contact: Contact::default(), joined: (at, by), lines: None }
     }
 
     /// How it became known, and the last lines.
     pub(crate) fn lines(&self) -> impl Iterator<Item = Evidence> {
         let (at, by) = self.joined;
         let joined = Evidence { at, last: at, times: 1, clue: Clue::Joined, by };
-        [joined].into_iter().chain(self.lines.iter().copied())
+        let lines = self.lines.iter().flat_map(|lines| &lines.0);
+        [joined].into_iter().chain(lines.copied())
     }
 
     /// Adds a line, or counts it with one that says the same in this chapter.
@@ -187,10 +192,11 @@ impl Dossier {
             self.contact.convicted();
         }
         // A first session is no news.
-        if self.lines.is_empty() && clue == Clue::SessionMade {
+        if self.lines.is_none() && clue == Clue::SessionMade {
             return;
         }
-        let mut chapter = self.lines.iter_mut().rev().take_while(|line| !line.clue.turns());
+        let Lines(lines) = &mut **self.lines.get_or_insert_default();
+        let mut chapter = lines.iter_mut().rev().take_while(|line| !line.clue.turns());
         let same = |line: &&mut Evidence| line.clue == clue && (line.by == by || clue.is_errand());
         if let Some(line) = chapter.find(same) {
             line.times = line.times.saturating_add(1);
@@ -200,10 +206,10 @@ impl Dossier {
         if clue.turns() {
             self.contact.forget_loss();
         }
-        if self.lines.len() >= EVIDENCE {
-            self.lines.remove(0);
+        if lines.len() >= EVIDENCE {
+            lines.remove(0);
         }
-        self.lines.push(Evidence { at, last: at, times: 1, clue, by });
+        lines.push(Evidence { at, last: at, times: 1, clue, by });
     }
 }
 
@@ -298,7 +304,7 @@ mod tests {
 
     #[test]
     fn a_dossier_is_small_and_has_no_lines_while_all_is_well() {
-        assert!(size_of::<Dossier>() <= 120, "{}", size_of::<Dossier>());
+        assert!(size_of::<Dossier>() <= 104, "{}", size_of::<Dossier>());
         assert_eq!(size_of::<Evidence>(), 80);
         let mut dossier = known();
         dossier.note(wall(1), Clue::SessionMade, ME);
@@ -306,7 +312,7 @@ mod tests {
             dossier.contact.attempted(at(second), true);
             dossier.contact.answer(at(second));
         });
-        assert_eq!(dossier.lines.capacity(), 0);
+        assert!(dossier.lines.is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::announced::Announced;
 use super::reach::{Links, Reach};
 use crate::config::SKEW;
 use crate::id::{Endpoints, NodeId, SessionId};
@@ -61,11 +62,16 @@ fn is_hopeful(missed: Duration) -> bool {
     !(CONNECTING..=RETRY).contains(&missed)
 }
 
+/// Where a member takes connections, if it says so.
+fn stream_of(announced: &Endpoints) -> Option<Address> {
+    announced.stream.first().copied().map(Address::Stream)
+}
+
 /// One session.
 #[derive(Clone, Debug)]
 struct Session {
     /// Where the member says that it listens.
-    announced: Endpoints,
+    announced: Announced,
     /// Whether the partner's clock is too far from ours.
     clock_off: bool,
     /// Whether the member takes frames that are compressed.
@@ -104,15 +110,21 @@ impl Session {
             Address::Socket(_) => self.datagram == Some(from),
             Address::Stream(_) => {
                 self.uses(from)
-                    || self.announced.stream.iter().any(|at| Address::Stream(*at) == from)
+                    || self
+                        .announced
+                        .endpoints()
+                        .stream
+                        .iter()
+                        .any(|at| Address::Stream(*at) == from)
             }
             Address::Link(_) => {
-                let beside = match self.datagram {
+                let beside = || match self.datagram {
                     Some(Address::Socket(at)) => Endpoints::datagram(at),
                     _ => Endpoints::default(),
                 };
-                let hosts = [&self.announced, &beside];
-                self.uses(from) || hosts.iter().any(|hosts| links.is_named(hosts, from))
+                self.uses(from)
+                    || links.is_named(&self.announced.endpoints(), from)
+                    || links.is_named(&beside(), from)
             }
         }
     }
@@ -122,7 +134,8 @@ impl Session {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     all: Slab<Session>,
-    by_node: BTreeMap<NodeId, Slot>,
+    /// In the order of the members, whose ids stand in the slots alone: thousands are kept.
+    by_node: Vec<Slot>,
     by_ours: BTreeMap<SessionId, Slot>,
     by_theirs: BTreeMap<SessionId, Slot>,
     /// Of who is taken for dead, by their ids: it may have been paused, and goes on with its session unless that is to
@@ -136,16 +149,40 @@ pub(super) struct Sessions {
 type Slot = u32;
 
 impl Sessions {
+    /// Where a member's session stands in the order, or would.
+    fn place(&self, node: &NodeId) -> Result<usize, usize> {
+        let node_at = |slot: &Slot| self.all.get(*slot as usize).map(|session| &session.node);
+        self.by_node.binary_search_by(|slot| node_at(slot).cmp(&Some(node)))
+    }
+
+    fn slot(&self, node: &NodeId) -> Option<Slot> {
+        self.by_node.get(self.place(node).ok()?).copied()
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &Session> {
+        self.by_node.iter().filter_map(|slot| self.all.get(*slot as usize))
+    }
+
+    /// Adds the session of a member that has none.
+    fn list(&mut self, session: Session) -> Slot {
+        let place = self.place(&session.node);
+        debug_assert!(place.is_err(), "whoever has a session is not buried");
+        let (Ok(place) | Err(place)) = place;
+        let slot = self.all.insert(session) as Slot;
+        self.by_node.insert(place, slot);
+        slot
+    }
+
     fn with(&self, node: &NodeId) -> Option<&Session> {
-        self.all.get(*self.by_node.get(node)? as usize)
+        self.all.get(self.slot(node)? as usize)
     }
 
     fn with_mut(&mut self, node: &NodeId) -> Option<&mut Session> {
-        self.all.get_mut(*self.by_node.get(node)? as usize)
+        self.all.get_mut(self.slot(node)? as usize)
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.by_node.keys().copied()
+        self.in_order().map(|session| session.node)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -163,13 +200,14 @@ impl Sessions {
     }
 
     /// Where a member with whom a session stands says that it listens.
-    pub(super) fn announces(&self, node: &NodeId) -> Option<&Endpoints> {
-        self.with(node).map(|session| &session.announced)
+    pub(super) fn announces(&self, node: &NodeId) -> Option<Endpoints> {
+        self.with(node).map(|session| session.announced.endpoints())
     }
 
     /// Where a member that is dialled again when its session ends says that it listens.
-    pub(super) fn kept(&self, node: &NodeId) -> Option<&Endpoints> {
-        self.with(node).filter(|session| session.is_kept).map(|session| &session.announced)
+    pub(super) fn kept(&self, node: &NodeId) -> Option<Endpoints> {
+        let kept = self.with(node).filter(|session| session.is_kept);
+        kept.map(|session| session.announced.endpoints())
     }
 
     /// The route for frames that leave now; with `bulk` some of them are worth a stream. Where none
@@ -234,12 +272,12 @@ impl Sessions {
     /// takes connections. Those that have no way left are returned.
     pub(super) fn down(&mut self, link: LinkId) -> Vec<NodeId> {
         let mut lost = Vec::new();
-        for (node, slot) in &self.by_node {
+        for slot in &self.by_node {
             let Some(session) = self.all.get_mut(*slot as usize) else { continue };
             if session.stream == Some(Address::Link(link)) {
-                session.stream = session.announced.stream.first().copied().map(Address::Stream);
+                session.stream = stream_of(&session.announced.endpoints());
                 if session.route().is_none() {
-                    lost.push(*node);
+                    lost.push(session.node);
                 }
             }
         }
@@ -248,12 +286,13 @@ impl Sessions {
 
     /// A member says where it listens now.
     pub(super) fn announced(&mut self, node: &NodeId, endpoints: &Endpoints) {
+        let announced = Announced::new(endpoints);
         if let Some(session) = self.with_mut(node)
-            && session.announced != *endpoints
+            && session.announced != announced
         {
-            session.announced.clone_from(endpoints);
+            session.announced = announced;
             if let Some(Address::Stream(_)) = session.stream {
-                session.stream = endpoints.stream.first().copied().map(Address::Stream);
+                session.stream = stream_of(endpoints);
             }
         }
     }
@@ -280,7 +319,7 @@ impl Sessions {
     /// Whether another member's frames carry this id.
     pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
         let stands = self.by_theirs.get(&theirs);
-        stands.is_some_and(|slot| self.by_node.get(node) != Some(slot))
+        stands.is_some_and(|slot| self.slot(node) != Some(*slot))
             || self.buried.get(&theirs).is_some_and(|session| session.node != *node)
     }
 
@@ -296,7 +335,7 @@ impl Sessions {
     ) {
         self.buried.retain(|_, session| session.node != node);
         let old = self.with(&node).map(|old| (old.theirs, old.previous));
-        let was_kept = self.kept(&node).is_some();
+        let was_kept = self.with(&node).is_some_and(|old| old.is_kept);
         let theirs = hello.session;
         let previous = old.map(|(old, _)| old).filter(|old| *old != theirs);
         if let Some(forgotten) = old.and_then(|(_, previous)| previous)
@@ -306,14 +345,14 @@ impl Sessions {
             self.by_theirs.remove(&forgotten);
         }
         let clock_off = now.wall.distance(hello.wall) > CLOCK_BOUND;
-        let takes = announced.stream.first().filter(|_| reach.has_streams());
+        let takes = stream_of(&announced).filter(|_| reach.has_streams());
         // Datagrams that reached the member where it still listens go on doing so.
         let standing = self
             .with(&node)
             .and_then(|old| old.datagram)
             .filter(|way| announced.datagram.iter().any(|at| Address::Socket(*at) == *way));
         let (datagram, stream) = match address {
-            Address::Socket(_) => (Some(address), takes.copied().map(Address::Stream)),
+            Address::Socket(_) => (Some(address), takes),
             Address::Stream(_) | Address::Link(_) => (standing, Some(address)),
         };
         let is_detour = datagram.is_none() && reach.meets_by_datagram(&announced);
@@ -323,7 +362,7 @@ impl Sessions {
             (false, false) => LIFETIME,
         };
         let session = Session {
-            announced,
+            announced: Announced::new(&announced),
             clock_off,
             compress: hello.takes_compressed(),
             datagram,
@@ -341,9 +380,7 @@ impl Sessions {
             self.clocks_off -= usize::from(old.clock_off);
             self.by_ours.remove(&old.ours)
         } else {
-            let slot = self.all.insert(session) as Slot;
-            self.by_node.insert(node, slot);
-            Some(slot)
+            Some(self.list(session))
         };
         self.clocks_off += usize::from(clock_off);
         if let Some(slot) = slot {
@@ -381,16 +418,16 @@ impl Sessions {
     /// Who was taken for dead goes on with its session.
     pub(super) fn raise(&mut self, theirs: SessionId) {
         let Some(session) = self.buried.remove(&theirs) else { return };
-        let (node, ours) = (session.node, session.ours);
+        let ours = session.ours;
         self.clocks_off += usize::from(session.clock_off);
-        let slot = self.all.insert(Session { previous: None, ..session }) as Slot;
-        self.by_node.insert(node, slot);
+        let slot = self.list(Session { previous: None, ..session });
         self.by_ours.insert(ours, slot);
         self.by_theirs.insert(theirs, slot);
     }
 
     fn take(&mut self, node: &NodeId) -> Option<Session> {
-        let slot = self.by_node.remove(node)?;
+        let place = self.place(node).ok()?;
+        let slot = self.by_node.remove(place);
         let session = self.all.try_remove(slot as usize)?;
         self.by_ours.remove(&session.ours);
         self.clocks_off -= usize::from(session.clock_off);

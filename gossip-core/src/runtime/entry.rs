@@ -42,7 +42,7 @@ impl Entry {
 
     /// Who wrote it.
     #[must_use]
-    pub const fn author(&self) -> NodeId {
+    pub fn author(&self) -> NodeId {
         self.0.author()
     }
 

@@ -35,8 +35,8 @@ pub struct Catalogue {
     active: Group,
     dormant: BTreeMap<Epoch, Group>,
     epoch: Epoch,
-    /// The active facts that ever leave, and whether they are dead.
-    leaving: BTreeMap<(Epoch, Entry), bool>,
+    /// Where the active facts stand that ever leave, and whether they are dead.
+    leaving: BTreeMap<(Epoch, Point), bool>,
     /// How many became dormant since they were last asked for.
     left: usize,
     /// The sketch of what is active, once somebody has asked for it; boxed, for few catalogues of a
@@ -103,7 +103,7 @@ impl Catalogue {
         }
         if entry.leaves_at > self.epoch {
             if entry.leaves_at != Epoch::NEVER {
-                self.leaving.insert((entry.leaves_at, entry), dead);
+                self.leaving.insert((entry.leaves_at, entry.point()), dead);
             }
             if let Some(sketched) = &mut self.sketched {
                 sketched.add(&entry);
@@ -117,7 +117,7 @@ impl Catalogue {
         let Record { entry, expires_at, tombstone } = *record;
         let expires = expires_at != Wall::ZERO;
         let waited = expires && self.waiting.remove(&(expires_at, entry));
-        self.leaving.remove(&(entry.leaves_at, entry));
+        self.leaving.remove(&(entry.leaves_at, entry.point()));
         if entry.leaves_at > self.epoch
             && !made(Mistake::KeepInSketch)
             && let Some(sketched) = &mut self.sketched
@@ -141,7 +141,8 @@ impl Catalogue {
         while let Some(first) = self.leaving.first_entry()
             && first.key().0 <= epoch
         {
-            let ((leaves_at, entry), dead) = first.remove_entry();
+            let ((leaves_at, point), dead) = first.remove_entry();
+            let Some(entry) = self.active.index.find(point) else { continue };
             self.active.remove(&entry, dead);
             if let Some(sketched) = &mut self.sketched {
                 sketched.remove(&entry);
@@ -168,7 +169,7 @@ impl Catalogue {
     pub fn announce(&mut self, at: Wall, entry: &Entry) {
         if self.waiting.remove(&(at, *entry)) {
             self.group(entry.leaves_at).dead += 1;
-            if let Some(dead) = self.leaving.get_mut(&(entry.leaves_at, *entry)) {
+            if let Some(dead) = self.leaving.get_mut(&(entry.leaves_at, entry.point())) {
                 *dead = true;
             }
         }
@@ -258,7 +259,7 @@ impl Catalogue {
         let between = |leaves_at: Epoch| epoch < leaves_at && leaves_at <= self.epoch;
         let groups = self.dormant.iter().filter(|(leaves_at, _)| between(**leaves_at));
         let more = groups.flat_map(|(_, group)| group.index.entries(&Span::ALL)).copied();
-        let less = self.leaving(self.epoch.next()..=epoch).map(|(entry, _)| entry);
+        let less = self.leaving(self.epoch.next()..=epoch);
         sketched.row(cells, self.active.index.entries(&Span::ALL), more, less)
     }
 
@@ -286,7 +287,7 @@ impl Catalogue {
     pub fn total(&self, set: Set) -> Totals {
         let epochs = epochs_of(set);
         let sum = self.select(set).sum(&Span::ALL);
-        let dead = |epochs| self.leaving(epochs).filter(|(_, dead)| *dead).count() as u64;
+        let dead = |epochs| self.leaving_points(epochs).filter(|(_, dead)| *dead).count() as u64;
         let active = if epochs.contains(&Epoch::NEVER) {
             self.active.dead - dead(before(&epochs))
         } else {
@@ -330,7 +331,7 @@ impl Catalogue {
     /// The facts of a set.
     fn select(&self, set: Set) -> Selection<'_> {
         let epochs = epochs_of(set);
-        let index = |epochs| Index::build(self.leaving(epochs).map(|(entry, _)| entry).collect());
+        let index = |epochs| Index::build(self.leaving(epochs).collect());
         let dormant = self.dormant_in(&epochs).map(|group| Cow::Borrowed(&group.index));
         let (active, minus) = if epochs.contains(&Epoch::NEVER) {
             (Cow::Borrowed(&self.active.index), index(before(&epochs)))
@@ -345,7 +346,7 @@ impl Catalogue {
     /// How many facts have left the compared set of an epoch.
     fn count_until(&self, epoch: Epoch) -> u64 {
         let dormant: u64 = self.dormant.range(..=epoch).map(|(_, group)| group.count()).sum();
-        let leaving = self.leaving(Epoch::ZERO..=epoch).count() as u64;
+        let leaving = self.leaving_points(Epoch::ZERO..=epoch).count() as u64;
         let never = self.active.count() - self.leaving.len() as u64;
         dormant + leaving + if epoch == Epoch::NEVER { never } else { 0 }
     }
@@ -355,13 +356,18 @@ impl Catalogue {
         groups.map(|(_, group)| group)
     }
 
-    /// The active facts that leave in some epochs, and whether they are dead.
-    fn leaving(&self, epochs: RangeInclusive<Epoch>) -> impl Iterator<Item = (Entry, bool)> {
+    /// The active facts that leave in some epochs.
+    fn leaving(&self, epochs: RangeInclusive<Epoch>) -> impl Iterator<Item = Entry> {
+        self.leaving_points(epochs).filter_map(|(point, _)| self.active.index.find(point))
+    }
+
+    /// Where they stand, and whether they are dead.
+    fn leaving_points(&self, epochs: RangeInclusive<Epoch>) -> impl Iterator<Item = (Point, bool)> {
         let (from, upto) = epochs.into_inner();
         // Asked backwards, a tree panics; so ask it for nothing.
-        let from = (from.min(upto.next()), Entry::MIN);
-        let leaving = self.leaving.range(from..(upto.next(), Entry::MIN));
-        leaving.map(|((_, entry), dead)| (*entry, *dead))
+        let from = (from.min(upto.next()), Point::MIN);
+        let leaving = self.leaving.range(from..(upto.next(), Point::MIN));
+        leaving.map(|((_, point), dead)| (*point, *dead))
     }
 
     fn group(&mut self, leaves_at: Epoch) -> &mut Group {

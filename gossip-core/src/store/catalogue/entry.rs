@@ -20,10 +20,6 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Before every other.
-    pub(super) const MIN: Self =
-        Self { hlc: Hlc::ZERO, id: FactId::from_bytes([0; 32]), slot: 0, leaves_at: Epoch::ZERO };
-
     /// The version.
     #[must_use]
     pub const fn hlc(&self) -> Hlc {

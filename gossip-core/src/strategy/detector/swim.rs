@@ -15,6 +15,7 @@ mod config;
 mod health;
 mod member;
 mod rota;
+mod suspicion;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub use self::config::SwimConfig;
 use self::health::Health;
 use self::member::{Standing, Watched};
 use self::rota::Rota;
+use self::suspicion::{Returns, Suspicion};
 
 use super::{Detector, DetectorCx, Finding, LATE, Sign};
 use crate::id::NodeId;
@@ -56,10 +58,12 @@ pub struct Swim {
     /// When the first of them is worth another look. It is asked for at every step of the node, and half of a
     /// cluster that comes back is probed at once.
     probes_due: Option<Mono>,
+    returns: Returns,
     /// Whom to probe: the living and the suspect.
     rota: Rota,
     /// When suspicions end.
     suspects: BTreeSet<(Mono, NodeId)>,
+    suspicions: BTreeMap<NodeId, Suspicion>,
 }
 
 /// A probe that was not answered yet.
@@ -96,8 +100,10 @@ impl Swim {
             next: None,
             probes: Vec::new(),
             probes_due: None,
+            returns: Returns::new(),
             rota: Rota::new(),
             suspects: BTreeSet::new(),
+            suspicions: BTreeMap::new(),
         }
     }
 
@@ -143,8 +149,7 @@ impl Swim {
 
     /// The words of a probe to the member itself.
     fn say(&self, cx: &mut DetectorCx<'_>, about: NodeId) {
-        let accused = self.members.get(&about).is_some_and(Watched::is_suspect);
-        let warns = accused && self.config.buddy;
+        let warns = self.config.buddy && self.suspicions.contains_key(&about);
         cx.find(if warns { Finding::Warn(about) } else { Finding::Probe(about) });
     }
 
@@ -179,8 +184,8 @@ impl Swim {
     /// Asks others to probe a member; how many.
     fn ask(&self, cx: &mut DetectorCx<'_>, about: NodeId) -> u32 {
         let patience = self.timeout(&about);
-        let lives =
-            |it: &NodeId| *it != about && self.members.get(it).is_some_and(Watched::is_alive);
+        let is_alive = |watched: &Watched| watched.standing == Standing::Alive;
+        let lives = |it: &NodeId| *it != about && self.members.get(it).is_some_and(is_alive);
         let helpers = self.rota.some(cx.rng, self.config.indirect, lives);
         let count = helpers.len() as u32;
         for helper in helpers {
@@ -272,7 +277,7 @@ impl Swim {
     /// nobody: who hears nobody reaches nobody, and what it says later would have to be refuted.
     fn poll_silence(&mut self, cx: &mut DetectorCx<'_>) {
         if self.is_guarded() && self.silence(cx.now) >= self.config.alone {
-            let living = self.members.iter().filter(|(_, watched)| watched.is_alive());
+            let living = self.members.iter().filter(|(_, it)| it.standing == Standing::Alive);
             for member in living.map(|(member, _)| *member).collect::<Vec<_>>() {
                 self.suspect(cx, member, 1);
             }
@@ -282,19 +287,23 @@ impl Swim {
     fn suspect(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, accusers: u32) {
         let (living, confirmations) = (self.living(), self.config.confirmations);
         let Some(watched) = self.members.get_mut(&member) else { return };
-        match &mut watched.standing {
+        match watched.standing {
             Standing::Dead => {}
-            Standing::Suspect(suspicion) if suspicion.attempt.is_none() => {
-                self.suspects.remove(&(suspicion.due, member));
-                suspicion.accused(accusers, living, confirmations);
-                self.suspects.insert((suspicion.due, member));
+            Standing::Suspect => {
+                let suspicion = self.suspicions.get_mut(&member);
+                if let Some(suspicion) = suspicion.filter(|it| it.attempt.is_none()) {
+                    self.suspects.remove(&(suspicion.due, member));
+                    suspicion.accused(accusers, living, confirmations);
+                    self.suspects.insert((suspicion.due, member));
+                }
             }
-            Standing::Suspect(_) => {}
             Standing::Alive => {
-                let mut suspicion = watched.suspicion(cx.now, living, &self.config);
+                watched.standing = Standing::Suspect;
+                let returns = self.returns.lately(cx.now, &member, &self.config);
+                let mut suspicion = Suspicion::new(cx.now, living, returns, &self.config);
                 suspicion.accused(accusers, living, confirmations);
                 self.suspects.insert((suspicion.due, member));
-                watched.standing = Standing::Suspect(Box::new(suspicion));
+                self.suspicions.insert(member, suspicion);
                 cx.find(Finding::Suspect(member));
             }
         }
@@ -303,40 +312,36 @@ impl Swim {
     /// It lives: suspicion ends, and the dead are watched again.
     fn lives(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        match &watched.standing {
+        match std::mem::replace(&mut watched.standing, Standing::Alive) {
             Standing::Alive => return,
-            Standing::Suspect(suspicion) => {
-                self.suspects.remove(&(suspicion.due, member));
-            }
+            Standing::Suspect => self.end_suspicion(&member),
             Standing::Dead => self.rota.add(cx.rng, member),
         }
-        watched.standing = Standing::Alive;
-        watched.returned(cx.now, &self.config);
+        self.returns.returned(cx.now, member, &self.config);
         self.next.get_or_insert(cx.now);
         cx.find(Finding::Alive(member));
     }
 
     fn convict(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        if let Standing::Suspect(suspicion) = &watched.standing {
-            self.suspects.remove(&(suspicion.due, member));
-        }
-        if !watched.is_dead() {
-            watched.standing = Standing::Dead;
+        if std::mem::replace(&mut watched.standing, Standing::Dead) != Standing::Dead {
+            self.end_suspicion(&member);
             self.rota.remove(&member);
             self.end_probe(&member);
             cx.find(Finding::Dead(member));
         }
     }
 
+    fn end_suspicion(&mut self, member: &NodeId) {
+        if let Some(suspicion) = self.suspicions.remove(member) {
+            self.suspects.remove(&(suspicion.due, *member));
+        }
+    }
+
     fn poll_suspects(&mut self, cx: &mut DetectorCx<'_>) {
         while let Some(&(due, member)) = self.suspects.first().filter(|(due, _)| *due <= cx.now) {
             self.suspects.remove(&(due, member));
-            let Some(Standing::Suspect(suspicion)) =
-                self.members.get(&member).map(|watched| &watched.standing)
-            else {
-                continue;
-            };
+            let Some(suspicion) = self.suspicions.get(&member) else { continue };
             let first = suspicion.attempt;
             let alone = first.is_some_and(|first| self.is_alone(first, &member))
                 && self.silence(cx.now) < self.config.alone * ALONE_CONVICTS;
@@ -356,9 +361,7 @@ impl Swim {
         cx.find(if self.config.buddy { Finding::Warn(member) } else { Finding::Probe(member) });
         self.ask(cx, member);
         let due = cx.now + self.patience(&member);
-        if let Some(Standing::Suspect(suspicion)) =
-            self.members.get_mut(&member).map(|watched| &mut watched.standing)
-        {
+        if let Some(suspicion) = self.suspicions.get_mut(&member) {
             suspicion.due = due;
             suspicion.attempt.get_or_insert(cx.now);
             self.suspects.insert((due, member));
@@ -374,11 +377,7 @@ impl Swim {
         self.look_at_probes();
         for (due, member) in std::mem::take(&mut self.suspects) {
             let again = due.max(cx.now + self.patience(&member));
-            let Some(Standing::Suspect(suspicion)) =
-                self.members.get_mut(&member).map(|watched| &mut watched.standing)
-            else {
-                continue;
-            };
+            let Some(suspicion) = self.suspicions.get_mut(&member) else { continue };
             if suspicion.excused < EXCUSES {
                 suspicion.excused += 1;
                 suspicion.due = again;
@@ -438,10 +437,9 @@ impl Detector for Swim {
     }
 
     fn forget(&mut self, member: NodeId) {
-        if let Some(watched) = self.members.remove(&member) {
-            if let Standing::Suspect(suspicion) = &watched.standing {
-                self.suspects.remove(&(suspicion.due, member));
-            }
+        if self.members.remove(&member).is_some() {
+            self.end_suspicion(&member);
+            self.returns.forget(&member);
             self.rota.remove(&member);
             self.end_probe(&member);
         }
@@ -449,7 +447,8 @@ impl Detector for Swim {
 
     fn sign(&mut self, cx: &mut DetectorCx<'_>, member: NodeId, sign: Sign) {
         let Some(watched) = self.members.get_mut(&member) else { return };
-        let (is_alive, is_dead) = (watched.is_alive(), watched.is_dead());
+        let is_alive = watched.standing == Standing::Alive;
+        let is_dead = watched.standing == Standing::Dead;
         let hearsay = self.config.hearsay;
         match sign {
             Sign::Heard => {
@@ -507,7 +506,7 @@ impl Detector for Swim {
     }
 
     fn suspicion(&self, member: &NodeId) -> Option<(Mono, bool)> {
-        let Standing::Suspect(suspicion) = &self.members.get(member)?.standing else { return None };
+        let suspicion = self.suspicions.get(member)?;
         Some((suspicion.due, suspicion.attempt.is_some()))
     }
 

@@ -1,4 +1,4 @@
-//! One member as the detector sees it: how it stands, its round trips, and its suspicion.
+//! One member as the detector sees it: how it stands, when it was heard, and its round trips.
 
 use std::time::Duration;
 
@@ -10,40 +10,21 @@ use crate::time::Mono;
 /// hardly any path takes 3 s).
 const LONGEST_TRIP: Duration = Duration::from_secs(1);
 
-/// Most that damping multiplies a suspicion by.
-const MOST_DAMPING: u32 = 4;
-
-#[derive(Clone, Debug)]
+/// What is kept of everybody. Thousands are: what is true of few at a time has its place elsewhere.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Watched {
     pub(super) standing: Standing,
     /// When a frame of it last arrived.
     pub(super) heard: Option<Mono>,
     trip: Option<Trip>,
-    /// How often it came back lately, and when it last did.
-    returns: (u32, Mono),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     Alive,
-    /// Few are suspects at a time: the others have no room for a suspicion.
-    Suspect(Box<Suspicion>),
+    /// There is a [`Suspicion`](super::suspicion::Suspicion) of it.
+    Suspect,
     Dead,
-}
-
-/// A suspicion under way.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Suspicion {
-    pub(super) since: Mono,
-    pub(super) accusers: u32,
-    /// When it ends, unless the last attempt is under way: when that does.
-    pub(super) due: Mono,
-    shortest: Duration,
-    longest: Duration,
-    /// When the first last attempt was made.
-    pub(super) attempt: Option<Mono>,
-    /// How often it was put off because we were the silent one.
-    pub(super) excused: u32,
 }
 
 /// Round trips: smoothed, and their mean deviation; each in microseconds, for thousands are remembered.
@@ -56,19 +37,7 @@ struct Trip {
 impl Watched {
     /// A member that is watched from now on.
     pub(super) const fn new() -> Self {
-        Self { standing: Standing::Alive, heard: None, trip: None, returns: (0, Mono::ZERO) }
-    }
-
-    pub(super) const fn is_dead(&self) -> bool {
-        matches!(self.standing, Standing::Dead)
-    }
-
-    pub(super) const fn is_suspect(&self) -> bool {
-        matches!(self.standing, Standing::Suspect(_))
-    }
-
-    pub(super) const fn is_alive(&self) -> bool {
-        matches!(self.standing, Standing::Alive)
+        Self { standing: Standing::Alive, heard: None, trip: None }
     }
 
     /// Takes note of a round trip: RFC 6298, section 2.
@@ -97,51 +66,6 @@ impl Watched {
             None => config.timeout,
         }
     }
-
-    /// It came back from suspicion or death.
-    pub(super) fn returned(&mut self, now: Mono, config: &SwimConfig) {
-        let (count, last) = self.returns;
-        let lately = now.since(last) < config.damping;
-        self.returns = (if lately { count + 1 } else { 1 }, now);
-    }
-
-    /// A suspicion that begins now, among so many members; what was heard of them before damps it.
-    pub(super) fn suspicion(&self, now: Mono, members: usize, config: &SwimConfig) -> Suspicion {
-        let (count, last) = self.returns;
-        let returns = if now.since(last) < config.damping { count } else { 0 };
-        let damping = f64::from((returns + 2).min(2 * MOST_DAMPING)) / 2.0;
-        let digits = (members.max(1) as f64).log10().max(1.0);
-        let shortest = config.period.mul_f64(config.alpha * digits * damping);
-        let longest = shortest.mul_f64(config.beta.max(1.0));
-        let mut suspicion = Suspicion {
-            since: now,
-            accusers: 0,
-            due: now,
-            shortest,
-            longest,
-            attempt: None,
-            excused: 0,
-        };
-        suspicion.accused(1, members, config.confirmations);
-        suspicion
-    }
-}
-
-impl Suspicion {
-    /// So many accuse the member now: the more, the sooner it ends (Lifeguard, section IV-B).
-    /// Where fewer could confirm than are asked for, they do.
-    pub(super) fn accused(&mut self, accusers: u32, members: usize, confirmations: u32) {
-        if accusers <= self.accusers {
-            return;
-        }
-        self.accusers = accusers;
-        let others = u32::try_from(members.saturating_sub(2)).unwrap_or(u32::MAX);
-        let wanted = confirmations.min(others);
-        let share =
-            if wanted == 0 { 1.0 } else { f64::from(accusers).ln() / f64::from(wanted + 1).ln() };
-        let spared = (self.longest - self.shortest).mul_f64(share.clamp(0.0, 1.0));
-        self.due = self.since + (self.longest - spared);
-    }
 }
 
 #[cfg(test)]
@@ -153,21 +77,8 @@ mod tests {
     }
 
     #[test]
-    fn a_suspicion_shrinks_with_each_accuser() {
-        let config = SwimConfig::lifeguard();
-        let watched = Watched::new();
-        let mut suspicion = watched.suspicion(Mono::ZERO, 100, &config);
-        assert_eq!(suspicion.due, Mono::ZERO + millis(60_000));
-        suspicion.accused(2, 100, 3);
-        assert_eq!(suspicion.due, Mono::ZERO + millis(35_000));
-        suspicion.accused(1, 100, 3);
-        assert_eq!(suspicion.due, Mono::ZERO + millis(35_000), "nobody takes anything back");
-        suspicion.accused(4, 100, 3);
-        assert_eq!(suspicion.due, Mono::ZERO + millis(10_000));
-        suspicion.accused(9, 100, 3);
-        assert_eq!(suspicion.due, Mono::ZERO + millis(10_000));
-        let among_two = watched.suspicion(Mono::ZERO, 2, &config);
-        assert_eq!(among_two.due, Mono::ZERO + millis(5_000), "nobody else could confirm it");
+    fn little_is_kept_of_everybody() {
+        assert_eq!(size_of::<Watched>(), 24);
     }
 
     #[test]
@@ -184,19 +95,5 @@ mod tests {
         assert_eq!(watched.timeout(&SwimConfig::swim()), millis(500));
         watched.measured(millis(60_000));
         assert!(watched.timeout(&config) < millis(2_000), "a pause is no round trip");
-    }
-
-    #[test]
-    fn who_flaps_is_suspected_for_longer() {
-        let config = SwimConfig::default();
-        let mut watched = Watched::new();
-        let calm = watched.suspicion(Mono::ZERO, 100, &config).due.since(Mono::ZERO);
-        let now = Mono::ZERO + millis(1_000_000);
-        (0..2).for_each(|_| watched.returned(now, &config));
-        assert_eq!(watched.suspicion(now, 100, &config).due.since(now), calm * 2);
-        (0..20).for_each(|_| watched.returned(now, &config));
-        assert_eq!(watched.suspicion(now, 100, &config).due.since(now), calm * 4);
-        let later = now + config.damping;
-        assert_eq!(watched.suspicion(later, 100, &config).due.since(later), calm);
     }
 }
