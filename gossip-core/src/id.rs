@@ -1,5 +1,7 @@
 //! Names of things: nodes, clusters, channels, topics, facts, sessions, and where nodes listen.
 
+mod by_id;
+
 use std::cmp::Ordering;
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub(crate) use self::by_id::{ById, Slot};
 
 /// Defines a 32-byte name that is shown as lower-case hex.
 macro_rules! name32 {

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::FEW;
 use crate::fact::{Keys, Protection};
 use crate::id::{ChannelTag, NodeId, SessionId};
 use crate::peering::Route;
@@ -107,6 +108,10 @@ impl Outbox {
                 pack(Class::Gossip, gossip, &mut of(Class::Gossip));
                 pack(Class::Bulk, bulk, &mut of(Class::Bulk));
             }
+        }
+        if records.capacity() <= FEW {
+            records.clear();
+            self.records = records;
         }
     }
 }

@@ -3,12 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use slab::Slab;
-
 use super::announced::Announced;
 use super::reach::{Links, Reach};
 use crate::config::SKEW;
-use crate::id::{Endpoints, NodeId, SessionId};
+use crate::id::{ById, Endpoints, NodeId, SessionId, Slot};
 use crate::time::{Mono, Now};
 use crate::transport::{Address, LinkId};
 use crate::wire::Hello;
@@ -83,7 +81,6 @@ struct Session {
     ours: SessionId,
     /// When the stream was first wanted although no connection stands.
     missed: Option<Mono>,
-    node: NodeId,
     /// The partner's id before it made the session anew: its last frames still carry it.
     previous: Option<SessionId>,
     /// When it is to be made anew.
@@ -133,60 +130,31 @@ impl Session {
 /// All sessions, each in one slot: a frame's id leads there without a look at whose it is.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    all: Slab<Session>,
-    /// In the order of the members, whose ids stand in the slots alone: thousands are kept.
-    by_node: Vec<Slot>,
+    all: ById<Session>,
     by_ours: BTreeMap<SessionId, Slot>,
     by_theirs: BTreeMap<SessionId, Slot>,
     /// Of who is taken for dead, by their ids: it may have been paused, and goes on with its session unless that is to
     /// be made anew. For everything else there are none.
-    buried: BTreeMap<SessionId, Session>,
+    buried: BTreeMap<SessionId, (NodeId, Session)>,
     /// Sessions whose partner's clock is off.
     clocks_off: usize,
 }
 
-/// A place among all sessions.
-type Slot = u32;
-
 impl Sessions {
-    /// Where a member's session stands in the order, or would.
-    fn place(&self, node: &NodeId) -> Result<usize, usize> {
-        let node_at = |slot: &Slot| self.all.get(*slot as usize).map(|session| &session.node);
-        self.by_node.binary_search_by(|slot| node_at(slot).cmp(&Some(node)))
-    }
-
-    fn slot(&self, node: &NodeId) -> Option<Slot> {
-        self.by_node.get(self.place(node).ok()?).copied()
-    }
-
-    fn in_order(&self) -> impl Iterator<Item = &Session> {
-        self.by_node.iter().filter_map(|slot| self.all.get(*slot as usize))
-    }
-
-    /// Adds the session of a member that has none.
-    fn list(&mut self, session: Session) -> Slot {
-        let place = self.place(&session.node);
-        debug_assert!(place.is_err(), "whoever has a session is not buried");
-        let (Ok(place) | Err(place)) = place;
-        let slot = self.all.insert(session) as Slot;
-        self.by_node.insert(place, slot);
-        slot
-    }
-
     fn with(&self, node: &NodeId) -> Option<&Session> {
-        self.all.get(self.slot(node)? as usize)
+        self.all.get(node)
     }
 
     fn with_mut(&mut self, node: &NodeId) -> Option<&mut Session> {
-        self.all.get_mut(self.slot(node)? as usize)
+        self.all.get_mut(node)
     }
 
     pub(super) fn nodes(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.in_order().map(|session| session.node)
+        self.all.iter().map(|(node, _)| *node)
     }
 
     pub(super) fn len(&self) -> usize {
-        self.by_node.len()
+        self.all.len()
     }
 
     pub(super) fn route(&self, node: &NodeId) -> Option<Route> {
@@ -249,14 +217,14 @@ impl Sessions {
     /// whoever's knows the id, and comes from a host that the member names or uses: it may be a
     /// new connection.
     pub(super) fn sender(&self, theirs: SessionId, from: Address, links: &Links) -> Option<NodeId> {
-        let session = self.all.get(*self.by_theirs.get(&theirs)? as usize)?;
-        session.reaches(from, links).then_some(session.node)
+        let (node, session) = self.all.at(*self.by_theirs.get(&theirs)?)?;
+        session.reaches(from, links).then_some(*node)
     }
 
     /// The member to which our frames carry this id, at this address.
     pub(super) fn ours(&self, ours: SessionId, from: Address, links: &Links) -> Option<NodeId> {
-        let session = self.all.get(*self.by_ours.get(&ours)? as usize)?;
-        session.reaches(from, links).then_some(session.node)
+        let (node, session) = self.all.at(*self.by_ours.get(&ours)?)?;
+        session.reaches(from, links).then_some(*node)
     }
 
     /// A frame of this member was opened that came from here: what it uses now, we use as well.
@@ -272,15 +240,14 @@ impl Sessions {
     /// takes connections. Those that have no way left are returned.
     pub(super) fn down(&mut self, link: LinkId) -> Vec<NodeId> {
         let mut lost = Vec::new();
-        for slot in &self.by_node {
-            let Some(session) = self.all.get_mut(*slot as usize) else { continue };
+        self.all.for_each_mut(|node, session| {
             if session.stream == Some(Address::Link(link)) {
                 session.stream = stream_of(&session.announced.endpoints());
                 if session.route().is_none() {
-                    lost.push(session.node);
+                    lost.push(*node);
                 }
             }
-        }
+        });
         lost
     }
 
@@ -319,8 +286,8 @@ impl Sessions {
     /// Whether another member's frames carry this id.
     pub(super) fn is_taken(&self, theirs: SessionId, node: &NodeId) -> bool {
         let stands = self.by_theirs.get(&theirs);
-        stands.is_some_and(|slot| self.slot(node) != Some(*slot))
-            || self.buried.get(&theirs).is_some_and(|session| session.node != *node)
+        stands.is_some_and(|slot| self.all.slot(node) != Some(*slot))
+            || self.buried.get(&theirs).is_some_and(|(other, _)| other != node)
     }
 
     /// The session that stands with a member is this one now.
@@ -333,7 +300,7 @@ impl Sessions {
         (address, announced, reach): (Address, Endpoints, Reach),
         is_wanted: bool,
     ) {
-        self.buried.retain(|_, session| session.node != node);
+        self.buried.retain(|_, (other, _)| *other != node);
         let old = self.with(&node).map(|old| (old.theirs, old.previous));
         let was_kept = self.with(&node).is_some_and(|old| old.is_kept);
         let theirs = hello.session;
@@ -368,38 +335,33 @@ impl Sessions {
             datagram,
             is_kept: was_kept || is_wanted,
             missed: None,
-            node,
             ours,
             previous,
             renewal: now.mono + lifetime,
             stream,
             theirs,
         };
-        let slot = if let Some(old) = self.with_mut(&node) {
-            let old = std::mem::replace(old, session);
+        let (slot, old) = self.all.insert(node, session);
+        if let Some(old) = old {
             self.clocks_off -= usize::from(old.clock_off);
-            self.by_ours.remove(&old.ours)
-        } else {
-            Some(self.list(session))
-        };
-        self.clocks_off += usize::from(clock_off);
-        if let Some(slot) = slot {
-            self.by_ours.insert(ours, slot);
-            self.by_theirs.insert(theirs, slot);
+            self.by_ours.remove(&old.ours);
         }
+        self.clocks_off += usize::from(clock_off);
+        self.by_ours.insert(ours, slot);
+        self.by_theirs.insert(theirs, slot);
     }
 
     /// Ends a session; false when there is none.
     pub(super) fn remove(&mut self, node: &NodeId) -> bool {
-        self.buried.retain(|_, session| session.node != *node);
+        self.buried.retain(|_, (other, _)| other != node);
         self.take(node).is_some()
     }
 
     /// Ends the session of who is taken for dead, unless it speaks; false when there is none.
     pub(super) fn bury(&mut self, now: Mono, node: &NodeId) -> bool {
-        self.buried.retain(|_, session| session.renewal > now);
+        self.buried.retain(|_, (_, session)| session.renewal > now);
         let Some(session) = self.take(node) else { return false };
-        self.buried.insert(session.theirs, session);
+        self.buried.insert(session.theirs, (*node, session));
         true
     }
 
@@ -411,24 +373,23 @@ impl Sessions {
         from: Address,
         links: &Links,
     ) -> Option<NodeId> {
-        let session = self.buried.get(&theirs)?;
-        (session.renewal > now && session.reaches(from, links)).then_some(session.node)
+        let (node, session) = self.buried.get(&theirs)?;
+        (session.renewal > now && session.reaches(from, links)).then_some(*node)
     }
 
     /// Who was taken for dead goes on with its session.
     pub(super) fn raise(&mut self, theirs: SessionId) {
-        let Some(session) = self.buried.remove(&theirs) else { return };
+        let Some((node, session)) = self.buried.remove(&theirs) else { return };
         let ours = session.ours;
         self.clocks_off += usize::from(session.clock_off);
-        let slot = self.list(Session { previous: None, ..session });
+        // Whoever has a session is not buried, so this replaces none.
+        let (slot, _) = self.all.insert(node, Session { previous: None, ..session });
         self.by_ours.insert(ours, slot);
         self.by_theirs.insert(theirs, slot);
     }
 
     fn take(&mut self, node: &NodeId) -> Option<Session> {
-        let place = self.place(node).ok()?;
-        let slot = self.by_node.remove(place);
-        let session = self.all.try_remove(slot as usize)?;
+        let session = self.all.remove(node)?;
         self.by_ours.remove(&session.ours);
         self.clocks_off -= usize::from(session.clock_off);
         for theirs in [Some(session.theirs), session.previous].into_iter().flatten() {
@@ -439,7 +400,7 @@ impl Sessions {
 
     /// Whether more than half of at least two partners' clocks are off.
     pub(super) fn clock_disagrees(&self) -> bool {
-        self.by_node.len() >= 2 && self.clocks_off * 2 > self.by_node.len()
+        self.all.len() >= 2 && self.clocks_off * 2 > self.all.len()
     }
 
     /// Whether a member's session goes to an address that these endpoints name.

@@ -27,7 +27,7 @@ use self::rota::Rota;
 use self::suspicion::{Returns, Suspicion};
 
 use super::{Detector, DetectorCx, Finding, LATE, Sign};
-use crate::id::NodeId;
+use crate::id::{ById, NodeId};
 use crate::time::{Mono, earliest};
 
 /// Periods without a frame of anybody after which a node takes itself for paused or cut off (a guess:
@@ -51,7 +51,7 @@ pub struct Swim {
     held: bool,
     /// Who was heard last and when; and last of all others.
     heard: [(Mono, Option<NodeId>); 2],
-    members: BTreeMap<NodeId, Watched>,
+    members: ById<Watched>,
     /// When the next probe is due.
     next: Option<Mono>,
     probes: Vec<Probe>,
@@ -96,7 +96,7 @@ impl Swim {
             health: Health::new(config.health),
             held: false,
             heard: [(Mono::ZERO, None); 2],
-            members: BTreeMap::new(),
+            members: ById::new(),
             next: None,
             probes: Vec::new(),
             probes_due: None,
@@ -117,14 +117,10 @@ impl Swim {
         self.health.stretched(timeout.unwrap_or(self.config.timeout)).max(MOMENT)
     }
 
-    /// How long a probe of a member may take, all ways together.
-    fn patience(&self, member: &NodeId) -> Duration {
+    /// How long a probe of a member may take, all ways together, whose answers are waited for so long.
+    fn patience(&self, timeout: Duration) -> Duration {
         let patience = self.health.stretched(self.config.patience);
-        if self.config.adapt {
-            patience.max(self.timeout(member) * 3)
-        } else {
-            patience.max(MOMENT)
-        }
+        if self.config.adapt { patience.max(timeout * 3) } else { patience.max(MOMENT) }
     }
 
     fn probe(&mut self, cx: &mut DetectorCx<'_>) {
@@ -140,8 +136,8 @@ impl Swim {
         if !self.held {
             self.say(cx, about);
         }
-        let again = Some(cx.now + self.timeout(&about));
-        let ends = cx.now + self.patience(&about);
+        let timeout = self.timeout(&about);
+        let (again, ends) = (Some(cx.now + timeout), cx.now + self.patience(timeout));
         let waits = self.held;
         self.probes.push(Probe { about, since: cx.now, again, ends, owing: None, waits });
         self.look_at_probes();
@@ -360,7 +356,7 @@ impl Swim {
     fn attempt(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
         cx.find(if self.config.buddy { Finding::Warn(member) } else { Finding::Probe(member) });
         self.ask(cx, member);
-        let due = cx.now + self.patience(&member);
+        let due = cx.now + self.patience(self.timeout(&member));
         if let Some(suspicion) = self.suspicions.get_mut(&member) {
             suspicion.due = due;
             suspicion.attempt.get_or_insert(cx.now);
@@ -376,7 +372,7 @@ impl Swim {
         self.probes.clear();
         self.look_at_probes();
         for (due, member) in std::mem::take(&mut self.suspects) {
-            let again = due.max(cx.now + self.patience(&member));
+            let again = due.max(cx.now + self.patience(self.timeout(&member)));
             let Some(suspicion) = self.suspicions.get_mut(&member) else { continue };
             if suspicion.excused < EXCUSES {
                 suspicion.excused += 1;
@@ -420,7 +416,7 @@ impl Detector for Swim {
     }
 
     fn watch(&mut self, cx: &mut DetectorCx<'_>, member: NodeId) {
-        if self.members.contains_key(&member) {
+        if self.members.contains(&member) {
             return;
         }
         if self.members.is_empty() {
