@@ -1,5 +1,7 @@
 //! A table of members in the order of their ids, for what is asked for with every frame.
 
+use std::cmp::Ordering;
+
 use slab::Slab;
 
 use super::NodeId;
@@ -9,13 +11,18 @@ pub(crate) type Slot = u32;
 
 /// Entries in slots, and the order of their ids beside them.
 ///
-/// The order holds the beginning of each id, which is its own unless somebody has tried for long: a search stays within a
-/// few lines of memory, where a tree of whole ids takes a dozen. Who comes or goes moves 16 bytes of everybody behind it.
+/// The order holds the beginning of each id, which is its own unless somebody has tried for long. Ids are keys, which are
+/// spread evenly: where one stands is guessed from its beginning, and is a few places away, mostly in the same line of memory or
+/// the next one, where a tree of whole ids takes a dozen. Ids that somebody has chosen take a search by halves at worst. Who
+/// comes or goes moves 16 bytes of everybody behind it.
 #[derive(Clone, Debug)]
 pub(crate) struct ById<V> {
     entries: Slab<(NodeId, V)>,
     order: Vec<(u64, Slot)>,
 }
+
+/// So many places next to the guess are looked at first: a line of memory.
+const NEAR: usize = 4;
 
 impl<V> ById<V> {
     pub(crate) const fn new() -> Self {
@@ -92,12 +99,44 @@ impl<V> ById<V> {
     /// Where an entry stands in the order, or would.
     fn place(&self, id: &NodeId) -> Result<usize, usize> {
         let beginning = beginning_of(id);
-        self.order.binary_search_by(|(other, slot)| {
-            // The rest of it is far away, and hardly ever needed.
-            other
-                .cmp(&beginning)
-                .then_with(|| self.at(*slot).map(|(other, _)| other).cmp(&Some(id)))
-        })
+        let mut place = self.first_from(beginning);
+        // Mostly there is one that begins so. The rest of it is far away.
+        while let Some((_, slot)) = self.order.get(place).filter(|(other, _)| *other == beginning) {
+            match self.at(*slot).map(|(other, _)| other.cmp(id)) {
+                Some(Ordering::Equal) => return Ok(place),
+                Some(Ordering::Less) => place += 1,
+                Some(Ordering::Greater) | None => break,
+            }
+        }
+        Err(place)
+    }
+
+    /// The place of the first id that begins so, or with more.
+    fn first_from(&self, beginning: u64) -> usize {
+        let len = self.order.len();
+        let is_before = |place: usize| self.order.get(place).is_some_and(|it| it.0 < beginning);
+        let guess = ((u128::from(beginning) * len as u128) >> u64::BITS) as usize;
+        // It is from `low` to `high`; each step goes twice as far.
+        let (mut low, mut high, mut step) = (0, guess, NEAR);
+        if is_before(guess) {
+            (low, high) = (guess + 1, guess + 1 + step);
+            while is_before(high) {
+                step *= 2;
+                (low, high) = (high + 1, high + 1 + step);
+            }
+            high = high.min(len);
+        } else {
+            while high > 0 {
+                let next = high.saturating_sub(step);
+                if is_before(next) {
+                    low = next + 1;
+                    break;
+                }
+                (high, step) = (next, step * 2);
+            }
+        }
+        let between = self.order.get(low..high).unwrap_or_default();
+        low + between.partition_point(|(other, _)| *other < beginning)
     }
 }
 
@@ -120,11 +159,35 @@ mod tests {
 
     use super::*;
 
-    /// Few ids, many of which begin alike.
+    /// Few ids, many of which begin alike, and all at one end.
     fn id(number: u8) -> NodeId {
         let mut bytes = [number / 4; 32];
         bytes[31] = number % 4;
         NodeId::from_bytes(bytes)
+    }
+
+    #[test]
+    fn wherever_ids_lie_all_are_found() {
+        let spread = |number: u64| *blake3::hash(&number.to_be_bytes()).as_bytes();
+        let near = |end: u8| {
+            move |number: u64| {
+                let mut bytes = [end; 32];
+                bytes[2..10].copy_from_slice(&number.to_be_bytes());
+                bytes
+            }
+        };
+        let shapes: [&dyn Fn(u64) -> [u8; 32]; 3] = [&spread, &near(0), &near(255)];
+        for shape in shapes {
+            let mut table = ById::new();
+            for number in 0..1_000 {
+                table.insert(NodeId::from_bytes(shape(number)), number);
+            }
+            assert!(table.iter().is_sorted_by_key(|(id, _)| *id));
+            for number in 0..1_000 {
+                assert_eq!(table.get(&NodeId::from_bytes(shape(number))), Some(&number));
+                assert_eq!(table.get(&NodeId::from_bytes(shape(number + 1_000))), None);
+            }
+        }
     }
 
     proptest! {

@@ -9,7 +9,7 @@ use super::alive::{self, Alive, Leave};
 use super::evidence::Dossier;
 use super::member::{Member, MemberStatus};
 use crate::fact::{Envelope, FactKind};
-use crate::id::{Endpoints, NodeId};
+use crate::id::{ById, Endpoints, NodeId};
 use crate::time::{Mono, Wall};
 
 /// What changed of a member: the member as it is now, and its status before; `None`: it is new.
@@ -84,8 +84,8 @@ impl Known {
 pub(crate) struct Roster {
     /// Up to which incarnation members are evicted, known ones or not.
     evicted: BTreeMap<NodeId, u64>,
-    /// Boxed, for a third of the places in a tree are empty.
-    members: BTreeMap<NodeId, Box<Known>>,
+    /// Boxed, for up to half of the slots are empty.
+    members: ById<Box<Known>>,
     /// How many changes there were.
     version: u64,
 }
@@ -129,7 +129,7 @@ impl Roster {
 
     /// Whether a member is known, or may become so where at most `limit` are.
     pub(crate) fn has_room(&self, id: &NodeId, limit: usize) -> bool {
-        self.members.len() < limit || self.members.contains_key(id)
+        self.members.len() < limit || self.members.contains(id)
     }
 
     /// How many members there are.
@@ -208,7 +208,7 @@ impl Roster {
 
     /// Who is evicted and was never known.
     pub(crate) fn evicted_strangers(&self) -> Vec<NodeId> {
-        self.evicted.keys().filter(|id| !self.members.contains_key(id)).copied().collect()
+        self.evicted.keys().filter(|id| !self.members.contains(id)).copied().collect()
     }
 
     /// Takes note of an answer to a probe, and of how long it took.
@@ -221,7 +221,7 @@ impl Roster {
 
     /// How many members stand so.
     pub(crate) fn count(&self, status: MemberStatus) -> usize {
-        self.members.values().filter(|member| member.status == status).count()
+        self.iter().filter(|(_, member)| member.status == status).count()
     }
 
     /// Whether it says something else of itself than before; `None`: it cannot be read.
@@ -264,11 +264,13 @@ impl Roster {
         // Somebody of whom we never heard more than its goodbye still counts as known: what it
         // may bring back later is judged as a newcomer's.
         let said_at = fact.hlc().wall();
-        let unknown = || {
+        let id = fact.author();
+        if !self.members.contains(&id) {
             let left = MemberStatus::Left;
-            Box::new(Known::new(leave.incarnation, Bytes::new(), left, (wall, by), said_at))
-        };
-        let member = self.members.entry(fact.author()).or_insert_with(unknown);
+            let new = Known::new(leave.incarnation, Bytes::new(), left, (wall, by), said_at);
+            self.members.insert(id, Box::new(new));
+        }
+        let Some(member) = self.members.get_mut(&id) else { return };
         if leave.incarnation < member.incarnation {
             return;
         }
