@@ -506,7 +506,8 @@ impl Node {
             list(&mut self.partners, member, is_live && self.peering.has_session(&member));
             match known.filter(|member| member.may_return()) {
                 Some(known) => add_reach(&mut self.reaches, known),
-                None => self.reaches_changed = true,
+                // Nobody knows yet who makes a session before its word has come; who is forgotten was known.
+                None => self.reaches_changed |= known.is_some(),
             }
         }
         if std::mem::take(&mut self.reaches_changed) {

@@ -27,7 +27,8 @@ impl Recent {
     }
 
     pub(super) fn contains(&self, id: &FactId) -> bool {
-        self.knows(&id.short())
+        let name = id.short();
+        self.latest.contains(&name) || self.earlier.contains(&name)
     }
 
     /// Whether an id begins with these bytes.
@@ -60,10 +61,6 @@ impl Recent {
     pub(super) fn clear(&mut self) {
         self.earlier.clear();
         self.latest.clear();
-    }
-
-    fn knows(&self, name: &Name) -> bool {
-        self.latest.contains(name) || self.earlier.contains(name)
     }
 }
 

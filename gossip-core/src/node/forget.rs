@@ -135,6 +135,7 @@ impl Node {
         self.roster.forget(&id);
         self.forgetting.gone.remove(&id);
         self.changed.insert(id);
+        self.reaches_changed = true;
         self.detector.forget(id);
         self.peering.forget(self.now.mono, id);
         self.view_equal.remove(&id);
