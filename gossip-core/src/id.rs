@@ -12,6 +12,11 @@ use thiserror::Error;
 
 pub(crate) use self::by_id::{ById, Slot};
 
+/// The first 8 bytes of a name: where two numbers differ, their order is that of the names.
+fn beginning_of(name: &[u8; 32]) -> u64 {
+    u64::from_be_bytes(name.first_chunk().copied().unwrap_or_default())
+}
+
 /// Defines a 32-byte name that is shown as lower-case hex.
 macro_rules! name32 {
     ($(#[$doc:meta])* $name:ident) => {
@@ -23,8 +28,8 @@ macro_rules! name32 {
         impl Ord for $name {
             /// By the bytes; mostly the first eight tell, and as one number they do so at once.
             fn cmp(&self, other: &Self) -> Ordering {
-                let first = |name: &Self| name.0.first_chunk().map(|it| u64::from_be_bytes(*it));
-                first(self).cmp(&first(other)).then_with(|| self.0.cmp(&other.0))
+                let beginnings = beginning_of(&self.0).cmp(&beginning_of(&other.0));
+                beginnings.then_with(|| self.0.cmp(&other.0))
             }
         }
 

@@ -117,8 +117,8 @@ pub(super) fn world_bytes(nodes: u32) -> u64 {
     nodes * (NODE_BYTES + nodes * PAIR_BYTES)
 }
 
-/// What a node takes, and what it takes for each other one (rounded up from what was measured at 500 to 1,000 nodes: 3.0
-/// to 3.1 KB a pair; just above a power of two it is a tenth more).
+/// What a node takes, and what it takes for each other one (rounded up from what was measured at 500 to 2,500 nodes: 3.0
+/// to 3.1 KB a pair; it is more where slots have just doubled).
 const NODE_BYTES: u64 = 1 << 18;
 const PAIR_BYTES: u64 = 13 << 8;
 

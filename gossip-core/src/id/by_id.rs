@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use slab::Slab;
 
-use super::NodeId;
+use super::{NodeId, beginning_of};
 
 /// A place in a table: as long as an entry stands, it stands there.
 pub(crate) type Slot = u32;
@@ -66,7 +66,7 @@ impl<V> ById<V> {
             Ok(place) => place,
             Err(place) => {
                 let slot = self.entries.insert((id, value)) as Slot;
-                self.order.insert(place, (beginning_of(&id), slot));
+                self.order.insert(place, (beginning_of(id.as_bytes()), slot));
                 return (slot, None);
             }
         };
@@ -98,7 +98,7 @@ impl<V> ById<V> {
 
     /// Where an entry stands in the order, or would.
     fn place(&self, id: &NodeId) -> Result<usize, usize> {
-        let beginning = beginning_of(id);
+        let beginning = beginning_of(id.as_bytes());
         let mut place = self.first_from(beginning);
         // Mostly there is one that begins so. The rest of it is far away.
         while let Some((_, slot)) = self.order.get(place).filter(|(other, _)| *other == beginning) {
@@ -144,11 +144,6 @@ impl<V> Default for ById<V> {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// The first 8 bytes of an id: where two numbers differ, their order is that of the ids.
-fn beginning_of(id: &NodeId) -> u64 {
-    u64::from_be_bytes(id.as_bytes().first_chunk().copied().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::id::Endpoints;
 
-/// Endpoints in their encoded form: 10 bytes for an address, where a list of one takes 56.
+/// Endpoints in their encoded form: 9 bytes for an address of IPv4, where a list of one takes 56.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Announced(Box<[u8]>);
 
@@ -28,7 +28,7 @@ mod tests {
     fn what_is_announced_is_kept_and_small() {
         let at = SocketAddr::from(([10, 0, 0, 1], 7_946));
         let one = Endpoints::datagram(at);
-        // What no name can say is not on the wire either.
+        // Neither flow labels nor scopes are encoded, here or on the wire.
         let far = SocketAddrV6::new(Ipv6Addr::LOCALHOST, 7_946, 0, 0).into();
         let many = Endpoints { datagram: vec![at, far], stream: vec![far; 4] };
         for endpoints in [Endpoints::default(), one.clone(), many] {
